@@ -1,0 +1,102 @@
+//! The pixels of evaluation: shorter side resized, centre crop, normalised as in training. No randomness.
+//!
+//! torchvision's `Resize(resize, BICUBIC)`, `CenterCrop(crop)`, `ToTensor`, `Normalize`. When both numbers are the
+//! image's size its pixels are left alone. This file must not know what is evaluated.
+
+use crate::{ConfigError, CropBox, MAX_SIDE, Normalization, RgbImage8, resize_bicubic};
+
+/// How an image is prepared for evaluation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EvalTransform {
+    /// Shorter side after the resize, in pixels.
+    pub resize: usize,
+    /// Side of the centre crop, in pixels; at most `resize`.
+    pub crop: usize,
+    /// The normalisation of training.
+    pub normalization: Normalization,
+}
+
+impl EvalTransform {
+    /// A checked transform.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a size is 0 or too large, or the crop is larger than the resize.
+    pub fn new(resize: usize, crop: usize, normalization: Normalization) -> Result<Self, ConfigError> {
+        let transform = Self {
+            resize,
+            crop,
+            normalization,
+        };
+        transform.validate()?;
+        Ok(transform)
+    }
+
+    /// # Errors
+    /// As [`EvalTransform::new`].
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if !(1..=MAX_SIDE).contains(&self.resize) {
+            return Err(ConfigError::new(
+                "eval.resize",
+                self.resize,
+                format!("a number of pixels in [1, {MAX_SIDE}]"),
+            ));
+        }
+        if !(1..=self.resize).contains(&self.crop) {
+            let allowed = format!("a number of pixels in [1, {}], the last being eval.resize", self.resize);
+            return Err(ConfigError::new("eval.crop", self.crop, allowed));
+        }
+        self.normalization.validate()
+    }
+
+    /// Values written for one image: `3 * crop * crop`.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        3 * self.crop * self.crop
+    }
+
+    /// Writes the image as normalised `[3, crop, crop]`.
+    ///
+    /// # Panics
+    /// If `output` does not hold [`EvalTransform::values`] values, or the transform is not valid.
+    pub fn apply(&self, image: &RgbImage8, output: &mut [f32]) {
+        self.normalization.write_chw(&self.apply_u8(image), output);
+    }
+
+    /// The pixels before normalisation.
+    ///
+    /// # Panics
+    /// If the transform is not valid.
+    #[must_use]
+    pub fn apply_u8(&self, image: &RgbImage8) -> RgbImage8 {
+        assert!(
+            (1..=self.resize).contains(&self.crop),
+            "a crop of {} from a side of {}",
+            self.crop,
+            self.resize
+        );
+        let (width, height) = self.resized(image.width(), image.height());
+        let resized;
+        let resized = if (width, height) == (image.width(), image.height()) {
+            image
+        } else {
+            resized = resize_bicubic(image, CropBox::whole(image.width(), image.height()), width, height);
+            &resized
+        };
+        resize_bicubic(
+            resized,
+            CropBox::centre(width, height, self.crop, self.crop),
+            self.crop,
+            self.crop,
+        )
+    }
+
+    /// Width and height after the resize: the longer side is cut to whole pixels, not rounded, as torchvision does.
+    fn resized(&self, width: usize, height: usize) -> (usize, usize) {
+        let longer = self.resize * width.max(height) / width.min(height);
+        if width <= height {
+            (self.resize, longer)
+        } else {
+            (longer, self.resize)
+        }
+    }
+}

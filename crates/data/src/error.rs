@@ -1,0 +1,143 @@
+//! Everything that can go wrong between the disk and a batch: one line each, for a person, saying what to do.
+//!
+//! Why one enum: an error of a worker thread must reach the caller of the loader in the same type as one of opening the
+//! folder. This file must not decide what is an error.
+
+use std::path::{Path, PathBuf};
+
+use barlow_augment::DecodeError;
+
+/// Why data could not be opened, read or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// Nothing lies at the path.
+    #[error("there is no folder {}; pass a folder of images", path.display())]
+    MissingFolder {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// Something other than a folder lies at the path.
+    #[error("{} is not a folder; pass the folder that holds the images", path.display())]
+    NotAFolder {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// A folder could not be listed or a file not read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// There is no image in the folder, nor in its class folders.
+    #[error("{} holds no images (jpg, jpeg, png), neither itself nor in folders one level below", path.display())]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Some class folders hold images, this one none.
+    #[error("class folder {} holds no images (jpg, jpeg, png); add some or remove the folder", path.display())]
+    EmptyClass {
+        /// The class folder.
+        path: PathBuf,
+    },
+    /// Images beside folders: it cannot be told whether the folders are classes.
+    #[error(
+        "{} holds images (as {image}) beside folders (as {folder}); move the images into class folders, or the folders away",
+        path.display()
+    )]
+    MixedFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Name of the first image.
+        image: String,
+        /// Name of the first folder.
+        folder: String,
+    },
+    /// The test split has a class that the training split has not.
+    #[error("class {class} of {} is not among the training classes ({known}); rename or remove it", path.display())]
+    UnknownClass {
+        /// The folder of the test split.
+        path: PathBuf,
+        /// The class.
+        class: String,
+        /// The training classes, shortened.
+        known: String,
+    },
+    /// A file is not a usable image.
+    #[error("bad image {}: {reason}; remove it, or set data.bad_images to \"skip\"", path.display())]
+    BadImage {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: DecodeError,
+    },
+    /// Bad images are skipped, and no good one is left.
+    #[error("none of the {count} images can be used; the first: {first}")]
+    AllBad {
+        /// How many were tried.
+        count: usize,
+        /// The error of the first one.
+        first: String,
+    },
+    /// A batch needs more images than there are.
+    #[error("a batch of {batch_size} does not fit {len} images; set train.batch_size to {len} or less, or add images")]
+    BatchTooLarge {
+        /// Images in a batch.
+        batch_size: usize,
+        /// Images in the set.
+        len: usize,
+    },
+    /// Batch statistics need two images.
+    #[error("a batch of {batch_size} has no batch statistics; set train.batch_size to 2 or more")]
+    BatchTooSmall {
+        /// Images in a batch.
+        batch_size: usize,
+    },
+    /// The system gave no threads.
+    #[error("cannot start {workers} data workers: {reason}; set data.workers lower")]
+    Threads {
+        /// Threads asked for.
+        workers: usize,
+        /// What the system says.
+        reason: String,
+    },
+    /// A worker panicked: a defect of this program, not of the data.
+    #[error("a data worker panicked: {message}; please report this")]
+    WorkerPanicked {
+        /// The panic's message.
+        message: String,
+    },
+}
+
+impl DataError {
+    /// Whether the error is about one file's content, so that skipping this file goes on.
+    #[must_use]
+    pub fn is_bad_image(&self) -> bool {
+        matches!(self, Self::BadImage { .. })
+    }
+
+    /// The file or folder the error is about, if it is about one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::MissingFolder { path }
+            | Self::NotAFolder { path }
+            | Self::Read { path, .. }
+            | Self::NoImages { path }
+            | Self::EmptyClass { path }
+            | Self::MixedFolder { path, .. }
+            | Self::UnknownClass { path, .. }
+            | Self::BadImage { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// The message of a caught panic.
+pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
+}

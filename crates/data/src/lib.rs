@@ -1,0 +1,33 @@
+//! Files on disk -> ordered batches of view pairs, made ahead of the device behind a bounded queue.
+//!
+//! [`ImageFolder`] lists files, an [`ImageSource`] gives decoded images ([`DecodedSet`] keeps small sets in memory),
+//! [`TwinLoader`] turns a source into batches whose content depends on `(seed, epoch)` alone, never on the number of
+//! workers. [`eval_pixels`] and [`channel_statistics`] are the two other ways through a source.
+//!
+//! This crate must not know models, losses or optimisers, and must not use the network.
+
+mod batch;
+mod decoded;
+mod epoch;
+mod error;
+mod eval;
+mod folder;
+mod loader;
+mod shuffle;
+mod source;
+mod splits;
+mod statistics;
+mod subset;
+
+pub use batch::{HostBatch, TwinBatch};
+pub use decoded::DecodedSet;
+pub use epoch::EpochIter;
+pub use error::DataError;
+pub use eval::eval_pixels;
+pub use folder::{IMAGE_EXTENSIONS, ImageFolder};
+pub use loader::{TwinLoader, TwinLoaderConfig};
+pub use shuffle::shuffled_indices;
+pub use source::{BadImages, ImageSource, LabelledImage, Skipped};
+pub use splits::Splits;
+pub use statistics::channel_statistics;
+pub use subset::Subset;

@@ -1,0 +1,76 @@
+//! What every set of images offers, whatever it is made of: a number, labels, and decoded images on demand.
+//!
+//! The loader, the evaluation and the statistics see this trait alone. This file must not know files.
+
+use std::sync::Arc;
+
+use barlow_augment::RgbImage8;
+use serde::{Deserialize, Serialize};
+
+use crate::DataError;
+
+/// A set of images with a fixed order.
+pub trait ImageSource: Send + Sync {
+    /// Number of images.
+    fn len(&self) -> usize;
+
+    /// Whether there are no images.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Names of the classes; empty for a set without labels. A label is an index into them.
+    fn classes(&self) -> &[String];
+
+    /// Class of image `index`, `None` in a set without labels.
+    ///
+    /// # Panics
+    /// If `index >= len`.
+    fn label(&self, index: usize) -> Option<usize>;
+
+    /// What to call image `index` to a person: its path below the set's folder, with `/` between the parts.
+    ///
+    /// # Panics
+    /// If `index >= len`.
+    fn name(&self, index: usize) -> String;
+
+    /// Image `index`, decoded.
+    ///
+    /// # Errors
+    /// [`DataError::BadImage`] for a file that is not a usable image.
+    ///
+    /// # Panics
+    /// If `index >= len`.
+    fn image(&self, index: usize) -> Result<Arc<RgbImage8>, DataError>;
+}
+
+/// One image with its place in the set, as burn-dataset's `Dataset` hands it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelledImage {
+    /// The decoded pixels.
+    pub image: RgbImage8,
+    /// Its class, `None` in a set without labels.
+    pub label: Option<usize>,
+    /// Its number in the set.
+    pub index: usize,
+}
+
+/// What to do about a file that is not a usable image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BadImages {
+    /// Use others in its place, and report how many there were.
+    Skip,
+    /// Stop with an error naming it.
+    #[default]
+    Error,
+}
+
+/// Which images were left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Skipped {
+    /// How many.
+    pub count: usize,
+    /// The error of the first one (by its number in the set), which names the file.
+    pub first: Option<String>,
+}

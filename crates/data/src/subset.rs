@@ -1,0 +1,59 @@
+//! Some images of another set, in an order of one's own: a held-out part, one per cent of the labels, the good ones.
+//!
+//! This file must not choose the images.
+
+use std::sync::Arc;
+
+use barlow_augment::RgbImage8;
+
+use crate::{DataError, ImageSource};
+
+/// A view of a set through a list of indices. Numbers, and so random draws, are those of the subset.
+#[derive(Clone)]
+pub struct Subset {
+    source: Arc<dyn ImageSource>,
+    indices: Vec<usize>,
+}
+
+impl Subset {
+    /// The images `indices` of `source`, in this order. Classes stay those of the source.
+    ///
+    /// # Panics
+    /// If an index is not in the source.
+    #[must_use]
+    pub fn new(source: Arc<dyn ImageSource>, indices: Vec<usize>) -> Self {
+        let len = source.len();
+        if let Some(index) = indices.iter().find(|&&index| index >= len) {
+            panic!("index {index} of a subset is outside its set of {len} images");
+        }
+        Self { source, indices }
+    }
+
+    /// The numbers in the source.
+    #[must_use]
+    pub fn indices(&self) -> &[usize] {
+        &self.indices
+    }
+}
+
+impl ImageSource for Subset {
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn classes(&self) -> &[String] {
+        self.source.classes()
+    }
+
+    fn label(&self, index: usize) -> Option<usize> {
+        self.source.label(self.indices[index])
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.source.name(self.indices[index])
+    }
+
+    fn image(&self, index: usize) -> Result<Arc<RgbImage8>, DataError> {
+        self.source.image(self.indices[index])
+    }
+}

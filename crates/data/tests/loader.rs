@@ -1,0 +1,303 @@
+//! The loader: same batches for any number of workers, resume, early end, errors, bad images.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use barlow_data::{BadImages, DataError, DecodedSet, HostBatch, ImageSource, TwinLoader, TwinLoaderConfig};
+use burn_flex::Flex;
+use common::{Panicking, add_hostile_files, source, two_classes, views};
+
+const CONFIG: TwinLoaderConfig = TwinLoaderConfig {
+    batch_size: 4,
+    workers: 2,
+    queue: 2,
+    seed: 9,
+    drop_last: true,
+    bad_images: BadImages::Error,
+};
+
+fn loader(source: &Arc<dyn ImageSource>, config: TwinLoaderConfig) -> TwinLoader {
+    TwinLoader::new(Arc::clone(source), views(), config).unwrap()
+}
+
+fn batches(loader: &TwinLoader, epoch: u64, first_step: usize) -> Vec<HostBatch> {
+    loader.epoch(epoch, first_step).map(Result::unwrap).collect()
+}
+
+#[test]
+fn batches_do_not_depend_on_workers_or_queue() {
+    let dir = two_classes(9);
+    let source = source(&dir);
+    let expected = batches(&loader(&source, TwinLoaderConfig { workers: 0, ..CONFIG }), 3, 0);
+    assert_eq!(expected.len(), 4);
+    for (workers, queue) in [(1, 0), (1, 2), (2, 1), (5, 3)] {
+        let made = batches(
+            &loader(
+                &source,
+                TwinLoaderConfig {
+                    workers,
+                    queue,
+                    ..CONFIG
+                },
+            ),
+            3,
+            0,
+        );
+        assert!(made == expected, "{workers} workers, queue {queue}");
+    }
+    // Nor on whether the images lie in memory.
+    let decoded: Arc<dyn ImageSource> = Arc::new(DecodedSet::load(&*source, BadImages::Error, 3).unwrap());
+    assert!(batches(&loader(&decoded, CONFIG), 3, 0) == expected);
+}
+
+#[test]
+fn an_epoch_visits_images_once_and_views_are_keyed_by_image_and_epoch() {
+    let dir = two_classes(8);
+    let source = source(&dir);
+    let loader = loader(&source, CONFIG);
+    let (first, second) = (batches(&loader, 0, 0), batches(&loader, 1, 0));
+    let order = |batches: &[HostBatch]| batches.iter().flat_map(|b| b.indices.clone()).collect::<Vec<_>>();
+    let mut sorted = order(&first);
+    sorted.sort_unstable();
+    assert_eq!(sorted, (0..16).collect::<Vec<_>>());
+    assert_ne!(order(&first), order(&second));
+    let batch = &first[2];
+    assert_eq!((batch.n, batch.channels, batch.size), (4, 3, 8));
+    for row in 0..4 {
+        let index = batch.indices[row];
+        assert_eq!(batch.labels[row], source.label(index));
+        let (mut a, mut b) = (vec![0.0; 192], vec![0.0; 192]);
+        views().apply(
+            &source.image(index).unwrap(),
+            CONFIG.seed,
+            0,
+            index as u64,
+            &mut a,
+            &mut b,
+        );
+        assert_eq!(
+            (&batch.view_a[row * 192..][..192], &batch.view_b[row * 192..][..192]),
+            (&a[..], &b[..])
+        );
+    }
+}
+
+#[test]
+fn a_resumed_epoch_has_the_same_remaining_batches() {
+    let dir = two_classes(9);
+    let source = source(&dir);
+    let loader = loader(&source, CONFIG);
+    let whole = batches(&loader, 5, 0);
+    for first_step in 0..=4 {
+        assert!(
+            batches(&loader, 5, first_step) == whole[first_step..],
+            "from step {first_step}"
+        );
+    }
+    assert!(batches(&loader, 5, 99).is_empty());
+}
+
+#[test]
+fn the_last_batch_is_dropped_or_kept_but_never_a_single_image() {
+    let dir = two_classes(9);
+    let source = source(&dir);
+    for (batch_size, drop_last, expected) in [
+        (4, true, vec![4; 4]),
+        (4, false, vec![4, 4, 4, 4, 2]),
+        (17, false, vec![17]),
+        (6, false, vec![6; 3]),
+        (18, true, vec![18]),
+    ] {
+        let loader = loader(
+            &source,
+            TwinLoaderConfig {
+                batch_size,
+                drop_last,
+                ..CONFIG
+            },
+        );
+        let sizes: Vec<usize> = batches(&loader, 0, 0).iter().map(|batch| batch.n).collect();
+        assert_eq!(sizes, expected, "batch {batch_size}");
+        assert_eq!(loader.steps_per_epoch(), expected.len());
+    }
+}
+
+#[test]
+fn a_batch_size_that_cannot_be_is_an_error_with_both_numbers() {
+    let dir = two_classes(2);
+    let error = |batch_size| {
+        TwinLoader::new(source(&dir), views(), TwinLoaderConfig { batch_size, ..CONFIG })
+            .err()
+            .unwrap()
+    };
+    assert_eq!(
+        error(5).to_string(),
+        "a batch of 5 does not fit 4 images; set train.batch_size to 4 or less, or add images"
+    );
+    assert!(matches!(error(1), DataError::BatchTooSmall { batch_size: 1 }));
+    assert!(matches!(error(0), DataError::BatchTooSmall { batch_size: 0 }));
+}
+
+#[test]
+fn leaving_an_epoch_early_joins_its_threads_at_once() {
+    let dir = two_classes(30);
+    let source = source(&dir);
+    let start = Instant::now();
+    for workers in [1, 3] {
+        for queue in [0, 2] {
+            let loader = loader(
+                &source,
+                TwinLoaderConfig {
+                    workers,
+                    queue,
+                    batch_size: 2,
+                    ..CONFIG
+                },
+            );
+            for taken in [0, 1, 5] {
+                let mut epoch = loader.epoch(0, 0);
+                assert_eq!(epoch.by_ref().take(taken).map(Result::unwrap).count(), taken);
+                drop(epoch);
+                // The thread has let go of the source: what is left is ours and the loader's.
+                assert_eq!(Arc::strong_count(&source), 2);
+            }
+            // Nothing unfinished is left behind in the next epoch.
+            assert_eq!(batches(&loader, 0, 0).len(), 30);
+        }
+    }
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
+#[test]
+fn the_queue_bounds_what_is_made_ahead() {
+    /// Counts the images asked for.
+    struct Counting(std::sync::atomic::AtomicUsize);
+    impl ImageSource for Counting {
+        fn len(&self) -> usize {
+            100
+        }
+        fn classes(&self) -> &[String] {
+            &[]
+        }
+        fn label(&self, _: usize) -> Option<usize> {
+            None
+        }
+        fn name(&self, index: usize) -> String {
+            index.to_string()
+        }
+        fn image(&self, index: usize) -> Result<Arc<barlow_augment::RgbImage8>, DataError> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            Ok(Arc::new(common::image(index)))
+        }
+    }
+    let counting = Arc::new(Counting(Default::default()));
+    let loader = TwinLoader::new(counting.clone(), views(), TwinLoaderConfig { queue: 3, ..CONFIG }).unwrap();
+    let mut epoch = loader.epoch(0, 0);
+    assert!(epoch.next().unwrap().is_ok());
+    // One taken, three waiting, one in the hands of the blocked thread: 5 batches of 4.
+    let asked = || counting.0.load(std::sync::atomic::Ordering::SeqCst);
+    let start = Instant::now();
+    while asked() < 20 && start.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(asked(), 20);
+}
+
+#[test]
+fn a_bad_image_stops_the_epoch_with_its_path() {
+    let dir = two_classes(9);
+    let [cut, text, empty] = add_hostile_files(dir.path());
+    let source = source(&dir);
+    let mut errors = Vec::new();
+    for workers in [0, 1, 5] {
+        let loader = loader(&source, TwinLoaderConfig { workers, ..CONFIG });
+        let results: Vec<_> = loader.epoch(0, 0).collect();
+        let (last, good) = results.split_last().unwrap();
+        assert!(good.iter().all(Result::is_ok));
+        let error = last.as_ref().unwrap_err();
+        assert!(
+            [&cut, &text, &empty].into_iter().any(|path| error.path() == Some(path)),
+            "{error}"
+        );
+        errors.push((good.len(), error.to_string()));
+    }
+    assert!(errors.iter().all(|error| *error == errors[0]), "{errors:?}");
+}
+
+#[test]
+fn skipped_images_are_replaced_the_same_way_for_any_workers_and_counted() {
+    let dir = two_classes(9);
+    let [cut, ..] = add_hostile_files(dir.path());
+    let source = source(&dir);
+    let config = TwinLoaderConfig {
+        bad_images: BadImages::Skip,
+        ..CONFIG
+    };
+    let mut made = Vec::new();
+    for workers in [0, 2, 5] {
+        let loader = loader(&source, TwinLoaderConfig { workers, ..config });
+        assert_eq!(loader.skipped().count, 0);
+        let all = [batches(&loader, 0, 0), batches(&loader, 1, 0)].concat();
+        assert!(
+            all.iter()
+                .flat_map(|batch| &batch.indices)
+                .all(|&index| source.image(index).is_ok())
+        );
+        let skipped = loader.skipped();
+        assert_eq!(skipped.count, 3);
+        assert!(skipped.first.unwrap().contains(cut.to_str().unwrap()));
+        // What is known to be bad by now changes nothing.
+        assert!(batches(&loader, 0, 0) == all[..5]);
+        made.push(all);
+    }
+    assert!(made.iter().all(|batches| *batches == made[0]));
+}
+
+#[test]
+fn a_set_without_a_good_image_is_an_error_even_when_skipping() {
+    let dir = tempfile::tempdir().unwrap();
+    add_hostile_files(dir.path());
+    let source = source(&dir);
+    let config = TwinLoaderConfig {
+        bad_images: BadImages::Skip,
+        batch_size: 2,
+        ..CONFIG
+    };
+    let error = loader(&source, config).epoch(0, 0).next().unwrap().unwrap_err();
+    assert!(
+        matches!(&error, DataError::AllBad { count: 3, first } if first.contains("a_cut.jpg")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_panic_of_a_worker_reaches_the_caller_as_an_error() {
+    for workers in [0, 1, 3] {
+        let source: Arc<dyn ImageSource> = Arc::new(Panicking(7));
+        let results: Vec<_> = loader(&source, TwinLoaderConfig { workers, ..CONFIG })
+            .epoch(0, 0)
+            .collect();
+        let error = results.last().unwrap().as_ref().unwrap_err();
+        assert!(
+            matches!(error, DataError::WorkerPanicked { message } if message == "image 7 is cursed"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_batch_goes_to_the_device_in_its_shape() {
+    let dir = two_classes(4);
+    let batch = batches(&loader(&source(&dir), CONFIG), 0, 0).remove(0);
+    let on_device = batch.clone().to_device::<Flex>(&Default::default());
+    assert_eq!(
+        (on_device.view_a.dims(), on_device.view_b.dims()),
+        ([4, 3, 8, 8], [4, 3, 8, 8])
+    );
+    assert_eq!(on_device.view_a.into_data().to_vec::<f32>().unwrap(), batch.view_a);
+    assert_eq!(on_device.view_b.into_data().to_vec::<f32>().unwrap(), batch.view_b);
+    assert_eq!((on_device.labels, on_device.indices), (batch.labels, batch.indices));
+}

@@ -1,0 +1,116 @@
+//! Convolution and linear layer without bias, the only weighted layers that the networks here have.
+//!
+//! Both start at zero: [`crate::initialize`] draws them, or a state dict fills them. Lazily, so that a model which is
+//! only counted, or filled from a file, is never allocated twice. They know nothing of networks.
+
+use crate::ops::{ConvGeometry, ConvOps, conv2d};
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+/// Settings of a [`Conv2d`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2dConfig {
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Side of the square kernel, in pixels.
+    pub kernel: usize,
+    /// Step between two outputs, in pixels.
+    pub stride: usize,
+}
+
+impl Conv2dConfig {
+    /// Padding is (kernel − 1) / 2, so that a stride of 1 keeps the size of an image.
+    pub fn new(in_channels: usize, out_channels: usize, kernel: usize, stride: usize) -> Self {
+        Self {
+            in_channels,
+            out_channels,
+            kernel,
+            stride,
+        }
+    }
+
+    /// A layer of zeros.
+    pub fn init<B: Backend>(&self, device: &B::Device) -> Conv2d<B> {
+        Conv2d {
+            weight: zeros([self.out_channels, self.in_channels, self.kernel, self.kernel], device),
+            stride: self.stride,
+            padding: (self.kernel - 1) / 2,
+        }
+    }
+}
+
+/// Convolution with a square kernel, the same stride and padding on both axes, no bias.
+#[derive(Module, Debug)]
+pub struct Conv2d<B: Backend> {
+    /// [C_out, C_in, k, k]
+    pub weight: Param<Tensor<B, 4>>,
+    stride: usize,
+    padding: usize,
+}
+
+impl<B: ConvOps> Conv2d<B> {
+    /// [N, C_in, H, W] → [N, C_out, ⌈H / stride⌉, ⌈W / stride⌉] for odd kernels.
+    pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        conv2d(
+            x,
+            self.weight.val(),
+            ConvGeometry {
+                stride: self.stride,
+                padding: self.padding,
+            },
+        )
+    }
+}
+
+/// Settings of a [`Linear`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearConfig {
+    /// Width of the input.
+    pub in_features: usize,
+    /// Width of the output.
+    pub out_features: usize,
+}
+
+impl LinearConfig {
+    /// A layer from `in_features` to `out_features`.
+    pub fn new(in_features: usize, out_features: usize) -> Self {
+        Self {
+            in_features,
+            out_features,
+        }
+    }
+
+    /// A layer of zeros.
+    pub fn init<B: Backend>(&self, device: &B::Device) -> Linear<B> {
+        Linear {
+            weight: zeros([self.in_features, self.out_features], device),
+        }
+    }
+}
+
+/// Linear layer without bias.
+#[derive(Module, Debug)]
+pub struct Linear<B: Backend> {
+    /// [in, out], so that no pass transposes it; exported as torch's [out, in].
+    pub weight: Param<Tensor<B, 2>>,
+}
+
+impl<B: Backend> Linear<B> {
+    /// [N, in] → [N, out].
+    pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        x.matmul(self.weight.val())
+    }
+}
+
+fn zeros<B: Backend, const D: usize>(shape: [usize; D], device: &B::Device) -> Param<Tensor<B, D>> {
+    Param::uninitialized(
+        ParamId::new(),
+        move |device, require_grad| Tensor::zeros(shape, device).set_require_grad(require_grad),
+        device.clone(),
+        true,
+        shape.into(),
+    )
+}

@@ -1,0 +1,160 @@
+//! Batch norm over [N, C] and [N, C, H, W] with an explicit mode, exported under torch's names.
+//!
+//! Not `burn::nn::BatchNorm`: that one decides by the backend whether it trains, feeds the running variance the biased
+//! estimate, and swaps axes, which on the CPU copies every activation, forward and backward. Knows nothing of networks.
+
+mod mode;
+mod normalize;
+mod statistic;
+
+pub use mode::NormMode;
+pub use statistic::RunningStatistic;
+
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::backend::Backend;
+use burn::tensor::{DType, FloatDType, Tensor};
+use normalize::{normalize_eval, normalize_train};
+
+/// Settings of a [`BatchNorm`]; the defaults are torch's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchNormConfig {
+    /// Channels C (≥ 1).
+    pub features: usize,
+    /// Share of the newest batch in the running statistics, in [0, 1].
+    pub momentum: f64,
+    /// Added to the variance (> 0).
+    pub epsilon: f64,
+    /// Whether a learned weight and bias follow the normalisation.
+    pub affine: bool,
+    /// Where the weight starts: 1, or 0 for the last norm of a residual block that is to start as the identity.
+    pub initial_weight: f64,
+}
+
+impl BatchNormConfig {
+    /// Momentum 0.1, epsilon 1e-5, affine, weight 1.
+    pub fn new(features: usize) -> Self {
+        Self {
+            features,
+            momentum: 0.1,
+            epsilon: 1e-5,
+            affine: true,
+            initial_weight: 1.0,
+        }
+    }
+
+    /// Whether a learned weight and bias follow the normalisation.
+    pub fn with_affine(self, affine: bool) -> Self {
+        Self { affine, ..self }
+    }
+
+    /// Where the weight starts.
+    pub fn with_initial_weight(self, initial_weight: f64) -> Self {
+        Self { initial_weight, ..self }
+    }
+
+    /// Bias 0, running mean 0, running variance 1; the weight as configured.
+    pub fn init<B: Backend>(&self, device: &B::Device) -> BatchNorm<B> {
+        let c = self.features;
+        BatchNorm {
+            weight: self.affine.then(|| vector(c, self.initial_weight, device)),
+            bias: self.affine.then(|| vector(c, 0.0, device)),
+            running_mean: RunningStatistic::new(Tensor::zeros([c], device)),
+            running_var: RunningStatistic::new(Tensor::ones([c], device)),
+            momentum: self.momentum,
+            epsilon: self.epsilon,
+        }
+    }
+}
+
+/// Batch norm: y = (x − mean) / √(variance + ε) · weight + bias, per channel.
+#[derive(Module, Debug)]
+pub struct BatchNorm<B: Backend> {
+    /// `[C]`; absent when not affine.
+    pub weight: Option<Param<Tensor<B, 1>>>,
+    /// `[C]`; absent when not affine.
+    pub bias: Option<Param<Tensor<B, 1>>>,
+    /// `[C]`
+    pub running_mean: RunningStatistic<B>,
+    /// `[C]`, unbiased as torch's.
+    pub running_var: RunningStatistic<B>,
+    momentum: f64,
+    epsilon: f64,
+}
+
+impl<B: Backend> BatchNorm<B> {
+    /// Normalises over every axis but the second. Statistics and arithmetic are f32 whatever the type of `x`.
+    ///
+    /// # Shapes
+    /// - `x`: [N, C] or [N, C, H, W]; the same comes back
+    ///
+    /// # Panics
+    /// If `x` has another number of channels, or if a training mode sees fewer than two values a channel.
+    pub fn forward<const D: usize>(&self, x: Tensor<B, D>, mode: NormMode) -> Tensor<B, D> {
+        let shape = x.dims();
+        let dtype = x.dtype();
+        let running_mean = self.running_mean.value();
+        let [features] = running_mean.dims();
+        assert!(
+            D >= 2 && shape[1] == features,
+            "batch norm over {features} channels got x of shape {shape:?}"
+        );
+        let (n, s) = (shape[0], shape[2..].iter().product::<usize>());
+
+        let x = in_f32(x.reshape([n, features, s]));
+        let row = |param: &Option<Param<Tensor<B, 1>>>| param.as_ref().map(|p| in_f32(p.val().reshape([1, features])));
+        let (weight, bias) = (row(&self.weight), row(&self.bias));
+        let y = if mode == NormMode::Eval {
+            let mean = in_f32(running_mean.reshape([1, features]));
+            let variance = in_f32(self.running_var.value().reshape([1, features]));
+            normalize_eval(x, mean, variance, weight, bias, self.epsilon)
+        } else {
+            assert!(
+                n * s > 1,
+                "batch norm needs two values a channel to train on, got x of shape {shape:?}"
+            );
+            let (y, mean, variance) = normalize_train(x, weight, bias, self.epsilon);
+            if mode == NormMode::Train {
+                let unbiased = (n * s) as f64 / (n * s - 1) as f64;
+                self.move_statistic(&self.running_mean, mean);
+                self.move_statistic(&self.running_var, variance.mul_scalar(unbiased));
+            }
+            y
+        };
+        let y = if dtype == DType::F32 {
+            y
+        } else {
+            y.cast(FloatDType::from(dtype))
+        };
+        y.reshape(shape)
+    }
+
+    fn move_statistic(&self, statistic: &RunningStatistic<B>, batch: Tensor<B, 2>) {
+        let old = statistic.value();
+        let [features] = old.dims();
+        let batch = batch.detach().reshape([features]);
+        let batch = if old.dtype() == DType::F32 {
+            batch
+        } else {
+            batch.cast(FloatDType::from(old.dtype()))
+        };
+        statistic.set(old.mul_scalar(1.0 - self.momentum) + batch.mul_scalar(self.momentum));
+    }
+}
+
+fn in_f32<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    if x.dtype() == DType::F32 {
+        x
+    } else {
+        x.cast(FloatDType::F32)
+    }
+}
+
+fn vector<B: Backend>(features: usize, value: f64, device: &B::Device) -> Param<Tensor<B, 1>> {
+    Param::uninitialized(
+        ParamId::new(),
+        move |device, require_grad| Tensor::full([features], value, device).set_require_grad(require_grad),
+        device.clone(),
+        true,
+        [features].into(),
+    )
+}

@@ -1,0 +1,41 @@
+//! The convolution and its gradients as Burn's own ops: the default bodies of [`ConvOps`](super::ConvOps), the way out of a
+//! backend that overrides them for some element types only, and what the tests compare with.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::ops::FloatTensor;
+use burn::tensor::{Shape, TensorMetadata};
+
+use super::ConvGeometry;
+
+/// [`ConvOps::conv2d_forward`](super::ConvOps::conv2d_forward) by Burn's own op.
+pub fn forward<B: Backend>(x: FloatTensor<B>, weight: FloatTensor<B>, geometry: ConvGeometry) -> FloatTensor<B> {
+    B::conv2d(x, weight, None, geometry.options())
+}
+
+/// [`ConvOps::conv2d_input_gradient`](super::ConvOps::conv2d_input_gradient) by Burn's own op.
+pub fn input_gradient<B: Backend>(
+    weight: FloatTensor<B>,
+    output_gradient: FloatTensor<B>,
+    geometry: ConvGeometry,
+    input_shape: Shape,
+) -> FloatTensor<B> {
+    // Burn's op asks for the input, of which it uses the shape alone.
+    let x = B::float_empty(
+        input_shape,
+        &B::float_device(&output_gradient),
+        output_gradient.dtype().into(),
+    );
+    B::conv2d_x_backward(x, weight, output_gradient, geometry.options())
+}
+
+/// [`ConvOps::conv2d_weight_gradient`](super::ConvOps::conv2d_weight_gradient) by Burn's own op.
+pub fn weight_gradient<B: Backend>(
+    x: FloatTensor<B>,
+    output_gradient: FloatTensor<B>,
+    geometry: ConvGeometry,
+    weight_shape: Shape,
+) -> FloatTensor<B> {
+    // Burn's op asks for the weight, of which it uses the shape alone.
+    let weight = B::float_empty(weight_shape, &B::float_device(&x), x.dtype().into());
+    B::conv2d_weight_backward(x, weight, output_gradient, geometry.options())
+}

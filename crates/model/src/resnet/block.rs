@@ -1,0 +1,109 @@
+//! The residual block, basic (two 3×3) or bottleneck (1×1, 3×3, 1×1), as torchvision has it.
+//!
+//! One type for both: the bottleneck only has a third pair. Its stride sits in the 3×3 ("ResNet V1.5"), where the
+//! paper's first version had it in the first 1×1; all published weights are of this kind.
+
+use crate::layers::{Conv2d, Conv2dConfig};
+use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
+use crate::ops::ConvOps;
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::backend::Backend;
+
+/// Channels and stride of a [`Block`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BlockConfig {
+    pub(super) bottleneck: bool,
+    pub(super) in_channels: usize,
+    /// Channels inside the block.
+    pub(super) channels: usize,
+    pub(super) stride: usize,
+    pub(super) zero_init: bool,
+}
+
+impl BlockConfig {
+    /// Channels that leave the block.
+    pub(super) fn out_channels(&self) -> usize {
+        self.channels * if self.bottleneck { 4 } else { 1 }
+    }
+
+    pub(super) fn init<B: Backend>(&self, device: &B::Device) -> Block<B> {
+        let &Self {
+            bottleneck,
+            in_channels,
+            channels,
+            stride,
+            zero_init,
+        } = self;
+        let out_channels = self.out_channels();
+        let conv = |from, to, kernel, stride| Conv2dConfig::new(from, to, kernel, stride).init(device);
+        let norm = |features| BatchNormConfig::new(features).init(device);
+        let last_weight = if zero_init { 0.0 } else { 1.0 };
+        let last_norm = |features| {
+            BatchNormConfig::new(features)
+                .with_initial_weight(last_weight)
+                .init(device)
+        };
+        let downsample = (stride != 1 || in_channels != out_channels).then(|| Downsample {
+            conv: conv(in_channels, out_channels, 1, stride),
+            norm: norm(out_channels),
+        });
+        if bottleneck {
+            Block {
+                conv1: conv(in_channels, channels, 1, 1),
+                bn1: norm(channels),
+                conv2: conv(channels, channels, 3, stride),
+                bn2: norm(channels),
+                conv3: Some(conv(channels, out_channels, 1, 1)),
+                bn3: Some(last_norm(out_channels)),
+                downsample,
+            }
+        } else {
+            Block {
+                conv1: conv(in_channels, channels, 3, stride),
+                bn1: norm(channels),
+                conv2: conv(channels, channels, 3, 1),
+                bn2: last_norm(channels),
+                conv3: None,
+                bn3: None,
+                downsample,
+            }
+        }
+    }
+}
+
+/// A residual block: relu(body(x) + shortcut(x)).
+#[derive(Module, Debug)]
+pub struct Block<B: Backend> {
+    conv1: Conv2d<B>,
+    bn1: BatchNorm<B>,
+    conv2: Conv2d<B>,
+    bn2: BatchNorm<B>,
+    conv3: Option<Conv2d<B>>,
+    bn3: Option<BatchNorm<B>>,
+    downsample: Option<Downsample<B>>,
+}
+
+/// The shortcut where size or channels change; torch calls its two layers `downsample.0` and `downsample.1`.
+#[derive(Module, Debug)]
+pub struct Downsample<B: Backend> {
+    conv: Conv2d<B>,
+    norm: BatchNorm<B>,
+}
+
+impl<B: ConvOps> Block<B> {
+    /// [N, C_in, H, W] → [N, C_out, ⌈H / stride⌉, ⌈W / stride⌉].
+    pub fn forward(&self, x: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 4> {
+        let shortcut = match &self.downsample {
+            Some(Downsample { conv, norm }) => norm.forward(conv.forward(x.clone()), mode),
+            None => x.clone(),
+        };
+        let x = relu(self.bn1.forward(self.conv1.forward(x), mode));
+        let mut x = self.bn2.forward(self.conv2.forward(x), mode);
+        if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
+            x = bn3.forward(conv3.forward(relu(x)), mode);
+        }
+        relu(x + shortcut)
+    }
+}

@@ -1,0 +1,104 @@
+//! The backbone: ResNet-18, -34 and -50 as torchvision has them, without the classifier.
+//!
+//! Field names are torchvision's, so that weights travel in both directions. Knows nothing of projectors and losses.
+
+mod block;
+mod config;
+
+pub use block::{Block, Downsample};
+pub use config::{ResNetConfig, ResNetDepth, Stem};
+
+use crate::layers::{Conv2d, Conv2dConfig};
+use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
+use crate::ops::ConvOps;
+use block::BlockConfig;
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::backend::Backend;
+use burn::tensor::module::max_pool2d;
+
+impl ResNetConfig {
+    /// The network with its convolutions at zero: follow with [`crate::initialize`] or [`crate::load_state_dict`].
+    ///
+    /// # Panics
+    /// If `width` or `in_channels` is 0.
+    pub fn init<B: Backend>(&self, device: &B::Device) -> ResNet<B> {
+        let &Self {
+            depth,
+            stem,
+            width,
+            in_channels,
+            zero_init_residual,
+        } = self;
+        assert!(
+            width > 0 && in_channels > 0,
+            "a ResNet needs channels, got width {width} and in_channels {in_channels}"
+        );
+        let conv1 = match stem {
+            Stem::Imagenet => Conv2dConfig::new(in_channels, width, 7, 2),
+            Stem::Cifar => Conv2dConfig::new(in_channels, width, 3, 1),
+        };
+        let mut channels_so_far = width;
+        let [layer1, layer2, layer3, layer4] = [0, 1, 2, 3].map(|stage| {
+            let blocks = 0..depth.blocks()[stage];
+            let stage_blocks = blocks.map(|index| {
+                let block = BlockConfig {
+                    bottleneck: depth.is_bottleneck(),
+                    in_channels: channels_so_far,
+                    channels: width << stage,
+                    stride: if stage > 0 && index == 0 { 2 } else { 1 },
+                    zero_init: zero_init_residual,
+                };
+                channels_so_far = block.out_channels();
+                block.init(device)
+            });
+            stage_blocks.collect::<Vec<_>>()
+        });
+        ResNet {
+            conv1: conv1.init(device),
+            bn1: BatchNormConfig::new(width).init(device),
+            layer1,
+            layer2,
+            layer3,
+            layer4,
+            max_pool: stem == Stem::Imagenet,
+        }
+    }
+}
+
+/// Images to representations.
+#[derive(Module, Debug)]
+pub struct ResNet<B: Backend> {
+    conv1: Conv2d<B>,
+    bn1: BatchNorm<B>,
+    layer1: Vec<Block<B>>,
+    layer2: Vec<Block<B>>,
+    layer3: Vec<Block<B>>,
+    layer4: Vec<Block<B>>,
+    max_pool: bool,
+}
+
+impl<B: ConvOps> ResNet<B> {
+    /// Representations: the last stage averaged over its pixels.
+    ///
+    /// # Shapes
+    /// - `images`: [N, C, H, W], normalised; any size of at least one pixel
+    /// - returns [N, F], see [`ResNetConfig::features`]
+    pub fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2> {
+        let mut x = relu(self.bn1.forward(self.conv1.forward(images), mode));
+        if self.max_pool {
+            x = max_pool2d(x, [3, 3], [2, 2], [1, 1], [1, 1], false);
+        }
+        for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4]
+            .into_iter()
+            .flatten()
+        {
+            x = block.forward(x, mode);
+        }
+        let [n, features, height, width] = x.dims();
+        x.reshape([n, features, height * width])
+            .mean_dim(2)
+            .reshape([n, features])
+    }
+}

@@ -1,0 +1,117 @@
+//! What CUDA needs, looked for in the order in which CubeCL would panic: driver, device, NVRTC, toolkit headers.
+//!
+//! The libraries' names are those of the binding that CubeCL itself loads, so "found" here means found there.
+
+use super::{Device, Found, Probe};
+use std::ffi::{CStr, c_char, c_int, c_uint};
+use std::path::PathBuf;
+
+const SUCCESS: c_int = 0;
+
+/// CUDA's devices, or what is missing.
+pub(super) fn probe() -> Probe {
+    // SAFETY: loads the NVIDIA libraries by their own names; their start-up code is what any CUDA program runs.
+    let (driver, nvrtc) = unsafe {
+        (
+            cudarc::driver::sys::is_culib_present(),
+            cudarc::nvrtc::sys::is_culib_present(),
+        )
+    };
+    if !driver {
+        return Err("no NVIDIA driver (libcuda was not found); install it, or use --backend wgpu or cpu".into());
+    }
+    let names = device_names()?;
+    if names.is_empty() {
+        return Err("the NVIDIA driver is there and finds no device; check nvidia-smi and CUDA_VISIBLE_DEVICES".into());
+    }
+    if !nvrtc {
+        return Err(
+            "the driver and a device are there, the compiler library libnvrtc is not; \
+            install the CUDA toolkit and put its lib folder on LD_LIBRARY_PATH"
+                .into(),
+        );
+    }
+    check_headers()?;
+    let found = |(number, name)| Found {
+        device: Device::Cuda(number),
+        name,
+        software: false,
+    };
+    Ok(names.into_iter().enumerate().map(found).collect())
+}
+
+/// Names of the devices, through the driver alone: nothing is allocated and no context is made.
+fn device_names() -> Result<Vec<String>, String> {
+    type Init = unsafe extern "C" fn(c_uint) -> c_int;
+    type Count = unsafe extern "C" fn(*mut c_int) -> c_int;
+    type Name = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int;
+    let incomplete =
+        |error| format!("the library found as NVIDIA driver is not usable ({error}); reinstall the driver");
+    // SAFETY: the signatures are those of cuda.h, unchanged since CUDA 2; the library stays loaded for good; every
+    // pointer is to a live local of the length that is passed.
+    unsafe {
+        let library = cudarc::driver::sys::culib();
+        let init = library.get::<Init>(b"cuInit\0").map_err(incomplete)?;
+        let count = library.get::<Count>(b"cuDeviceGetCount\0").map_err(incomplete)?;
+        let name = library.get::<Name>(b"cuDeviceGetName\0").map_err(incomplete)?;
+        let mut devices = 0;
+        let code = init(0);
+        // 100 is CUDA_ERROR_NO_DEVICE.
+        if code == 100 {
+            return Ok(Vec::new());
+        }
+        if code != SUCCESS || count(&mut devices) != SUCCESS {
+            return Err(format!(
+                "the NVIDIA driver does not start (error {code}); check nvidia-smi"
+            ));
+        }
+        let mut names = Vec::new();
+        for device in 0..devices {
+            let mut buffer = [0 as c_char; 256];
+            let known = name(buffer.as_mut_ptr(), 255, device) == SUCCESS;
+            names.push(if known {
+                CStr::from_ptr(buffer.as_ptr()).to_string_lossy().into_owned()
+            } else {
+                "?".into()
+            });
+        }
+        Ok(names)
+    }
+}
+
+/// CubeCL hands NVRTC this folder and panics without it; every kernel includes cuda_runtime.h.
+fn check_headers() -> Result<(), String> {
+    let Some(toolkit) = toolkit() else {
+        return Err(
+            "the CUDA toolkit was not found (CUDA_PATH, /usr/local/cuda, /opt/cuda, nvcc); \
+            install it, or set CUDA_PATH to its folder"
+                .into(),
+        );
+    };
+    let header = toolkit.join("include").join("cuda_runtime.h");
+    if header.is_file() {
+        return Ok(());
+    }
+    Err(format!(
+        "the CUDA toolkit's headers are missing ({} was looked for); install them, or set CUDA_PATH to the toolkit's folder",
+        header.display()
+    ))
+}
+
+/// Where cubecl-cuda looks for the toolkit.
+fn toolkit() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("CUDA_PATH") {
+        return Some(path.into());
+    }
+    if cfg!(windows) {
+        return Some("C:/Program Files/NVIDIA GPU Computing Toolkit/CUDA/".into());
+    }
+    [
+        ("/usr/local/cuda", "/usr/local/cuda"),
+        ("/opt/cuda", "/opt/cuda"),
+        ("/usr/bin/nvcc", "/usr"),
+    ]
+    .into_iter()
+    .find(|(sign, _)| std::path::Path::new(sign).exists())
+    .map(|(_, folder)| folder.into())
+}

@@ -1,0 +1,282 @@
+//! Which backend a run takes: what was asked for, what is really there, and why.
+//!
+//! Everything is looked for before a tensor exists, because CubeCL panics where a driver or a toolkit is missing. The
+//! probes know drivers; nothing here knows of models or data.
+
+#[cfg(all(feature = "cuda", any(target_os = "linux", target_os = "windows")))]
+mod cuda;
+#[cfg(feature = "wgpu")]
+mod wgpu;
+
+use barlow_model::ops::ConvOps;
+use burn::tensor::backend::AutodiffBackend;
+use clap::ValueEnum;
+use std::fmt;
+use thiserror::Error;
+
+/// What a training step needs of a backend.
+pub trait TrainBackend: AutodiffBackend<InnerBackend: ConvOps> + ConvOps {}
+
+impl<B> TrainBackend for B where B: AutodiffBackend<InnerBackend: ConvOps> + ConvOps {}
+
+/// What `--backend` takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum BackendChoice {
+    /// CUDA, else a hardware adapter of WGPU, else the CPU.
+    #[default]
+    Auto,
+    /// NVIDIA, through the driver and the CUDA toolkit.
+    Cuda,
+    /// Vulkan, Metal or DX12; a software adapter too when asked for by name.
+    Wgpu,
+    /// This machine's processor.
+    Cpu,
+}
+
+/// A device that was found.
+#[derive(Clone, Debug)]
+pub enum Device {
+    /// The processor.
+    #[cfg(feature = "cpu")]
+    Cpu,
+    /// An adapter.
+    #[cfg(feature = "wgpu")]
+    Wgpu(burn_wgpu::WgpuDevice),
+    /// A CUDA device by its number.
+    #[cfg(all(feature = "cuda", any(target_os = "linux", target_os = "windows")))]
+    Cuda(usize),
+}
+
+/// The device that a run takes.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// The device.
+    pub device: Device,
+    /// `cpu`, `wgpu` or `cuda`.
+    pub backend: &'static str,
+    /// The device's own name.
+    pub name: String,
+    /// Why this one.
+    pub reason: String,
+}
+
+/// A backend that cannot be taken; each is one line that says what was looked for and what to do.
+#[derive(Clone, Debug, Error)]
+pub enum BackendError {
+    /// Left out when the program was built.
+    #[error("--backend {0}: this program was built without it; build it with --features {0}")]
+    NotBuilt(&'static str),
+    /// Something that the backend needs is not there.
+    #[error("--backend {backend}: {missing}")]
+    Missing {
+        /// The backend.
+        backend: &'static str,
+        /// What was looked for, and what to do.
+        missing: String,
+    },
+    /// `--device` names none of the devices.
+    #[error("--device {asked}: {backend} has {count} device(s) here, numbered from 0: {names}")]
+    OutOfRange {
+        /// The backend.
+        backend: &'static str,
+        /// The number given.
+        asked: usize,
+        /// Devices found.
+        count: usize,
+        /// Their names.
+        names: String,
+    },
+}
+
+/// A device of one backend, found by its probe.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The device.
+    pub device: Device,
+    /// The device's own name.
+    pub name: String,
+    /// Whether it is emulated on the processor.
+    pub software: bool,
+}
+
+/// Devices of one backend, or the line that says what is missing.
+pub type Probe = Result<Vec<Found>, String>;
+
+/// Every backend in the order in which `auto` tries them, with its probe.
+const PROBES: [(&str, fn() -> Result<Probe, BackendError>); 3] =
+    [("cuda", probe_cuda), ("wgpu", probe_wgpu), ("cpu", probe_cpu)];
+
+/// Looks for every backend; the outer error is "not built in".
+pub fn probe_all() -> Vec<(&'static str, Result<Probe, BackendError>)> {
+    PROBES.into_iter().map(|(backend, probe)| (backend, probe())).collect()
+}
+
+/// Takes a device for `choice`.
+///
+/// # Errors
+/// [`BackendError`]: one line on what was looked for and what to do.
+pub fn select(choice: BackendChoice, number: Option<usize>) -> Result<Selected, BackendError> {
+    match choice {
+        BackendChoice::Cuda => select_named("cuda", number),
+        BackendChoice::Wgpu => select_named("wgpu", number),
+        BackendChoice::Cpu => select_named("cpu", number),
+        BackendChoice::Auto => select_auto(number),
+    }
+}
+
+fn select_named(backend: &'static str, number: Option<usize>) -> Result<Selected, BackendError> {
+    let probe = PROBES
+        .into_iter()
+        .find(|(name, _)| *name == backend)
+        .expect("every choice has a probe")
+        .1;
+    let found = probe()?.map_err(|missing| BackendError::Missing { backend, missing })?;
+    take(backend, found, number, "asked for by name".into())
+}
+
+fn select_auto(number: Option<usize>) -> Result<Selected, BackendError> {
+    let mut passed = Vec::new();
+    for (backend, probe) in PROBES {
+        match probe() {
+            Err(_) => passed.push(format!("{backend} is not built in")),
+            Ok(Err(missing)) => passed.push(format!("no {backend}: {}", first_clause(&missing))),
+            Ok(Ok(mut found)) => {
+                // An adapter that runs on the processor is slower than the processor's own backend.
+                found.retain(|found| !found.software);
+                if found.is_empty() {
+                    passed.push(format!("{backend} has software adapters only"));
+                    continue;
+                }
+                return take(backend, found, number, format!("auto: {}", describe(backend, &passed)));
+            }
+        }
+    }
+    Err(BackendError::Missing {
+        backend: "auto",
+        missing: passed.join("; "),
+    })
+}
+
+fn describe(backend: &str, passed: &[String]) -> String {
+    if passed.is_empty() {
+        format!("{backend} is the fastest that is there")
+    } else {
+        passed.join("; ")
+    }
+}
+
+fn first_clause(missing: &str) -> &str {
+    missing.split(';').next().unwrap_or(missing)
+}
+
+fn take(
+    backend: &'static str,
+    mut found: Vec<Found>,
+    number: Option<usize>,
+    mut reason: String,
+) -> Result<Selected, BackendError> {
+    let asked = number.unwrap_or(0);
+    if asked >= found.len() {
+        let names = found
+            .iter()
+            .map(|found| found.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(BackendError::OutOfRange {
+            backend,
+            asked,
+            count: found.len(),
+            names,
+        });
+    }
+    let Found { device, name, software } = found.swap_remove(asked);
+    if software {
+        reason.push_str("; a software adapter, slower than --backend cpu");
+    }
+    Ok(Selected {
+        device,
+        backend,
+        name,
+        reason,
+    })
+}
+
+#[cfg(feature = "cpu")]
+fn probe_cpu() -> Result<Probe, BackendError> {
+    let threads = rayon::current_num_threads();
+    let name = format!("{} ({threads} threads)", cpu_name());
+    Ok(Ok(vec![Found {
+        device: Device::Cpu,
+        name,
+        software: false,
+    }]))
+}
+
+#[cfg(not(feature = "cpu"))]
+fn probe_cpu() -> Result<Probe, BackendError> {
+    Err(BackendError::NotBuilt("cpu"))
+}
+
+#[cfg(feature = "wgpu")]
+fn probe_wgpu() -> Result<Probe, BackendError> {
+    Ok(wgpu::probe())
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn probe_wgpu() -> Result<Probe, BackendError> {
+    Err(BackendError::NotBuilt("wgpu"))
+}
+
+#[cfg(all(feature = "cuda", any(target_os = "linux", target_os = "windows")))]
+fn probe_cuda() -> Result<Probe, BackendError> {
+    Ok(cuda::probe())
+}
+
+#[cfg(not(all(feature = "cuda", any(target_os = "linux", target_os = "windows"))))]
+fn probe_cuda() -> Result<Probe, BackendError> {
+    if cfg!(feature = "cuda") {
+        return Ok(Err("CUDA exists on Linux and Windows only; use --backend wgpu".into()));
+    }
+    Err(BackendError::NotBuilt("cuda"))
+}
+
+/// The processor's name as the system tells it, else its architecture.
+fn cpu_name() -> String {
+    std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        })
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+impl fmt::Display for Selected {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} on {} ({})", self.backend, self.name, self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(feature = "cpu")]
+    #[test]
+    fn the_cpu_is_always_there_and_has_one_device() {
+        let selected = select(BackendChoice::Cpu, Some(0)).unwrap();
+        assert_eq!(
+            (selected.backend, selected.reason.as_str()),
+            ("cpu", "asked for by name")
+        );
+        let error = select(BackendChoice::Cpu, Some(1)).unwrap_err().to_string();
+        assert!(error.starts_with("--device 1: cpu has 1 device(s) here"), "{error}");
+    }
+
+    #[cfg(feature = "cpu")]
+    #[test]
+    fn auto_never_fails_where_the_cpu_is_built_in() {
+        let selected = select(BackendChoice::Auto, None).unwrap();
+        assert!(selected.reason.starts_with("auto: "), "{selected}");
+    }
+}

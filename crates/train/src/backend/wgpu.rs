@@ -1,0 +1,52 @@
+//! WGPU's adapters, listed as CubeCL numbers them, hardware first.
+
+use super::{Device, Found, Probe};
+use ::wgpu::{DeviceType, Instance, InstanceDescriptor};
+use burn_wgpu::WgpuDevice;
+use burn_wgpu::graphics::{AutoGraphicsApi, GraphicsApi};
+use std::collections::HashMap;
+
+/// The adapters of this system's graphics API, or what is missing.
+pub(super) fn probe() -> Probe {
+    let backend = AutoGraphicsApi::backend();
+    let descriptor = InstanceDescriptor {
+        backends: backend.into(),
+        ..InstanceDescriptor::new_without_display_handle()
+    };
+    let instance = Instance::new(descriptor);
+    let adapters = futures_lite::future::block_on(instance.enumerate_adapters(backend.into()));
+    let mut count_by_type: HashMap<DeviceType, usize> = HashMap::new();
+    let mut found: Vec<(u8, Found)> = Vec::new();
+    for adapter in adapters {
+        let info = adapter.get_info();
+        let number = count_by_type.entry(info.device_type).or_default();
+        let (rank, device) = match info.device_type {
+            DeviceType::DiscreteGpu => (0, WgpuDevice::DiscreteGpu(*number)),
+            DeviceType::IntegratedGpu => (1, WgpuDevice::IntegratedGpu(*number)),
+            DeviceType::VirtualGpu => (2, WgpuDevice::VirtualGpu(*number)),
+            DeviceType::Cpu if *number == 0 => (4, WgpuDevice::Cpu),
+            // CubeCL can address one software adapter, and one of an unknown type through the default device.
+            DeviceType::Other if *number == 0 => (3, WgpuDevice::DefaultDevice),
+            DeviceType::Cpu | DeviceType::Other => continue,
+        };
+        *number += 1;
+        let name = format!("{} ({backend:?}, {})", info.name, info.driver);
+        let software = info.device_type == DeviceType::Cpu;
+        found.push((
+            rank,
+            Found {
+                device: Device::Wgpu(device),
+                name,
+                software,
+            },
+        ));
+    }
+    if found.is_empty() {
+        return Err(format!(
+            "no {backend:?} adapter; install the graphics driver (on Debian mesa-vulkan-drivers has one for every GPU and a \
+             software one), or use --backend cpu"
+        ));
+    }
+    found.sort_by_key(|(rank, _)| *rank);
+    Ok(found.into_iter().map(|(_, found)| found).collect())
+}

@@ -1,0 +1,130 @@
+//! What was typed: clap's structs and help texts. No input or output here.
+
+use crate::backend::BackendChoice;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Pre-train vision models without labels: Barlow Twins on CUDA, WGPU or the CPU.
+///
+/// Without a command: pre-trains on the shipped images, measures the features and writes a report.
+#[derive(Debug, Parser)]
+#[command(name = "train", version, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done, 1 failed while running, 2 usage or config or backend, 130 interrupted.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, ClapArgs)]
+pub(super) struct RunArgs {
+    /// Where to compute
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Device")]
+    pub backend: BackendChoice,
+    /// Number of the device of that backend, from 0
+    #[arg(long, global = true, value_name = "N", help_heading = "Device")]
+    pub device: Option<usize>,
+    /// Threads of the CPU backend and of decoding [default: all cores]
+    #[arg(long, global = true, value_name = "N", help_heading = "Device")]
+    pub threads: Option<usize>,
+    /// Recipe: a TOML file, or the name of a shipped one [default: sign-digits]
+    #[arg(long, global = true, value_name = "FILE|NAME", help_heading = "Recipe")]
+    pub config: Option<String>,
+    /// Override one key of the recipe, e.g. --set loss.lambda=0.01 (repeatable)
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", help_heading = "Recipe")]
+    pub sets: Vec<String>,
+    /// Folder of images: a folder per class, below train/ and test/ or val/ [default: the recipe's]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Recipe")]
+    pub data: Option<PathBuf>,
+    /// Seed of every random draw [default: the recipe's]
+    #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
+    pub seed: Option<u64>,
+    /// Passes over the images [default: the recipe's]
+    #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
+    pub epochs: Option<u64>,
+    /// Images a step [default: the recipe's]
+    #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
+    pub batch_size: Option<usize>,
+    /// Threads that make views ahead of the device; 0 makes them between two steps [default: all cores]
+    #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
+    pub workers: Option<usize>,
+    /// Folder of the run, or file of the result [default: runs/<config>-<time>]
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Run")]
+    pub out: Option<PathBuf>,
+    /// Continue the run in --out, or the newest one below runs/
+    #[arg(long, global = true, help_heading = "Run")]
+    pub resume: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long, global = true, help_heading = "Run")]
+    pub dry_run: bool,
+    /// Say nothing but warnings, errors and results
+    #[arg(long, short, global = true, help_heading = "Run")]
+    pub quiet: bool,
+    /// With an error, show every cause
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Run")]
+    pub verbose: u8,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Train the backbone and projector without labels (the default)
+    Pretrain,
+    /// Train a linear probe on a run's frozen features
+    Linear(ProbeArgs),
+    /// Classify by the nearest neighbours among a run's frozen features
+    Knn(ProbeArgs),
+    /// Write the report of one or several runs again
+    Report(ReportArgs),
+    /// Draw the two views of an image several times, to look at
+    Views(ViewsArgs),
+    /// List the backends and devices that are there
+    Devices,
+}
+
+/// Flags of the probes.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ProbeArgs {
+    /// The run: its folder takes the best checkpoint, FOLDER@last the last one
+    #[arg(long, value_name = "RUN")]
+    pub from: String,
+}
+
+/// Flags of `report`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ReportArgs {
+    /// Folders of runs
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+}
+
+/// Flags of `views`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ViewsArgs {
+    /// A JPEG or PNG
+    #[arg(long, value_name = "FILE")]
+    pub image: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_after_the_command() {
+        let before = Args::try_parse_from(["train", "--backend", "cpu", "knn", "--from", "r"]).unwrap();
+        let after = Args::try_parse_from(["train", "knn", "--from", "r", "--backend", "cpu"]).unwrap();
+        assert_eq!(
+            (before.run.backend, after.run.backend),
+            (BackendChoice::Cpu, BackendChoice::Cpu)
+        );
+    }
+}

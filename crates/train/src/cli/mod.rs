@@ -1,0 +1,44 @@
+//! The command line, in two layers: [`args`] is what was typed, [`resolve`] what it means. Nothing below knows of clap.
+
+mod args;
+mod resolve;
+
+use crate::commands;
+use crate::console::Console;
+use crate::error::{AppError, EXIT_DONE};
+use crate::stop::StopFlag;
+use args::{Args, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Runs the program and returns its exit code.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let console = Console::new(args.run.quiet);
+    match dispatch(&args) {
+        Ok(()) => ExitCode::from(EXIT_DONE),
+        Err(error) => {
+            console.error(&error.render(args.run.verbose > 0));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(args: &Args) -> Result<(), AppError> {
+    resolve::set_threads(&args.run)?;
+    match args.command.as_ref().unwrap_or(&Command::Pretrain) {
+        Command::Pretrain => {
+            let request = resolve::pretrain(&args.run)?;
+            let stop = StopFlag::on_signals().map_err(anyhow::Error::from)?;
+            commands::pretrain::run(request, Console::new(args.run.quiet), stop)
+        }
+        Command::Knn(probe) => commands::probe::knn(&resolve::probe(&args.run, &probe.from)?),
+        Command::Linear(probe) => commands::probe::linear(&resolve::probe(&args.run, &probe.from)?),
+        Command::Report(report) => commands::report::run(&report.runs, args.run.out.as_deref()),
+        Command::Views(views) => {
+            let (_, config) = resolve::config(&args.run)?;
+            commands::views::run(&views.image, &config, args.run.out.as_deref())
+        }
+        Command::Devices => commands::devices::run(),
+    }
+}

@@ -1,0 +1,185 @@
+//! `pretrain`: opens the images, says what will be done, and does it.
+
+use super::{OnBackend, on_backend};
+use crate::backend::{Selected, TrainBackend};
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::console::{Console, print_result};
+use crate::error::AppError;
+use crate::plan::{ImageCounts, Parameters, Plan};
+use crate::pretrain::{Job, pretrain};
+use crate::run_dir::{RunDir, write_atomic};
+use crate::sources;
+use crate::stop::StopFlag;
+use crate::summary::Summary;
+use barlow_model::{BarlowTwinsModelConfig, parameter_count};
+use std::path::PathBuf;
+
+/// What to do.
+pub struct Request {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// The resolved config.
+    pub config: Config,
+    /// The device.
+    pub selected: Selected,
+    /// A new run or an old one.
+    pub start: Start,
+    /// Say what would be done, and do nothing.
+    pub dry_run: bool,
+}
+
+/// A new run or an old one.
+pub enum Start {
+    /// A new run in this folder.
+    New(PathBuf),
+    /// A run that was started before.
+    Resume(RunDir),
+}
+
+/// Runs the request and prints the result.
+///
+/// # Errors
+/// [`AppError`], each one line.
+pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), AppError> {
+    let Request {
+        recipe,
+        mut config,
+        selected,
+        start,
+        dry_run,
+    } = request;
+    if let Start::Resume(run) = &start
+        && let Some(summary) = finished(run)
+    {
+        console.line(&format!("{} is finished already; nothing to do", run.root().display()));
+        print_summary(&summary, run);
+        return Ok(());
+    }
+    // The stored config names the folder itself, so that a resumed run finds it from any working directory.
+    let data = sources::find_data(&config.data.path).map_err(AppError::usage)?;
+    config.views = config.views.resolved();
+    config.data.path = std::path::absolute(data).map_err(anyhow::Error::from)?;
+    let sources = sources::open(&config).map_err(AppError::usage)?;
+    let (train, test) = (sources.train.len(), sources.test.as_ref().map_or(0, |test| test.len()));
+    check_batch(config.train.batch_size, train)?;
+    let workers = config.data.workers.unwrap_or_else(rayon::current_num_threads);
+    let parameters = on_backend(&selected, CountParameters(config.model_config()));
+    let images = ImageCounts {
+        train,
+        test,
+        classes: sources.classes.len(),
+    };
+    let plan = Plan::new(recipe, config, images, parameters);
+    let root = match &start {
+        Start::New(root) => root.clone(),
+        Start::Resume(run) => run.root().to_owned(),
+    };
+    if dry_run {
+        print_result(&plan.report(&selected, workers, Some(&root)).join("\n"));
+        print_result(&format!("\n{}", plan.config.to_toml()));
+        return Ok(());
+    }
+    let (run, checkpoint) = match start {
+        Start::New(root) => {
+            let run = RunDir::create(&root).map_err(AppError::usage)?;
+            write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
+            (run, None)
+        }
+        Start::Resume(run) => {
+            let checkpoint = Checkpoint::newest(&run)?;
+            (run, checkpoint)
+        }
+    };
+    for line in plan.report(&selected, workers, Some(run.root())) {
+        console.line(&line);
+    }
+    if let Some(first) = &sources.skipped.first {
+        console.warn(&format!(
+            "{} images are left out; the first: {first}",
+            sources.skipped.count
+        ));
+    }
+    if let Some(checkpoint) = &checkpoint {
+        console.line(&format!(
+            "resume      at step {} of {}",
+            checkpoint.progress.step, plan.schedule.total_steps
+        ));
+    }
+    let selected_for_work = selected.clone();
+    let job = Job {
+        plan,
+        sources,
+        selected,
+        workers,
+        run,
+        console,
+        stop,
+    };
+    let summary = on_backend(&selected_for_work, Work { job: &job, checkpoint })?;
+    print_summary(&summary, &job.run);
+    Ok(())
+}
+
+struct Work<'a> {
+    job: &'a Job,
+    checkpoint: Option<Checkpoint>,
+}
+
+impl OnBackend for Work<'_> {
+    type Output = Result<Summary, AppError>;
+
+    fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
+        pretrain::<B>(self.job, device, self.checkpoint)
+    }
+}
+
+/// Counts without allocating: the weights of a fresh module exist when they are first used.
+struct CountParameters(BarlowTwinsModelConfig);
+
+impl OnBackend for CountParameters {
+    type Output = Parameters;
+
+    fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
+        let model = self.0.init_zeros::<B>(device);
+        Parameters {
+            backbone: parameter_count(&model.backbone),
+            projector: parameter_count(&model.projector),
+        }
+    }
+}
+
+/// Checked before a plan is made: an epoch without a whole batch would have no steps.
+fn check_batch(batch_size: usize, images: usize) -> Result<(), AppError> {
+    if batch_size <= images {
+        return Ok(());
+    }
+    Err(AppError::usage(format!(
+        "train.batch_size is {batch_size} and there are only {images} training images; pass a smaller --batch-size"
+    )))
+}
+
+fn finished(run: &RunDir) -> Option<Summary> {
+    let text = std::fs::read_to_string(run.summary()).ok()?;
+    run.report().is_file().then(|| serde_json::from_str(&text).ok())?
+}
+
+fn print_summary(summary: &Summary, run: &RunDir) {
+    let percent = |value: Option<f64>| value.map_or("not measured".to_owned(), |value| format!("{value:.4}"));
+    let floor = summary
+        .loss_floor
+        .map_or(String::new(), |floor| format!(" (floor {floor:.2})"));
+    print_result(&format!(
+        "linear top-1  {} (untrained {})\nkNN top-1     {} (untrained {})\nloss          {:.2}{floor}\n\
+         time          {:.0} s, {:.0} images/s on {}\nreport        {}",
+        percent(summary.linear_top1),
+        percent(summary.untrained_linear_top1),
+        percent(summary.knn_top1),
+        percent(summary.untrained_knn_top1),
+        summary.loss,
+        summary.wall_seconds,
+        summary.images_per_second,
+        summary.backend,
+        run.report().display()
+    ));
+}

@@ -1,0 +1,19 @@
+//! The recipes of `configs/`, compiled in, so that the binary alone can start any of them by name.
+
+/// The recipe of a plain `train`.
+pub const DEFAULT_RECIPE: &str = "sign-digits";
+
+/// Name and text of every shipped recipe.
+pub const RECIPES: &[(&str, &str)] = &[
+    ("sign-digits", include_str!("../../../../configs/sign-digits.toml")),
+    ("smoke", include_str!("../../../../configs/smoke.toml")),
+    (
+        "imagenet-resnet50",
+        include_str!("../../../../configs/imagenet-resnet50.toml"),
+    ),
+];
+
+/// The text of the recipe called `name`.
+pub fn find_recipe(name: &str) -> Option<&'static str> {
+    RECIPES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}

@@ -1,0 +1,279 @@
+//! The sections of a config and their defaults (the official ImageNet recipe unless a line says otherwise).
+
+use barlow_data::BadImages;
+use barlow_loss::LossForm;
+use barlow_model::{ResNetDepth, Stem};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// `[run]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// Every random draw of the run is keyed by this number.
+    pub seed: u64,
+    /// Number format of weights and activations.
+    pub precision: Precision,
+}
+
+/// Number format of weights and activations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+}
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// The data set. A path that starts with `assets/` is sought from the working directory upwards.
+    pub path: PathBuf,
+    /// How the data set is laid out.
+    pub format: DataFormat,
+    /// What to do with a file that cannot be decoded.
+    pub bad_images: BadImages,
+    /// Threads that make views; 0 makes them between two steps, absent takes all cores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<usize>,
+    /// Batches made ahead of the device (≥ 1).
+    pub queue: usize,
+    /// Channel statistics that pixels are normalised with.
+    pub normalize: Normalize,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            format: DataFormat::default(),
+            bad_images: BadImages::default(),
+            workers: None,
+            queue: 2,
+            normalize: Normalize::default(),
+        }
+    }
+}
+
+/// Layout of a data set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataFormat {
+    /// Recognise it.
+    #[default]
+    Auto,
+    /// A folder per class, below `train/` and `test/` (or `val/`) or at the top; or a flat folder without labels.
+    Folder,
+}
+
+/// Channel statistics that pixels are normalised with.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected \"imagenet\", \"data\" or { mean = [r, g, b], std = [r, g, b] }"
+)]
+pub enum Normalize {
+    /// A known set of statistics.
+    Named(NormalizeName),
+    /// Statistics of pixels in [0, 1].
+    Given {
+        /// Mean of each channel.
+        mean: [f32; 3],
+        /// Standard deviation of each channel, above 0.
+        std: [f32; 3],
+    },
+}
+
+impl Default for Normalize {
+    fn default() -> Self {
+        Self::Named(NormalizeName::Imagenet)
+    }
+}
+
+/// A known set of channel statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NormalizeName {
+    /// ImageNet's, as the official code.
+    Imagenet,
+    /// Computed from the training images in one pass.
+    Data,
+}
+
+/// `[model]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Depth of the ResNet.
+    pub backbone: ResNetDepth,
+    /// First layers: `imagenet` (7×7, stride 2, max pooling) or `cifar` (3×3, stride 1).
+    pub stem: Stem,
+    /// Channels of the first stage (64 is standard).
+    pub width: usize,
+    /// Channels of an image.
+    pub in_channels: usize,
+    /// Zero the last norm's scale in every block, so that each block starts as the identity.
+    pub zero_init_residual: bool,
+    /// Widths of the projector's layers, joined by `-`.
+    pub projector: String,
+    /// Batch norm between the projector's layers.
+    pub projector_norm: bool,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            backbone: ResNetDepth::ResNet50,
+            stem: Stem::Imagenet,
+            width: 64,
+            in_channels: 3,
+            zero_init_residual: true,
+            projector: "8192-8192-8192".into(),
+            projector_norm: true,
+        }
+    }
+}
+
+/// `[loss]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossSection {
+    /// Weight λ of the redundancy-reduction term (≥ 0); official 0.0051.
+    pub lambda: f64,
+    /// Factor on the whole loss (> 0).
+    pub scale: f64,
+    /// How it is computed.
+    pub form: LossForm,
+}
+
+impl Default for LossSection {
+    fn default() -> Self {
+        Self {
+            lambda: 0.0051,
+            scale: 1.0,
+            form: LossForm::Auto,
+        }
+    }
+}
+
+/// `[optimizer]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// The update rule.
+    pub kind: OptimizerKind,
+    /// Rate of parameters of rank two and more, per 256 images: the peak is this times `batch_size / 256`.
+    pub learning_rate_weights: f64,
+    /// Rate of biases and norm parameters, per 256 images. The official 0.0048 belongs to gradients averaged over 16
+    /// or more GPUs; see ARCHITECTURE.md.
+    pub learning_rate_biases: f64,
+    /// Weight decay of parameters of rank two and more.
+    pub weight_decay: f64,
+    /// Momentum (LARS).
+    pub momentum: f64,
+    /// Trust coefficient η (LARS).
+    pub trust_coefficient: f64,
+    /// Never let an adapted rate exceed the given one (LARS); helps on small data sets.
+    pub clip: bool,
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::Lars,
+            learning_rate_weights: 0.2,
+            learning_rate_biases: 0.0048,
+            weight_decay: 1e-6,
+            momentum: 0.9,
+            trust_coefficient: 0.001,
+            clip: false,
+        }
+    }
+}
+
+/// The update rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Layer-wise adaptive rate scaling.
+    Lars,
+    /// Adam with decoupled weight decay.
+    AdamW,
+}
+
+/// `[schedule]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Epochs of linear warm-up; never more than a tenth of the run.
+    pub warmup_epochs: f64,
+    /// The rate at the end as a part of the peak, in [0, 1].
+    pub final_ratio: f64,
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self {
+            warmup_epochs: 10.0,
+            final_ratio: 0.001,
+        }
+    }
+}
+
+/// `[train]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the images.
+    pub epochs: u64,
+    /// Images a step, N. The last, smaller batch of an epoch is left out.
+    pub batch_size: usize,
+    /// Steps between two lines of metrics.
+    pub log_every: u64,
+    /// Epochs between two checkpoints.
+    pub checkpoint_every: u64,
+    /// Checkpoints kept besides the best one.
+    pub keep: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 1000,
+            batch_size: 2048,
+            log_every: 100,
+            checkpoint_every: 1,
+            keep: 2,
+        }
+    }
+}
+
+/// `[eval]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalConfig {
+    /// The shorter side is resized to this many pixels.
+    pub resize: usize,
+    /// Then a square of this many pixels is cut from the centre.
+    pub crop: usize,
+    /// Epochs between two kNN measurements; 0 measures at the end only.
+    pub every: u64,
+    /// Neighbours that vote.
+    pub knn_k: usize,
+    /// Temperature of the votes' weights.
+    pub knn_temperature: f64,
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self {
+            resize: 256,
+            crop: 224,
+            every: 10,
+            knn_k: 20,
+            knn_temperature: 0.07,
+        }
+    }
+}

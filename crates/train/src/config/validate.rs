@@ -1,0 +1,161 @@
+//! The range of every number in a config, checked before anything is opened.
+
+use super::{Config, ConfigError, Normalize};
+use barlow_loss::BarlowTwinsLossConfig;
+use barlow_model::{BarlowTwinsModelConfig, ProjectorConfig, ResNetConfig};
+use std::fmt::Display;
+use std::str::FromStr;
+
+impl Config {
+    /// Checks every number against its range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] with the key, the value and what is allowed.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let Self {
+            run: _,
+            data,
+            views,
+            model,
+            loss,
+            optimizer,
+            schedule,
+            train,
+            eval,
+        } = self;
+        views
+            .validate()
+            .map_err(|error| range_text("views", &error.to_string()))?;
+        self.loss_config()
+            .validate()
+            .map_err(|error| range_text("loss", &error.to_string()))?;
+        let _ = loss;
+        ProjectorConfig::from_str(&model.projector)
+            .map_err(|error| range("model.projector", format!("\"{}\"", model.projector), error))?;
+        at_least("model.width", model.width, 1)?;
+        check(
+            "model.in_channels",
+            model.in_channels,
+            model.in_channels == 3,
+            "images are read as RGB, so it must be 3",
+        )?;
+        at_least("data.queue", data.queue, 1)?;
+        if let Normalize::Given { mean, std } = data.normalize {
+            let finite = mean.iter().chain(&std).all(|value| value.is_finite()) && std.iter().all(|&value| value > 0.0);
+            check(
+                "data.normalize",
+                format!("{mean:?} {std:?}"),
+                finite,
+                "mean must be finite and std above 0",
+            )?;
+        }
+        positive("optimizer.learning_rate_weights", optimizer.learning_rate_weights)?;
+        non_negative("optimizer.learning_rate_biases", optimizer.learning_rate_biases)?;
+        non_negative("optimizer.weight_decay", optimizer.weight_decay)?;
+        let momentum = optimizer.momentum;
+        check(
+            "optimizer.momentum",
+            momentum,
+            (0.0..1.0).contains(&momentum),
+            "it must be in [0, 1)",
+        )?;
+        positive("optimizer.trust_coefficient", optimizer.trust_coefficient)?;
+        non_negative("schedule.warmup_epochs", schedule.warmup_epochs)?;
+        let ratio = schedule.final_ratio;
+        check(
+            "schedule.final_ratio",
+            ratio,
+            (0.0..=1.0).contains(&ratio),
+            "it must be in [0, 1]",
+        )?;
+        at_least("train.epochs", train.epochs, 1)?;
+        check(
+            "train.batch_size",
+            train.batch_size,
+            train.batch_size >= 2,
+            "it must be at least 2: the loss correlates over the batch",
+        )?;
+        at_least("train.log_every", train.log_every, 1)?;
+        at_least("train.checkpoint_every", train.checkpoint_every, 1)?;
+        at_least("train.keep", train.keep, 1)?;
+        at_least("eval.crop", eval.crop, 1)?;
+        check(
+            "eval.resize",
+            eval.resize,
+            eval.resize >= eval.crop,
+            "it must be at least eval.crop",
+        )?;
+        at_least("eval.knn_k", eval.knn_k, 1)?;
+        positive("eval.knn_temperature", eval.knn_temperature)
+    }
+
+    /// The network of this config.
+    ///
+    /// # Panics
+    /// If the config was not validated and its projector is not one.
+    pub fn model_config(&self) -> BarlowTwinsModelConfig {
+        let model = &self.model;
+        BarlowTwinsModelConfig {
+            backbone: ResNetConfig {
+                depth: model.backbone,
+                stem: model.stem,
+                width: model.width,
+                in_channels: model.in_channels,
+                zero_init_residual: model.zero_init_residual,
+            },
+            projector: ProjectorConfig::from_str(&model.projector).expect("the config was validated"),
+            projector_norm: model.projector_norm,
+        }
+    }
+
+    /// The loss of this config.
+    pub fn loss_config(&self) -> BarlowTwinsLossConfig {
+        BarlowTwinsLossConfig::new()
+            .with_lambda(self.loss.lambda)
+            .with_scale(self.loss.scale)
+            .with_form(self.loss.form)
+    }
+}
+
+fn range(key: &str, value: impl Display, allowed: impl Display) -> ConfigError {
+    ConfigError::Range {
+        key: key.to_owned(),
+        value: value.to_string(),
+        allowed: allowed.to_string(),
+    }
+}
+
+/// For errors of the library crates, whose text names the key and the value itself.
+fn range_text(section: &str, message: &str) -> ConfigError {
+    range(section, "not usable", message)
+}
+
+fn check(key: &str, value: impl Display, holds: bool, allowed: &str) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(range(key, value, allowed)) }
+}
+
+fn at_least<T: PartialOrd + Display>(key: &str, value: T, least: T) -> Result<(), ConfigError> {
+    if value >= least {
+        Ok(())
+    } else {
+        Err(range(key, value, format!("it must be at least {least}")))
+    }
+}
+
+fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
+    check(
+        key,
+        value,
+        value.is_finite() && value > 0.0,
+        "it must be a finite number above 0",
+    )
+}
+
+fn non_negative(key: &str, value: f64) -> Result<(), ConfigError> {
+    check(
+        key,
+        value,
+        value.is_finite() && value >= 0.0,
+        "it must be a finite number, at least 0",
+    )
+}

@@ -1,0 +1,95 @@
+//! What a person sees while a run goes on: everything on standard error, a bar on a terminal, plain lines elsewhere.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+
+/// Where messages and progress go.
+#[derive(Debug)]
+pub struct Console {
+    quiet: bool,
+    terminal: bool,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Console {
+    /// A console on standard error; `quiet` says nothing but warnings.
+    pub fn new(quiet: bool) -> Self {
+        Self {
+            quiet,
+            terminal: std::io::stderr().is_terminal(),
+            bar: Mutex::new(None),
+        }
+    }
+
+    /// A line for the person, unless quiet.
+    pub fn line(&self, text: &str) {
+        if !self.quiet {
+            self.print(text);
+        }
+    }
+
+    /// A line that is shown even when quiet.
+    pub fn warn(&self, text: &str) {
+        self.print(&format!("warning: {text}"));
+    }
+
+    /// The last line of a run that failed.
+    pub fn error(&self, text: &str) {
+        self.print(text);
+    }
+
+    /// Starts the bar of a run of `total` steps of which `done` are done. No bar where nobody watches.
+    pub fn start(&self, done: u64, total: u64) {
+        if self.quiet || !self.terminal {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {msg}, {elapsed} < {eta}")
+            .expect("the template is a literal");
+        bar.set_style(style);
+        bar.set_position(done);
+        bar.reset_eta();
+        *self.lock() = Some(bar);
+    }
+
+    /// Moves the bar.
+    pub fn step(&self, done: u64) {
+        if let Some(bar) = self.lock().as_ref() {
+            bar.set_position(done);
+        }
+    }
+
+    /// The state of the run in a few words: on the bar, or as a line of its own where there is no bar.
+    pub fn status(&self, place: &str, text: &str) {
+        match self.lock().as_ref() {
+            Some(bar) => bar.set_message(text.to_owned()),
+            None => self.line(&format!("{place}  {text}")),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = self.lock().take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn print(&self, text: &str) {
+        let guard = self.bar.try_lock().ok();
+        match guard.as_ref().and_then(|guard| guard.as_ref()) {
+            Some(bar) => bar.println(text),
+            // A closed standard error must not end a run.
+            None => drop(writeln!(std::io::stderr(), "{text}")),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Prints a result on standard output; a closed pipe is not an error.
+pub fn print_result(text: &str) {
+    drop(writeln!(std::io::stdout(), "{text}"));
+}

@@ -1,0 +1,14 @@
+//! How well features tell classes apart: weighted kNN and a linear probe.
+//!
+//! Pure functions on host slices: no tensors, no files, no random numbers; the result does not depend on the number of
+//! threads. Must not depend on Burn, so that every backend is judged by the same arithmetic.
+
+mod features;
+mod knn;
+mod lbfgs;
+mod linear;
+mod logistic;
+
+pub use features::Features;
+pub use knn::{KnnConfig, KnnResult, knn};
+pub use linear::{LinearConfig, LinearModel, LinearResult, linear_probe};

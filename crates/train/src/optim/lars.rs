@@ -1,0 +1,69 @@
+//! LARS as the official code has it (main.py, `class LARS`), and solo-learn's clipping for small data sets.
+
+use super::Update;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+/// Layer-wise adaptive rate scaling with momentum.
+///
+/// For a weight `p` with gradient `g`: `d = g + wd·p`, `q = η‖p‖/‖d‖` (1 where either norm is zero; the norm of the
+/// **sum**, no epsilon), `µ ← m·µ + q·d`, `p ← p − lr·µ` (no dampening, the rate outside the buffer). Parameters of rank
+/// one take `q = 1` and no decay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lars {
+    /// Momentum m in [0, 1); official 0.9.
+    pub momentum: f64,
+    /// Weight decay wd ≥ 0; official 1e-6.
+    pub weight_decay: f64,
+    /// Trust coefficient η > 0; official 0.001, solo-learn's small data sets 0.02.
+    pub trust_coefficient: f64,
+    /// LARC: `q ← min(q / lr, 1)`, so the adapted rate never exceeds the given one. Off in the official code.
+    pub clip: bool,
+}
+
+impl Lars {
+    /// The new value, and the momentum buffer.
+    pub(super) fn update<B: Backend>(&self, update: Update<B>) -> (Tensor<B, 2>, Vec<Tensor<B, 2>>) {
+        let Update {
+            value,
+            gradient,
+            mut buffers,
+            is_vector,
+            learning_rate,
+            ..
+        } = update;
+        let direction = if is_vector {
+            gradient
+        } else {
+            self.adapted(&value, gradient, learning_rate)
+        };
+        let momentum = match buffers.pop() {
+            Some(buffer) => buffer * self.momentum + direction,
+            None => direction,
+        };
+        (value - momentum.clone() * learning_rate, vec![momentum])
+    }
+
+    fn adapted<B: Backend>(&self, value: &Tensor<B, 2>, gradient: Tensor<B, 2>, learning_rate: f64) -> Tensor<B, 2> {
+        let direction = gradient + value.clone() * self.weight_decay;
+        let value_norm = norm(value.clone());
+        let direction_norm = norm(direction.clone());
+        // Both are norms, so their product is zero exactly where the official code skips the adaptation.
+        let skip = (value_norm.clone() * direction_norm.clone()).equal_elem(0.0);
+        let mut ratio = value_norm * self.trust_coefficient / direction_norm;
+        if self.clip {
+            // At a rate of zero (the first step of a warm-up) the limit of min(q / lr, 1) is 1.
+            ratio = if learning_rate > 0.0 {
+                (ratio / learning_rate).clamp_max(1.0)
+            } else {
+                ratio.ones_like()
+            };
+        }
+        direction * ratio.mask_fill(skip, 1.0)
+    }
+}
+
+/// Euclidean norm of a matrix as [1, 1], summed along rows first.
+fn norm<B: Backend>(matrix: Tensor<B, 2>) -> Tensor<B, 2> {
+    matrix.square().sum_dim(1).sum_dim(0).sqrt()
+}

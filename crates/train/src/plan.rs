@@ -1,0 +1,233 @@
+//! What a run will do, worked out before its first step, and the lines that say so.
+
+use crate::backend::Selected;
+use crate::config::{Config, OptimizerKind};
+use crate::optim::{LearningRates, peak_rates};
+use crate::schedule::Schedule;
+use barlow_loss::{loss_floor, loss_start};
+use barlow_model::BarlowTwinsModelConfig;
+use serde::Serialize;
+use std::path::Path;
+
+/// What a run will do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// The resolved config.
+    pub config: Config,
+    /// Architecture of the network.
+    pub model: BarlowTwinsModelConfig,
+    /// How many images there are.
+    pub images: ImageCounts,
+    /// Optimiser steps in an epoch.
+    pub steps_per_epoch: u64,
+    /// Course of the rates.
+    pub schedule: Schedule,
+    /// Peak rates.
+    pub peak: LearningRates,
+    /// Trained values.
+    pub parameters: Parameters,
+}
+
+/// Trained values of the network's two parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// Images to representations.
+    pub backbone: usize,
+    /// Representations to embeddings.
+    pub projector: usize,
+}
+
+/// How many images a run has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageCounts {
+    /// To train on.
+    pub train: usize,
+    /// To judge features on.
+    pub test: usize,
+    /// Classes; 0 without labels.
+    pub classes: usize,
+}
+
+impl Plan {
+    /// Works the plan out; `config` has been validated, and a batch fits into the images.
+    pub fn new(recipe: String, config: Config, images: ImageCounts, parameters: Parameters) -> Self {
+        let steps_per_epoch = (images.train / config.train.batch_size) as u64;
+        let schedule = Schedule::new(
+            config.schedule.warmup_epochs,
+            config.train.epochs,
+            steps_per_epoch,
+            config.schedule.final_ratio,
+        );
+        let model = config.model_config();
+        let peak = peak_rates(&config);
+        Self {
+            recipe,
+            config,
+            model,
+            images,
+            steps_per_epoch,
+            schedule,
+            peak,
+            parameters,
+        }
+    }
+
+    /// The least loss for this N, D and lambda, times the scale; none where it is not defined.
+    pub fn loss_floor(&self) -> Option<f64> {
+        let loss = &self.config.loss;
+        loss_floor(
+            self.config.train.batch_size,
+            self.model.projector.embedding_width(),
+            loss.lambda,
+        )
+        .map(|floor| floor * loss.scale)
+    }
+
+    /// The loss of embeddings that know nothing yet.
+    pub fn loss_start(&self) -> f64 {
+        let loss = &self.config.loss;
+        loss_start(
+            self.config.train.batch_size,
+            self.model.projector.embedding_width(),
+            loss.lambda,
+        ) * loss.scale
+    }
+
+    /// What was chosen and why, a line each.
+    pub fn report(&self, selected: &Selected, workers: usize, out: Option<&Path>) -> Vec<String> {
+        let Config {
+            run,
+            data,
+            model,
+            loss,
+            optimizer,
+            train,
+            ..
+        } = &self.config;
+        let (form, form_reason) = self
+            .config
+            .loss_config()
+            .init()
+            .form(train.batch_size, self.model.projector.embedding_width());
+        let floor = self
+            .loss_floor()
+            .map_or("not defined".into(), |floor| format!("{floor:.2}"));
+        let rule = match optimizer.kind {
+            OptimizerKind::Lars => "LARS",
+            OptimizerKind::AdamW => "AdamW",
+        };
+        let labels = match (self.images.classes, self.images.test) {
+            (0, _) => "no labels: accuracy is not measured".to_owned(),
+            (classes, 0) => format!("{classes} classes, no test images: accuracy is not measured"),
+            (classes, test) => format!("{test} test images, {classes} classes (labels are for the probes only)"),
+        };
+        let mut lines = vec![
+            format!("recipe      {}, seed {}", self.recipe, run.seed),
+            format!("backend     {selected}"),
+            "precision   f32 (the only one so far)".to_owned(),
+            format!(
+                "images      {} to train on from {}; {labels}",
+                self.images.train,
+                data.path.display()
+            ),
+            format!(
+                "model       {} width {}, {} stem: {} parameters; projector {}: {} parameters",
+                name_of(&model.backbone),
+                model.width,
+                name_of(&model.stem),
+                grouped(self.parameters.backbone),
+                model.projector,
+                grouped(self.parameters.projector)
+            ),
+            format!(
+                "steps       {} epochs of {} steps, batch {} ({} images left out per epoch); {} view threads",
+                train.epochs,
+                self.steps_per_epoch,
+                train.batch_size,
+                self.images.train % train.batch_size,
+                workers
+            ),
+            format!(
+                "optimizer   {rule}, peak rates {:.3e} (weights) and {:.3e} (biases, norms) = configured x {}/256; \
+                 warm-up {} steps, cosine to {}",
+                self.peak.weights,
+                self.peak.biases,
+                train.batch_size,
+                self.schedule.warmup_steps,
+                self.schedule.final_ratio
+            ),
+            format!(
+                "loss        lambda {}, {} form ({form_reason}); starts near {:.0}, cannot fall below {floor} \
+                 for N {}, D {}",
+                loss.lambda,
+                name_of(&form),
+                self.loss_start(),
+                train.batch_size,
+                self.model.projector.embedding_width()
+            ),
+        ];
+        if let Some(out) = out {
+            lines.push(format!("run         {}", out.display()));
+        }
+        lines
+    }
+}
+
+/// The word that a config file has for a value.
+fn name_of(value: &impl Serialize) -> String {
+    toml::Value::try_from(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// `11176512` as `11,176,512`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        let texts: Vec<String> = [0, 12, 999, 1000, 23_508_032].into_iter().map(grouped).collect();
+        assert_eq!(texts, ["0", "12", "999", "1,000", "23,508,032"]);
+    }
+
+    #[test]
+    fn a_partial_batch_is_left_out() {
+        let mut config = Config::default();
+        config.train.batch_size = 128;
+        config.train.epochs = 20;
+        let plan = Plan::new(
+            "x".into(),
+            config,
+            ImageCounts {
+                train: 1662,
+                test: 400,
+                classes: 10,
+            },
+            Parameters::default(),
+        );
+        assert_eq!(
+            (
+                plan.steps_per_epoch,
+                plan.schedule.total_steps,
+                plan.schedule.warmup_steps
+            ),
+            (12, 240, 24)
+        );
+    }
+}

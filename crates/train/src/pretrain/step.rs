@@ -1,0 +1,65 @@
+//! One optimiser step: two forward passes, the loss, one backward pass, one update.
+
+use crate::backend::TrainBackend;
+use crate::optim::{LearningRates, Optimizer};
+use crate::summary::LossValues;
+use barlow_data::TwinBatch;
+use barlow_loss::{BarlowTwinsLoss, BarlowTwinsOutput};
+use barlow_model::{BarlowTwinsModel, NormMode};
+use burn::module::AutodiffModule;
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+/// The loss values of a step, still on the device: reading them waits for it, so they are read when they are logged.
+#[derive(Clone, Debug)]
+pub struct PendingValues<B: Backend>(Tensor<B, 1>);
+
+impl<B: Backend> PendingValues<B> {
+    /// Waits for the device and reads the values.
+    pub fn read(self) -> LossValues {
+        let values: Vec<f32> = self
+            .0
+            .into_data()
+            .convert::<f32>()
+            .into_vec()
+            .expect("converted to f32 above");
+        LossValues::from_slice(&values)
+    }
+}
+
+/// Makes one step and returns the updated model.
+///
+/// The views go through the network one after the other, so that each has its own batch statistics (as the official
+/// code); the running statistics move twice.
+pub fn train_step<B: TrainBackend>(
+    model: BarlowTwinsModel<B>,
+    optimizer: &mut Optimizer<B::InnerBackend>,
+    loss: &BarlowTwinsLoss,
+    batch: TwinBatch<B>,
+    rates: LearningRates,
+) -> (BarlowTwinsModel<B>, PendingValues<B::InnerBackend>) {
+    let z_a = model.forward(batch.view_a, NormMode::Train).embeddings;
+    let z_b = model.forward(batch.view_b, NormMode::Train).embeddings;
+    let output = loss.forward(z_a, z_b);
+    let values = pending(&output);
+    let gradients = GradientsParams::from_grads(output.loss.backward(), &model);
+    (optimizer.step(model, gradients, rates), values)
+}
+
+fn pending<B: TrainBackend>(output: &BarlowTwinsOutput<B>) -> PendingValues<B::InnerBackend> {
+    let BarlowTwinsOutput {
+        loss,
+        invariance,
+        redundancy_reduction,
+        diagonal_mean,
+        off_diagonal_rms,
+    } = output;
+    let parts = [loss, invariance, redundancy_reduction, diagonal_mean, off_diagonal_rms];
+    PendingValues(Tensor::cat(parts.map(|part| part.clone().inner()).to_vec(), 0))
+}
+
+/// The trained model without the means to differentiate it.
+pub fn valid<B: TrainBackend>(model: &BarlowTwinsModel<B>) -> BarlowTwinsModel<B::InnerBackend> {
+    model.valid()
+}

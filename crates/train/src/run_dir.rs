@@ -1,0 +1,262 @@
+//! The folder of a run: what lies in it, who may write to it, and how a file gets there whole.
+//!
+//! Knows names and file systems only; what is in the files is decided by those who write them.
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use thiserror::Error;
+
+/// A folder that cannot be used for a run.
+#[derive(Debug, Error)]
+pub enum RunDirError {
+    /// The folder holds a run already.
+    #[error("{0} already holds a run; pass --resume to continue it, or another --out")]
+    Taken(PathBuf),
+    /// The folder is there and holds other things.
+    #[error("{0} is not empty and holds no run; pass an empty or a new folder with --out")]
+    NotEmpty(PathBuf),
+    /// `--resume` without a run to resume.
+    #[error("nothing to resume: no run lies in {0}; leave --resume out to start one, or name the run with --out")]
+    NothingToResume(PathBuf),
+    /// The folder cannot be made or written to.
+    #[error("cannot write to {path}: {source}; pass another --out")]
+    Unwritable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A path that should be a run and is none.
+    #[error("{0} is no run: it has no config.toml")]
+    NotARun(PathBuf),
+}
+
+/// The folder of one run.
+#[derive(Clone, Debug)]
+pub struct RunDir {
+    root: PathBuf,
+}
+
+impl RunDir {
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// [`RunDirError`] where another run or other files lie there, or it cannot be written.
+    pub fn create(root: &Path) -> Result<Self, RunDirError> {
+        let run = Self { root: root.to_owned() };
+        if run.config().exists() {
+            return Err(RunDirError::Taken(run.root));
+        }
+        let unwritable = |source| RunDirError::Unwritable {
+            path: root.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(run.checkpoints()).map_err(unwritable)?;
+        let others = std::fs::read_dir(root)
+            .map_err(unwritable)?
+            .flatten()
+            .any(|entry| entry.file_name() != "checkpoints");
+        if others {
+            // Only an empty folder was added to it.
+            let _ = std::fs::remove_dir(run.checkpoints());
+            return Err(RunDirError::NotEmpty(run.root));
+        }
+        tempfile::tempfile_in(root).map_err(unwritable)?;
+        Ok(run)
+    }
+
+    /// Opens the folder of a run that was started before.
+    ///
+    /// # Errors
+    /// [`RunDirError::NotARun`].
+    pub fn open(root: &Path) -> Result<Self, RunDirError> {
+        let run = Self { root: root.to_owned() };
+        if run.config().is_file() {
+            Ok(run)
+        } else {
+            Err(RunDirError::NotARun(run.root))
+        }
+    }
+
+    /// The run below `parent` whose checkpoint or config is newest.
+    ///
+    /// # Errors
+    /// [`RunDirError::NothingToResume`].
+    pub fn newest(parent: &Path) -> Result<Self, RunDirError> {
+        let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| Self::open(&entry.path()).ok())
+            .max_by_key(|run| (run.modified(), run.root.clone()))
+            .ok_or_else(|| RunDirError::NothingToResume(parent.to_owned()))
+    }
+
+    fn modified(&self) -> SystemTime {
+        let time = |path: &Path| path.metadata().and_then(|data| data.modified()).unwrap_or(UNIX_EPOCH);
+        time(&self.config()).max(time(&self.checkpoints()))
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The resolved config.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// One JSON object a line.
+    pub fn metrics(&self) -> PathBuf {
+        self.root.join("metrics.jsonl")
+    }
+
+    /// The folder of the checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
+    /// The trained backbone with torchvision's names.
+    pub fn backbone(&self) -> PathBuf {
+        self.root.join("backbone.safetensors")
+    }
+
+    /// The result.
+    pub fn summary(&self) -> PathBuf {
+        self.root.join("summary.json")
+    }
+
+    /// The report for people.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// The result of a later evaluation, `eval/NAME.json`.
+    pub fn evaluation(&self, name: &str) -> PathBuf {
+        self.root.join("eval").join(format!("{name}.json"))
+    }
+}
+
+/// The default folder of a new run: `runs/<config>-<UTC time>`.
+pub fn default_root(recipe: &str) -> PathBuf {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Path::new("runs").join(format!("{recipe}-{}", timestamp(since)))
+}
+
+/// `YYYYMMDD-HHMMSS` in UTC.
+fn timestamp(since_epoch: Duration) -> String {
+    let seconds = since_epoch.as_secs();
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil_from_days(days as i64);
+    format!(
+        "{year:04}{month:02}{day:02}-{:02}{:02}{:02}",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
+}
+
+/// Days since 1970-01-01 to a date of the Gregorian calendar, by whole 400-year eras that start on 1 March.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * shifted_month + 2) / 5 + 1)
+}
+
+/// Writes a file so that it is there whole or not at all: temporary file in the same folder, sync, rename.
+///
+/// # Errors
+/// With the path; the file that was there stays.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let parent = path.parent().context("a file has a folder")?;
+    std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(".partial-").tempfile_in(parent)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        make_readable(path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Temporary files are made for the owner alone; a result is an ordinary file.
+#[cfg(unix)]
+fn make_readable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_path: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// [`write_atomic`] of a value as indented JSON.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    write_atomic(path, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_dates() {
+        assert_eq!(timestamp(Duration::from_secs(0)), "19700101-000000");
+        assert_eq!(timestamp(Duration::from_secs(951_782_399)), "20000228-235959");
+        assert_eq!(timestamp(Duration::from_secs(951_782_400)), "20000229-000000");
+        assert_eq!(timestamp(Duration::from_secs(1_795_435_200)), "20261123-120000");
+    }
+
+    #[test]
+    fn a_folder_with_a_run_or_with_other_files_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("run");
+        let run = RunDir::create(&root).unwrap();
+        RunDir::create(&root).expect("a run that wrote nothing yet can be started again");
+        write_atomic(&run.config(), b"").unwrap();
+        assert!(matches!(RunDir::create(&root), Err(RunDirError::Taken(_))));
+
+        std::fs::write(folder.path().join("thesis.tex"), "").unwrap();
+        assert!(matches!(RunDir::create(folder.path()), Err(RunDirError::NotEmpty(_))));
+        assert!(!folder.path().join("checkpoints").exists(), "nothing is left behind");
+    }
+
+    #[test]
+    fn the_newest_run_is_found_and_an_empty_folder_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            RunDir::newest(folder.path()),
+            Err(RunDirError::NothingToResume(_))
+        ));
+        for name in ["a", "b"] {
+            let run = RunDir::create(&folder.path().join(name)).unwrap();
+            write_atomic(&run.config(), b"").unwrap();
+        }
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let config = std::fs::File::options()
+            .append(true)
+            .open(folder.path().join("a/config.toml"))
+            .unwrap();
+        config.set_modified(later).unwrap();
+        assert_eq!(RunDir::newest(folder.path()).unwrap().root(), folder.path().join("a"));
+    }
+}

@@ -1,0 +1,190 @@
+//! The program's contract on the CPU: what a run leaves behind, that it repeats itself bit for bit, that it goes on where
+//! it stopped.
+
+mod common;
+
+use common::{Program, folder};
+use serde_json::Value;
+use std::path::Path;
+
+/// A run of the smoke recipe in `out`.
+fn smoke(out: &Path) -> Program {
+    Program::new()
+        .args(["--config", "smoke", "--backend", "cpu", "--quiet", "--out"])
+        .arg(out)
+}
+
+fn summary(run: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(run.join("summary.json")).expect("a summary")).expect("JSON")
+}
+
+fn bytes(run: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn a_run_leaves_what_the_contract_says() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    let output = smoke(&run).succeed();
+    assert!(output.stdout.contains("linear top-1"), "{}", output.stdout);
+    assert!(output.stdout.contains("report.html"), "{}", output.stdout);
+
+    let summary = summary(&run);
+    for key in [
+        "knn_top1",
+        "linear_top1",
+        "linear_top5",
+        "untrained_knn_top1",
+        "untrained_linear_top1",
+    ] {
+        let value = summary[key]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{key} is a number: {summary}"));
+        assert!(
+            (0.1..=1.0).contains(&value),
+            "{key} is a fraction above chance: {value}"
+        );
+    }
+    assert_eq!(summary["loss_floor"].as_f64(), Some(0.0), "D < N has the floor 0");
+    for (key, expected) in [("steps", 12), ("epochs", 2), ("seed", 0)] {
+        assert_eq!(summary[key].as_u64(), Some(expected), "{key}");
+    }
+    assert_eq!(summary["backend"], "cpu");
+    assert_eq!(summary["version"], env!("CARGO_PKG_VERSION"));
+
+    let lines: Vec<Value> = String::from_utf8(bytes(&run, "metrics.jsonl"))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+        .collect();
+    let losses: Vec<f64> = lines.iter().filter_map(|line| line["loss"].as_f64()).collect();
+    assert_eq!(losses.len(), 4, "a line every three of twelve steps");
+    assert!(losses[3] < losses[0], "the loss falls: {losses:?}");
+    assert!(
+        lines.iter().any(|line| line["knn_top1"].is_number()),
+        "the evaluation is in the log"
+    );
+
+    let weights = safetensors::SafeTensors::deserialize(Box::leak(bytes(&run, "backbone.safetensors").into())).unwrap();
+    assert_eq!(weights.tensor("conv1.weight").unwrap().shape(), [4, 3, 3, 3]);
+    assert_eq!(weights.tensor("layer4.1.bn2.running_var").unwrap().shape(), [32]);
+    let batches = weights.tensor("bn1.num_batches_tracked").unwrap();
+    assert_eq!(batches.data(), 24i64.to_le_bytes(), "two views a step");
+
+    let report = String::from_utf8(bytes(&run, "report.html")).unwrap();
+    assert!(
+        report.contains("<svg") && report.contains("data:image/png;base64,"),
+        "charts and views are in the report"
+    );
+    assert!(
+        !report.contains("src=\"http") && !report.contains("href=\"http"),
+        "nothing outside is asked for"
+    );
+    assert!(
+        String::from_utf8(bytes(&run, "config.toml"))
+            .unwrap()
+            .contains("projector = \"32-32-32\"")
+    );
+    assert!(run.join("checkpoints/step-00000012.safetensors").is_file());
+
+    let knn = Program::new()
+        .args(["knn", "--from"])
+        .arg(format!("{}@last", run.display()))
+        .succeed();
+    let evaluated: Value = serde_json::from_slice(&bytes(&run, "eval/knn.json")).unwrap();
+    assert_eq!(evaluated["knn_top1"], summary["knn_top1"], "{}", knn.stdout);
+    let linear = Program::new()
+        .args(["linear", "--from"])
+        .arg(format!("{}@last", run.display()))
+        .succeed();
+    let evaluated: Value = serde_json::from_slice(&bytes(&run, "eval/linear.json")).unwrap();
+    assert_eq!(evaluated["linear_top1"], summary["linear_top1"], "{}", linear.stdout);
+
+    let merged = folder.path().join("both.html");
+    Program::new()
+        .arg("report")
+        .arg(&run)
+        .arg(&run)
+        .arg("--out")
+        .arg(&merged)
+        .succeed();
+    assert!(std::fs::read_to_string(merged).unwrap().contains("<svg"));
+}
+
+#[test]
+fn the_same_command_gives_the_same_bytes_with_any_number_of_workers() {
+    let folder = folder();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    smoke(&first).args(["--workers", "0"]).succeed();
+    smoke(&second).args(["--workers", "3"]).succeed();
+    assert!(
+        bytes(&first, "backbone.safetensors") == bytes(&second, "backbone.safetensors"),
+        "the weights differ"
+    );
+    let third = folder.path().join("third");
+    smoke(&third).args(["--seed", "1"]).succeed();
+    assert!(
+        bytes(&first, "backbone.safetensors") != bytes(&third, "backbone.safetensors"),
+        "the seed does nothing"
+    );
+}
+
+#[test]
+fn a_resumed_run_ends_like_one_that_was_never_stopped() {
+    let folder = folder();
+    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
+    smoke(&whole).succeed();
+    smoke(&stopped).succeed();
+    // Back to the end of the first epoch, as if the program had been killed in the second.
+    std::fs::remove_file(stopped.join("checkpoints/step-00000012.safetensors")).unwrap();
+    for name in ["summary.json", "report.html", "backbone.safetensors"] {
+        std::fs::remove_file(stopped.join(name)).unwrap();
+    }
+    Program::new()
+        .args(["--resume", "--backend", "cpu", "--quiet", "--out"])
+        .arg(&stopped)
+        .succeed();
+    assert!(
+        bytes(&whole, "backbone.safetensors") == bytes(&stopped, "backbone.safetensors"),
+        "the weights differ"
+    );
+    let (whole_summary, stopped_summary) = (summary(&whole), summary(&stopped));
+    for key in ["knn_top1", "linear_top1", "untrained_linear_top1", "loss", "steps"] {
+        assert_eq!(whole_summary[key], stopped_summary[key], "{key}");
+    }
+    let steps = |run: &Path| -> Vec<(Value, Value)> {
+        let text = String::from_utf8(bytes(run, "metrics.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| (line["step"].clone(), line["loss"].clone())).collect()
+    };
+    assert_eq!(steps(&whole), steps(&stopped), "no step is told twice");
+    // Resuming a finished run does nothing and says so.
+    let again = Program::new()
+        .args(["--resume", "--backend", "cpu", "--out"])
+        .arg(&stopped)
+        .succeed();
+    assert!(again.stderr.contains("finished already"), "{}", again.stderr);
+}
+
+#[test]
+fn an_interrupted_run_keeps_a_checkpoint_and_goes_on_in_the_middle_of_an_epoch() {
+    let folder = folder();
+    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
+    let slow = |out: &Path| smoke(out).args(["--epochs", "30", "--set", "eval.every=0", "--set", "views.size=24"]);
+    slow(&whole).succeed();
+    let mut child = slow(&stopped).spawn();
+    common::wait_for(&stopped.join("metrics.jsonl"), |text| text.lines().count() >= 3);
+    child.interrupt();
+    let output = child.finish();
+    assert_eq!(output.code, 130, "{}", output.stderr);
+    assert!(output.stderr.contains("--resume"), "{}", output.stderr);
+    Program::new()
+        .args(["--resume", "--backend", "cpu", "--quiet", "--out"])
+        .arg(&stopped)
+        .succeed();
+    assert!(
+        bytes(&whole, "backbone.safetensors") == bytes(&stopped, "backbone.safetensors"),
+        "the weights differ"
+    );
+}

@@ -1,0 +1,73 @@
+//! What CI runs, so that one local command equals it. Prints how long each stage took.
+//!
+//! Every stage uses the release profile and the workspace's features, so that what one built the next one takes.
+
+use anyhow::{Context, Result, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+/// The command that the README tells people to test with; CI runs just that.
+const TEST_COMMAND: &str = "cargo test --workspace --release";
+
+struct Stage {
+    name: &'static str,
+    command: &'static str,
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const STAGES: &[Stage] = &[
+    Stage {
+        name: "format",
+        command: "cargo fmt --all --check",
+        environment: &[],
+    },
+    Stage {
+        name: "lints",
+        command: "cargo clippy --workspace --all-targets --release --locked -- -D warnings",
+        environment: &[],
+    },
+    Stage {
+        name: "docs",
+        command: "cargo doc --workspace --no-deps --release --locked",
+        environment: &[("RUSTDOCFLAGS", "-D warnings")],
+    },
+    Stage {
+        name: "tests",
+        command: TEST_COMMAND,
+        environment: &[],
+    },
+];
+
+/// Runs the stages in order and stops at the first that fails.
+pub fn run() -> Result<()> {
+    let root = workspace_root();
+    let readme = std::fs::read_to_string(root.join("README.md")).context("cannot read README.md")?;
+    ensure!(
+        readme.contains(TEST_COMMAND),
+        "README.md does not show `{TEST_COMMAND}`"
+    );
+    let mut times = Vec::new();
+    for stage in STAGES {
+        eprintln!("== {}: {}", stage.name, stage.command);
+        let start = Instant::now();
+        let mut words = stage.command.split(' ');
+        let program = words.next().context("a stage has a program")?;
+        let status = Command::new(program)
+            .args(words)
+            .envs(stage.environment.iter().copied())
+            .current_dir(&root)
+            .status()
+            .with_context(|| format!("cannot start {program}"))?;
+        times.push((stage.name, start.elapsed()));
+        ensure!(status.success(), "{} failed: {}", stage.name, stage.command);
+    }
+    for (name, time) in times {
+        eprintln!("{name:8} {:6.1} s", time.as_secs_f64());
+    }
+    Ok(())
+}
+
+fn workspace_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

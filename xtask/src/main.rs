@@ -1,0 +1,32 @@
+//! The project's chores, as `cargo xtask NAME`. Uses no crate of the workspace, so that it builds in seconds.
+
+mod ci;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The project's chores.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything that CI runs: formatting, lints, docs, tests; the cheapest first
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().chore {
+        Chore::Ci => ci::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
