@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn the_imagenet_preset_is_the_official_t_and_t_prime() {
         let (a, b) = TwinViewsConfig::default().resolve();
-        // main.py: RandomResizedCrop(224), flip .5, ColorJitter(.4, .4, .2, .1) p .8, grey .2, blur 1.0 / 0.1, solarise 0 / 0.2
+        // main.py: RandomResizedCrop(224), flip .5, ColorJitter(.4, .4, .2, .1) p .8, grey .2, blur 1.0 / 0.1,
+        // solarise 0 / 0.2
         let jitter = JitterConfig {
             p: 0.8,
             brightness: 0.4,

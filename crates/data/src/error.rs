@@ -44,7 +44,8 @@ pub enum DataError {
     },
     /// Images beside folders: it cannot be told whether the folders are classes.
     #[error(
-        "{} holds images (as {image}) beside folders (as {folder}); move the images into class folders, or the folders away",
+        "{} holds images (as {image}) beside folders (as {folder}); move the images into class folders, or the folders \
+         away",
         path.display()
     )]
     MixedFolder {

@@ -33,8 +33,8 @@ struct Item {
 }
 
 impl ImageFolder {
-    /// Lists `root/CLASS/*.jpg` (a set with labels) or `root/*.jpg` (without). Hidden files and other kinds of files are
-    /// ignored; a file is judged by its name here, by its content when it is read.
+    /// Lists `root/CLASS/*.jpg` (a set with labels) or `root/*.jpg` (without). Hidden files and other kinds of files
+    /// are ignored; a file is judged by its name here, by its content when it is read.
     ///
     /// # Errors
     /// [`DataError`] when the folder is missing, is none, holds no image, holds images beside folders, or has a class
@@ -243,8 +243,8 @@ fn list(folder: &Path) -> Result<Listing, DataError> {
         if name_of(&path).starts_with('.') {
             continue;
         }
-        // Links are followed. A broken one is listed by its name, so that it is reported and not lost; pipes and devices
-        // are not, because reading them may never end.
+        // Links are followed. A broken one is listed by its name, so that it is reported and not lost; pipes and
+        // devices are not, because reading them may never end.
         let kind = fs::metadata(&path).map(|metadata| metadata.file_type());
         if kind.as_ref().is_ok_and(fs::FileType::is_dir) {
             listing.folders.push(path);

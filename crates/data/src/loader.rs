@@ -180,8 +180,8 @@ impl Shared {
         })
     }
 
-    /// The image at `position` of the order. A bad one is replaced by the next good one of the order, going round at its
-    /// end: the same one whoever looks and whatever is known already.
+    /// The image at `position` of the order. A bad one is replaced by the next good one of the order, going round at
+    /// its end: the same one whoever looks and whatever is known already.
     fn good_image(&self, order: &[usize], position: usize) -> Result<(usize, Arc<RgbImage8>), DataError> {
         let skips = self.config.bad_images == BadImages::Skip;
         for &index in order[position..].iter().chain(&order[..position]) {

@@ -19,8 +19,8 @@ pub struct Splits {
 }
 
 impl Splits {
-    /// Opens `root/train` with `root/test` (or else `root/val`); a root without `train` is the training set itself. Test
-    /// images without class folders are taken as they are, without labels.
+    /// Opens `root/train` with `root/test` (or else `root/val`); a root without `train` is the training set itself.
+    /// Test images without class folders are taken as they are, without labels.
     ///
     /// # Errors
     /// As [`ImageFolder::open`], and [`DataError::UnknownClass`] for a test class without training images.

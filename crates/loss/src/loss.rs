@@ -49,7 +49,7 @@ impl BarlowTwinsLoss {
     ///
     /// If the shapes differ, N < 2 or D = 0; the text names both shapes.
     pub fn forward<B: Backend>(&self, z_a: Tensor<B, 2>, z_b: Tensor<B, 2>) -> BarlowTwinsOutput<B> {
-        let [n, d] = check_shapes(z_a.dims(), z_b.dims());
+        let [n, d] = reference::check_shapes(z_a.dims(), z_b.dims());
         let terms = match self.form(n, d).0 {
             LossForm::Auto | LossForm::Reference => reference::terms(z_a, z_b, self.epsilon),
         };
@@ -92,21 +92,4 @@ impl BarlowTwinsLoss {
             off_diagonal_rms,
         }
     }
-}
-
-fn check_shapes(a: [usize; 2], b: [usize; 2]) -> [usize; 2] {
-    assert!(
-        a == b,
-        "the embeddings of the two views must have the same shape [N, D]: z_a is {a:?}, z_b is {b:?}"
-    );
-    let [n, d] = a;
-    assert!(
-        n >= 2,
-        "a correlation needs at least N = 2 images: z_a is {a:?}, z_b is {b:?}"
-    );
-    assert!(
-        d >= 1,
-        "the embeddings have no dimension (D = 0): z_a is {a:?}, z_b is {b:?}"
-    );
-    a
 }

@@ -1,4 +1,5 @@
-//! The convolutions of a ResNet-18 training step on 32-pixel images, one by one, beside Burn's own ops, on the CPU backend.
+//! The convolutions and batch norms of a ResNet-18 training step on 32-pixel images, one by one, beside Burn's own ops (for
+//! batch norm: the same in tensor ops), on the CPU backend.
 //!
 //! `cargo bench -p barlow-model` prints a table; `-- --json` one object a line. `--case TEXT` takes the cases whose name
 //! contains it, `--without-burn` leaves Burn's column out, `--repeats N` sets how many runs the median is of.
@@ -8,9 +9,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use barlow_model::ops::{ConvGeometry, ConvOps, reference};
+use barlow_model::ops::{ConvGeometry, ConvOps, NormOps, NormSaved, norm_reference, reference};
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{Shape, TensorData, TensorMetadata};
+use burn::tensor::{DType, Shape, TensorData, TensorMetadata};
 use burn_flex::{Flex, FlexTensor};
 
 struct Case {
@@ -35,6 +36,23 @@ const CASES: [Case; 9] = [
     Case { name: "3-64-32px-stem-n64", images: 64, channels: [3, 64], pixels: 32, kernel: 3, stride: 1 },
 ];
 
+type Op<'a> = Box<dyn Fn() -> FloatTensor<Flex> + 'a>;
+
+struct NormCase {
+    name: &'static str,
+    images: usize,
+    channels: usize,
+    pixels: usize,
+}
+
+#[rustfmt::skip]
+const NORM_CASES: [NormCase; 4] = [
+    NormCase { name: "norm-64-32px-n64", images: 64, channels: 64, pixels: 32 },
+    NormCase { name: "norm-128-16px-n64", images: 64, channels: 128, pixels: 16 },
+    NormCase { name: "norm-512-4px-n64", images: 64, channels: 512, pixels: 4 },
+    NormCase { name: "norm-2048-vectors-n256", images: 256, channels: 2048, pixels: 1 },
+];
+
 struct Options {
     json: bool,
     with_burn: bool,
@@ -45,13 +63,13 @@ struct Options {
 fn main() {
     let options = options();
     if !options.json {
-        println!(
-            "{:<28} {:<8} {:>10} {:>9} {:>10} {:>6}",
-            "case", "pass", "median ms", "GFLOP/s", "Burn ms", "ratio"
-        );
+        println!("case                         pass      median ms   min ms  GFLOP/s    Burn ms  ratio");
     }
     for case in CASES.iter().filter(|case| case.name.contains(&options.case)) {
         run(case, &options);
+    }
+    for case in NORM_CASES.iter().filter(|case| case.name.contains(&options.case)) {
+        run_norm(case, &options);
     }
 }
 
@@ -66,8 +84,7 @@ fn run(case: &Case, options: &Options) {
     let gradient = formula([case.images, case.channels[1], out, out]);
     let operations = 2.0 * (gradient.shape().num_elements() * case.channels[0] * case.kernel * case.kernel) as f64;
 
-    type Op<'a> = Box<dyn Fn() -> FloatTensor<Flex> + 'a>;
-    let passes: [(&str, Op, Op); 3] = [
+    let passes: [(&str, Op<'_>, Op<'_>); 3] = [
         (
             "forward",
             Box::new(|| Flex::conv2d_forward(x.clone(), weight.clone(), geometry)),
@@ -85,28 +102,55 @@ fn run(case: &Case, options: &Options) {
         ),
     ];
     for (pass, ours, burn) in passes {
-        let [median, min] = seconds(options.repeats, ours);
-        let rate = operations / median / 1e9;
-        let burn = options.with_burn.then(|| seconds(3, burn)[0]);
-        if options.json {
-            let burn = burn.map_or(String::new(), |seconds| format!(",\"burn_median_s\":{seconds:.6}"));
-            println!(
-                "{{\"bench\":\"conv2d\",\"case\":\"{}\",\"pass\":\"{pass}\",\"backend\":\"cpu\",\"median_s\":{median:.6},\
-                 \"min_s\":{min:.6},\"gflop_per_s\":{rate:.1}{burn}}}",
-                case.name
-            );
-        } else {
-            let [burn, ratio] = match burn {
-                Some(seconds) => [format!("{:.2}", seconds * 1e3), format!("{:.1}", seconds / median)],
-                None => ["-".into(), "-".into()],
-            };
-            println!(
-                "{:<28} {pass:<8} {:>10.2} {:>8.2} {rate:>8.1} {burn:>10} {ratio:>6}",
-                case.name,
-                median * 1e3,
-                min * 1e3
-            );
-        }
+        report("conv2d", case.name, pass, Some(operations), [ours, burn], options);
+    }
+}
+
+fn run_norm(case: &NormCase, options: &Options) {
+    let &NormCase {
+        name,
+        images,
+        channels,
+        pixels,
+    } = case;
+    let shape = [images, channels, pixels * pixels];
+    let (x, gradient, vector) = (formula(shape), formula(shape), formula([channels]));
+    let saved = || NormSaved {
+        x: x.clone(),
+        weight: vector.clone(),
+        mean: vector.clone(),
+        variance: FlexTensor::filled_typed(Shape::new([channels]), DType::F32, 0.5f32),
+        epsilon: 1e-5,
+    };
+    let forward: [Op<'_>; 2] = [
+        Box::new(|| Flex::batch_norm_forward(x.clone(), vector.clone(), vector.clone(), 1e-5).y),
+        Box::new(|| norm_reference::forward::<Flex>(x.clone(), vector.clone(), vector.clone(), 1e-5).y),
+    ];
+    let backward: [Op<'_>; 2] = [
+        Box::new(|| Flex::batch_norm_backward(saved(), gradient.clone()).x),
+        Box::new(|| norm_reference::backward::<Flex>(saved(), gradient.clone()).x),
+    ];
+    report("norm", name, "forward", None, forward, options);
+    report("norm", name, "backward", None, backward, options);
+}
+
+fn report(bench: &str, case: &str, pass: &str, operations: Option<f64>, [ours, burn]: [Op<'_>; 2], options: &Options) {
+    let [median, min] = seconds(options.repeats, ours);
+    let rate = operations.map(|operations| operations / median / 1e9);
+    let burn = options.with_burn.then(|| seconds(3, burn)[0]);
+    if options.json {
+        let rate = rate.map_or(String::new(), |rate| format!(",\"gflop_per_s\":{rate:.1}"));
+        let burn = burn.map_or(String::new(), |seconds| format!(",\"burn_median_s\":{seconds:.6}"));
+        println!(
+            "{{\"bench\":\"{bench}\",\"case\":\"{case}\",\"pass\":\"{pass}\",\"backend\":\"cpu\",\
+             \"median_s\":{median:.6},\"min_s\":{min:.6}{rate}{burn}}}"
+        );
+    } else {
+        let or_dash = |number: Option<f64>, digits| number.map_or("-".into(), |number| format!("{number:.digits$}"));
+        let (rate, ratio) = (or_dash(rate, 1), or_dash(burn.map(|seconds| seconds / median), 1));
+        let burn = or_dash(burn.map(|seconds| seconds * 1e3), 2);
+        let [median, min] = [median * 1e3, min * 1e3];
+        println!("{case:<28} {pass:<8} {median:>10.2} {min:>8.2} {rate:>8} {burn:>10} {ratio:>6}");
     }
 }
 
@@ -125,7 +169,7 @@ fn seconds(repeats: usize, op: impl Fn() -> FloatTensor<Flex>) -> [f64; 2] {
 }
 
 /// Values in [-1, 1] from a formula; no generator needed for a bench.
-fn formula(shape: [usize; 4]) -> FlexTensor {
+fn formula<const D: usize>(shape: [usize; D]) -> FlexTensor {
     let shape = Shape::new(shape);
     let values: Vec<f32> = (0..shape.num_elements()).map(|i| (i as f32 * 0.37).sin()).collect();
     FlexTensor::from_data(TensorData::new(values, shape))

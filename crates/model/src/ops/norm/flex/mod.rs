@@ -4,17 +4,18 @@
 //! Row sums are f32 in eight lanes, added up over rows in f64, in an order that depends on the shape alone: the same bytes
 //! for any number of threads. Other element types than f32 take [`reference`](super::reference).
 
+mod rows;
+
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{DType, Shape, TensorData, TensorMetadata};
 use burn_flex::{Flex, FlexTensor};
 use rayon::prelude::*;
 
+use self::rows::{add, map};
 use super::{Gradients, NormOps, Normalized, Saved, reference};
 
 /// Floats of an image that a task takes at least, in whole channels: whole cache lines, even for vectors.
 const RUN_FLOATS: usize = 256;
-/// Independent sums of a row.
-const LANES: usize = 8;
 
 impl NormOps for Flex {
     fn batch_norm_forward(
@@ -101,14 +102,11 @@ impl Layout {
         tasks
     }
 
-    /// Calls `visit` with (channel of the run, its row) for each image and each of `channels` channels from `first` on.
-    fn rows<'a>(self, data: &'a [f32], first: usize, channels: usize, mut visit: impl FnMut(usize, &'a [f32])) {
-        for image in data.chunks_exact(self.channels * self.pixels) {
-            let run = &image[first * self.pixels..(first + channels) * self.pixels];
-            run.chunks_exact(self.pixels)
-                .enumerate()
-                .for_each(|(channel, row)| visit(channel, row));
-        }
+    /// The floats of a task that begins with channel `first` and has `floats` of them, image by image.
+    fn images(self, data: &[f32], first: usize, floats: usize) -> impl Iterator<Item = &[f32]> {
+        let start = first * self.pixels;
+        data.chunks_exact(self.channels * self.pixels)
+            .map(move |image| &image[start..start + floats])
     }
 }
 
@@ -127,94 +125,85 @@ fn forward(layout: Layout, x: &[f32], weight: &[f32], bias: &[f32], epsilon: f64
     let count = (layout.images * layout.pixels) as f64;
     let run = |(index, mut out): (usize, Vec<&mut [f32]>)| {
         let first = index * layout.run();
-        let channels = out[0].len() / layout.pixels;
-        let mut mean = vec![0.0f64; channels];
-        layout.rows(x, first, channels, |c, row| mean[c] += sum(row.len(), |i| row[i]));
-        mean.iter_mut().for_each(|mean| *mean /= count);
-        let mut variance = vec![0.0f64; channels];
-        layout.rows(x, first, channels, |c, row| {
-            let mean = mean[c] as f32;
-            variance[c] += sum(row.len(), |i| (row[i] - mean) * (row[i] - mean));
-        });
-        variance.iter_mut().for_each(|variance| *variance /= count);
+        let floats = out[0].len();
+        let channels = floats / layout.pixels;
+        let mut sums = vec![0.0f64; channels];
+        layout
+            .images(x, first, floats)
+            .for_each(|x| add(&mut sums, layout.pixels, x, x, |_, x, _| x));
+        let mean: Vec<f32> = sums.iter().map(|sum| (sum / count) as f32).collect();
+        sums.fill(0.0);
+        let square = |c: usize, x: f32, _| (x - mean[c]) * (x - mean[c]);
+        layout
+            .images(x, first, floats)
+            .for_each(|x| add(&mut sums, layout.pixels, x, x, square));
+        let variance: Vec<f64> = sums.iter().map(|sum| sum / count).collect();
 
-        let maps: Vec<_> = (0..channels)
-            .map(|c| {
-                (
-                    mean[c] as f32,
-                    inverse_std(variance[c], epsilon) * weight[first + c],
-                    bias[first + c],
-                )
-            })
+        let scales = variance.iter().zip(&weight[first..]);
+        let scales: Vec<f32> = scales
+            .map(|(&variance, weight)| inverse_std(variance, epsilon) * weight)
             .collect();
-        for (image, out) in x.chunks_exact(layout.channels * layout.pixels).zip(&mut out) {
-            let run = image[first * layout.pixels..].chunks_exact(layout.pixels);
-            for ((row, out), &(mean, scale, bias)) in run.zip(out.chunks_exact_mut(layout.pixels)).zip(&maps) {
-                row.iter().zip(out).for_each(|(x, y)| *y = (x - mean) * scale + bias);
-            }
+        let bias = &bias[first..first + channels];
+        for (x, y) in layout.images(x, first, floats).zip(&mut out) {
+            map(y, layout.pixels, x, x, |c, x, _| (x - mean[c]) * scales[c] + bias[c]);
         }
         mean.into_iter()
             .zip(variance)
-            .map(|(mean, variance)| [mean as f32, variance as f32])
+            .map(|(mean, variance)| [mean, variance as f32])
             .collect::<Vec<_>>()
     };
     layout.tasks(y).into_par_iter().enumerate().flat_map_iter(run).collect()
 }
 
 /// Writes the gradient for x, returns those for (bias, weight) of each channel.
-fn backward(layout: Layout, x: &[f32], dy: &[f32], channel: &[Channel], dx: &mut [f32]) -> Vec<[f32; 2]> {
+fn backward(layout: Layout, x: &[f32], dy: &[f32], channels: &[Channel], dx: &mut [f32]) -> Vec<[f32; 2]> {
     if dx.is_empty() {
         return vec![[0.0; 2]; layout.channels];
     }
     let count = (layout.images * layout.pixels) as f64;
-    let image_floats = layout.channels * layout.pixels;
     let run = |(index, mut out): (usize, Vec<&mut [f32]>)| {
         let first = index * layout.run();
-        let channel = &channel[first..first + out[0].len() / layout.pixels];
-        let floats = first * layout.pixels..first * layout.pixels + out[0].len();
-        let mut sums = vec![[0.0f64; 2]; channel.len()];
-        for (x, dy) in x.chunks_exact(image_floats).zip(dy.chunks_exact(image_floats)) {
-            let rows = x[floats.clone()]
-                .chunks_exact(layout.pixels)
-                .zip(dy[floats.clone()].chunks_exact(layout.pixels));
-            for (([bias, weight], channel), (x, dy)) in sums.iter_mut().zip(channel).zip(rows) {
-                let (len, mean) = (x.len(), channel.mean);
-                *bias += sum(len, |i| dy[i]);
-                *weight += sum(len, |i| dy[i] * (x[i] - mean));
-            }
+        let floats = out[0].len();
+        let channels = &channels[first..first + floats / layout.pixels];
+        let images = || layout.images(x, first, floats).zip(layout.images(dy, first, floats));
+        let (mut bias, mut weight) = (vec![0.0f64; channels.len()], vec![0.0f64; channels.len()]);
+        for (x, dy) in images() {
+            add(&mut bias, layout.pixels, dy, dy, |_, dy, _| dy);
+            add(&mut weight, layout.pixels, x, dy, |c, x, dy| {
+                dy * (x - channels[c].mean)
+            });
         }
-        // dx = weight/σ · (dy − Σdy/count − x̂ · Σ(dy·x̂)/count), with the weighted sum still without its 1/σ.
-        let maps: Vec<_> = channel
+        weight
+            .iter_mut()
+            .zip(channels)
+            .for_each(|(sum, channel)| *sum *= f64::from(channel.inverse_std));
+
+        // dx = weight/σ · (dy − Σdy/count − (x − mean)/σ · Σ(dy·x̂)/count)
+        let terms = channels
             .iter()
-            .zip(&mut sums)
-            .map(|(channel, [bias, weight])| {
-                *weight *= f64::from(channel.inverse_std);
-                let tilt = (*weight / count) as f32 * channel.inverse_std;
-                (
-                    channel.mean,
-                    channel.weight * channel.inverse_std,
-                    (*bias / count) as f32,
+            .zip(bias.iter().zip(&weight))
+            .map(|(channel, (bias, weight))| Terms {
+                mean: channel.mean,
+                scale: channel.weight * channel.inverse_std,
+                offset: (bias / count) as f32,
+                tilt: (weight / count) as f32 * channel.inverse_std,
+            });
+        let terms: Vec<Terms> = terms.collect();
+        for ((x, dy), dx) in images().zip(&mut out) {
+            let gradient = |c: usize, x: f32, dy: f32| {
+                let Terms {
+                    mean,
+                    scale,
+                    offset,
                     tilt,
-                )
-            })
-            .collect();
-        for ((x, dy), out) in x
-            .chunks_exact(image_floats)
-            .zip(dy.chunks_exact(image_floats))
-            .zip(&mut out)
-        {
-            let rows = x[floats.clone()]
-                .chunks_exact(layout.pixels)
-                .zip(dy[floats.clone()].chunks_exact(layout.pixels));
-            for (((x, dy), out), &(mean, scale, offset, tilt)) in
-                rows.zip(out.chunks_exact_mut(layout.pixels)).zip(&maps)
-            {
-                let values = x.iter().zip(dy).zip(out);
-                values.for_each(|((x, dy), dx)| *dx = scale * (dy - offset - (x - mean) * tilt));
-            }
+                } = terms[c];
+                scale * (dy - offset - (x - mean) * tilt)
+            };
+            map(dx, layout.pixels, x, dy, gradient);
         }
-        sums.into_iter()
-            .map(|sums| sums.map(|sum| sum as f32))
+        bias.into_iter()
+            .zip(weight)
+            .map(|(bias, weight)| [bias as f32, weight as f32])
             .collect::<Vec<_>>()
     };
     layout
@@ -225,26 +214,15 @@ fn backward(layout: Layout, x: &[f32], dy: &[f32], channel: &[Channel], dx: &mut
         .collect()
 }
 
-fn inverse_std(variance: f64, epsilon: f64) -> f32 {
-    (1.0 / (variance + epsilon).sqrt()) as f32
+struct Terms {
+    mean: f32,
+    scale: f32,
+    offset: f32,
+    tilt: f32,
 }
 
-/// Σ value(i) for i < len: lanes in f32, then their total in f64.
-#[inline(always)]
-fn sum(len: usize, value: impl Fn(usize) -> f32) -> f64 {
-    let mut lanes = [0.0f32; LANES];
-    let whole = len / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        for (lane, total) in lanes.iter_mut().enumerate() {
-            *total += value(start + lane);
-        }
-    }
-    let total: f64 = if whole == 0 {
-        0.0
-    } else {
-        lanes.iter().map(|&lane| f64::from(lane)).sum()
-    };
-    (whole..len).fold(total, |total, i| total + f64::from(value(i)))
+fn inverse_std(variance: f64, epsilon: f64) -> f32 {
+    (1.0 / (variance + epsilon).sqrt()) as f32
 }
 
 fn columns(rows: Vec<[f32; 2]>) -> [Vec<f32>; 2] {
