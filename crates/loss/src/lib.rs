@@ -26,7 +26,7 @@
 //! assert_eq!(z_a.grad(&gradients).unwrap().dims(), [32, 128]);
 //! ```
 //!
-//! [`reference`] is the specification in plain tensor operations, [`loss_floor`] tells how low the loss can get.
+//! [`mod@reference`] is the specification in plain tensor operations, [`loss_floor`] tells how low the loss can get.
 
 mod config;
 mod floor;
@@ -36,3 +36,8 @@ pub mod reference;
 pub use config::{BarlowTwinsLossConfig, LossConfigError, LossForm};
 pub use floor::{loss_floor, loss_start};
 pub use loss::{BarlowTwinsLoss, BarlowTwinsOutput};
+
+/// The README's Rust code, compiled with the documentation's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
