@@ -11,8 +11,14 @@ fn read(name: &str) -> String {
 
 /// Lines of the fenced `sh` blocks of a document, without comments.
 fn shell_lines(text: &str) -> Vec<String> {
-    let blocks = text.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"));
-    let lines = blocks.flat_map(str::lines).map(|line| line.split(" #").next().unwrap_or_default().trim());
+    let blocks = text
+        .split("```")
+        .skip(1)
+        .step_by(2)
+        .filter_map(|block| block.strip_prefix("sh\n"));
+    let lines = blocks
+        .flat_map(str::lines)
+        .map(|line| line.split(" #").next().unwrap_or_default().trim());
     lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
@@ -26,7 +32,9 @@ fn the_two_commands_are_in_the_readme_and_every_command_of_the_program_parses() 
     let folder = folder();
     let mut checked = 0;
     for line in &commands {
-        let Some(args) = line.strip_prefix("cargo run -p train --release") else { continue };
+        let Some(args) = line.strip_prefix("cargo run -p train --release") else {
+            continue;
+        };
         let args: Vec<&str> = args.strip_prefix(" --").unwrap_or(args).split_whitespace().collect();
         // `--help` beside any arguments stops clap after they have been understood as far as it goes; unknown flags and
         // commands before it are errors.
@@ -34,13 +42,20 @@ fn the_two_commands_are_in_the_readme_and_every_command_of_the_program_parses() 
         assert_eq!(output.code, 0, "{line}: {}", output.stderr);
         checked += 1;
     }
-    assert!(checked >= 3, "only {checked} commands of the program were found: {commands:?}");
+    assert!(
+        checked >= 3,
+        "only {checked} commands of the program were found: {commands:?}"
+    );
 }
 
 #[test]
 fn links_to_files_lead_somewhere() {
     for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
-        for target in read(document).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for target in read(document)
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             if !target.starts_with("http") && !target.starts_with('#') {
                 let path = target.split('#').next().unwrap_or(target);
                 assert!(root().join(path).exists(), "{document} links to {target}");
@@ -59,21 +74,35 @@ fn every_recipe_is_known_by_name_and_loads() {
         let by_path = layers(path.to_str().unwrap());
         assert_eq!(by_name, by_path, "{name} is the file");
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("# ") && text.contains("train"), "{name} begins with what it is and its command");
+        assert!(
+            text.starts_with("# ") && text.contains("train"),
+            "{name} begins with what it is and its command"
+        );
         count += 1;
     }
-    assert_eq!(count, barlow_train::config::RECIPES.len(), "every recipe is compiled in");
+    assert_eq!(
+        count,
+        barlow_train::config::RECIPES.len(),
+        "every recipe is compiled in"
+    );
 }
 
 fn layers(recipe: &str) -> (String, barlow_train::config::Config) {
-    let layers = barlow_train::config::Layers { recipe: Some(recipe.to_owned()), ..Default::default() };
+    let layers = barlow_train::config::Layers {
+        recipe: Some(recipe.to_owned()),
+        ..Default::default()
+    };
     barlow_train::config::load(&layers).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
 fn the_map_of_the_architecture_names_real_places() {
     for place in read("ARCHITECTURE.md").split('`').skip(1).step_by(2) {
-        let looks_like_path = place.starts_with("crates/") || place.starts_with("tests/") || place.starts_with("configs/");
-        assert!(!looks_like_path || Path::new(&root().join(place)).exists(), "ARCHITECTURE.md names {place}");
+        let looks_like_path =
+            place.starts_with("crates/") || place.starts_with("tests/") || place.starts_with("configs/");
+        assert!(
+            !looks_like_path || Path::new(&root().join(place)).exists(),
+            "ARCHITECTURE.md names {place}"
+        );
     }
 }

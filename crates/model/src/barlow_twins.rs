@@ -2,7 +2,7 @@
 
 use crate::init::initialize;
 use crate::norm::NormMode;
-use crate::ops::ConvOps;
+use crate::ops::ModelOps;
 use crate::projector::{Projector, ProjectorConfig};
 use crate::resnet::{ResNet, ResNetConfig};
 use burn::module::Module;
@@ -70,7 +70,7 @@ pub struct ModelOutput<B: Backend> {
     pub embeddings: Tensor<B, 2>,
 }
 
-impl<B: ConvOps> BarlowTwinsModel<B> {
+impl<B: ModelOps> BarlowTwinsModel<B> {
     /// One view through the network. Two views are two calls: a batch norm over both views at once would give other
     /// statistics than the official code.
     ///

@@ -5,6 +5,7 @@
 
 use crate::layers::{Linear, LinearConfig};
 use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
+use crate::ops::NormOps;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
@@ -125,7 +126,7 @@ pub struct ProjectorLayer<B: Backend> {
     norm: Option<BatchNorm<B>>,
 }
 
-impl<B: Backend> Projector<B> {
+impl<B: NormOps> Projector<B> {
     /// Embeddings, not normalised.
     ///
     /// # Shapes

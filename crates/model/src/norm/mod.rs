@@ -10,10 +10,11 @@ mod statistic;
 pub use mode::NormMode;
 pub use statistic::RunningStatistic;
 
+use crate::ops::{NormOps, batch_norm_train};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
-use normalize::{normalize_eval, normalize_train};
+use normalize::normalize_eval;
 
 /// Settings of a [`BatchNorm`]; the defaults are torch's.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +82,7 @@ pub struct BatchNorm<B: Backend> {
     epsilon: f64,
 }
 
-impl<B: Backend> BatchNorm<B> {
+impl<B: NormOps> BatchNorm<B> {
     /// Normalises over every axis but the second. Statistics and arithmetic are f32 whatever the type of `x`.
     ///
     /// # Shapes
@@ -101,18 +102,18 @@ impl<B: Backend> BatchNorm<B> {
         let (n, s) = (shape[0], shape[2..].iter().product::<usize>());
 
         let x = in_f32(x.reshape([n, features, s]));
-        let row = |param: &Option<Param<Tensor<B, 1>>>| param.as_ref().map(|p| in_f32(p.val().reshape([1, features])));
-        let (weight, bias) = (row(&self.weight), row(&self.bias));
+        let vector = |param: &Option<Param<Tensor<B, 1>>>| param.as_ref().map(|p| in_f32(p.val()));
+        let (weight, bias) = (vector(&self.weight), vector(&self.bias));
         let y = if mode == NormMode::Eval {
-            let mean = in_f32(running_mean.reshape([1, features]));
-            let variance = in_f32(self.running_var.value().reshape([1, features]));
-            normalize_eval(x, mean, variance, weight, bias, self.epsilon)
+            let row = |vector: Tensor<B, 1>| in_f32(vector).reshape([1, features]);
+            let (mean, variance) = (row(running_mean), row(self.running_var.value()));
+            normalize_eval(x, mean, variance, weight.map(row), bias.map(row), self.epsilon)
         } else {
             assert!(
                 n * s > 1,
                 "batch norm needs two values a channel to train on, got x of shape {shape:?}"
             );
-            let (y, mean, variance) = normalize_train(x, weight, bias, self.epsilon);
+            let (y, mean, variance) = batch_norm_train(x, weight, bias, self.epsilon);
             if mode == NormMode::Train {
                 let unbiased = (n * s) as f64 / (n * s - 1) as f64;
                 self.move_statistic(&self.running_mean, mean);
@@ -128,10 +129,9 @@ impl<B: Backend> BatchNorm<B> {
         y.reshape(shape)
     }
 
-    fn move_statistic(&self, statistic: &RunningStatistic<B>, batch: Tensor<B, 2>) {
+    fn move_statistic(&self, statistic: &RunningStatistic<B>, batch: Tensor<B, 1>) {
         let old = statistic.value();
-        let [features] = old.dims();
-        let batch = batch.detach().reshape([features]);
+        let batch = batch.detach();
         let batch = if old.dtype() == DType::F32 {
             batch
         } else {

@@ -1,7 +1,7 @@
 //! Backend extensions: the convolution a ResNet spends its time in, and its batch norm.
 //!
-//! [`ConvOps`] and [`NormOps`] have default bodies made of Burn's own ops, so any backend works by an empty impl; a backend with something
-//! better overrides it (`flex` for the CPU). Nothing here knows of layers or networks.
+//! [`ConvOps`] and [`NormOps`] have default bodies made of Burn's own ops, so any backend works by an empty impl; a backend
+//! with something better overrides them (`flex` for the CPU). Nothing here knows of layers or networks.
 
 mod autodiff;
 #[cfg(feature = "cpu")]
@@ -48,6 +48,11 @@ impl ConvGeometry {
         ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1)
     }
 }
+
+/// Every operation that the networks of this crate need of a backend; implemented by whatever has them all.
+pub trait ModelOps: ConvOps + NormOps {}
+
+impl<B: ConvOps + NormOps> ModelOps for B {}
 
 /// Convolution with its two gradients, overridable per backend.
 ///

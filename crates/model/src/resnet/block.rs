@@ -5,7 +5,7 @@
 
 use crate::layers::{Conv2d, Conv2dConfig};
 use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
-use crate::ops::ConvOps;
+use crate::ops::ModelOps;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
@@ -92,7 +92,7 @@ pub struct Downsample<B: Backend> {
     norm: BatchNorm<B>,
 }
 
-impl<B: ConvOps> Block<B> {
+impl<B: ModelOps> Block<B> {
     /// [N, C_in, H, W] → [N, C_out, ⌈H / stride⌉, ⌈W / stride⌉].
     pub fn forward(&self, x: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 4> {
         let shortcut = match &self.downsample {

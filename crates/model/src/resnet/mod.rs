@@ -10,7 +10,7 @@ pub use config::{ResNetConfig, ResNetDepth, Stem};
 
 use crate::layers::{Conv2d, Conv2dConfig};
 use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
-use crate::ops::ConvOps;
+use crate::ops::ModelOps;
 use block::BlockConfig;
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -79,7 +79,7 @@ pub struct ResNet<B: Backend> {
     max_pool: bool,
 }
 
-impl<B: ConvOps> ResNet<B> {
+impl<B: ModelOps> ResNet<B> {
     /// Representations: the last stage averaged over its pixels.
     ///
     /// # Shapes

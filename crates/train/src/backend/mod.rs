@@ -8,16 +8,16 @@ mod cuda;
 #[cfg(feature = "wgpu")]
 mod wgpu;
 
-use barlow_model::ops::ConvOps;
+use barlow_model::ops::ModelOps;
 use burn::tensor::backend::AutodiffBackend;
 use clap::ValueEnum;
 use std::fmt;
 use thiserror::Error;
 
 /// What a training step needs of a backend.
-pub trait TrainBackend: AutodiffBackend<InnerBackend: ConvOps> + ConvOps {}
+pub trait TrainBackend: AutodiffBackend<InnerBackend: ModelOps> + ModelOps {}
 
-impl<B> TrainBackend for B where B: AutodiffBackend<InnerBackend: ConvOps> + ConvOps {}
+impl<B> TrainBackend for B where B: AutodiffBackend<InnerBackend: ModelOps> + ModelOps {}
 
 /// What `--backend` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

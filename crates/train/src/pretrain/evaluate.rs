@@ -8,7 +8,7 @@ use crate::sources::Sources;
 use anyhow::{Context, Result};
 use barlow_augment::EvalTransform;
 use barlow_data::{BadImages, ImageSource, eval_pixels};
-use barlow_model::ops::ConvOps;
+use barlow_model::ops::ModelOps;
 use barlow_model::{NormMode, ResNet};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
@@ -41,7 +41,7 @@ pub struct LabelledFeatures {
 ///
 /// # Errors
 /// When an image cannot be read.
-pub fn accuracy<B: ConvOps>(
+pub fn accuracy<B: ModelOps>(
     backbone: &ResNet<B>,
     sources: &Sources,
     config: &Config,
@@ -103,7 +103,7 @@ impl LabelledFeatures {
 }
 
 /// Representations of every labelled image of `source`, in its order.
-fn features<B: ConvOps>(
+fn features<B: ModelOps>(
     backbone: &ResNet<B>,
     source: &dyn ImageSource,
     transform: &EvalTransform,

@@ -1,6 +1,6 @@
 //! [`ConvOps`] for the CPU backend: patches of a tile of rows (im2col) times the weights, parallel over images.
 //!
-//! Burn's own convolution on Flex is three to five times slower in a training step. f32 alone is done here; any other
+//! Measured beside Burn's own ops by `benches/ops.rs`; the weight gradient gains most. f32 alone is done here; any other
 //! element type takes Burn's ops. Results depend on the shapes and the processor's instruction set, not on the number of
 //! threads nor on which of them is first: see `shape` for the cuts and `weight_gradient` for the sums.
 

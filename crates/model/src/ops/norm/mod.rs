@@ -1,7 +1,7 @@
 //! Backend extension: batch norm by the statistics of the batch, with its gradient, as one operation.
 //!
-//! Built from tensor ops it passes over every activation about twenty times, forward and backward; in one piece it reads each
-//! twice a direction. Default bodies as in [`reference`]; `flex` overrides them on the CPU. Knows nothing of running
+//! Tensor ops each pass over the whole batch and store what they make; in one piece the passes are few and find the data in
+//! the cache. Default bodies as in [`reference`]; `flex` overrides them on the CPU. Knows nothing of running
 //! statistics, which belong to the layer.
 
 mod autodiff;
