@@ -97,3 +97,32 @@ fn the_pixels_know_no_tensors_and_nobody_knows_the_network() {
         assert!(!dependencies[name].contains("image"), "{name} reads no images");
     }
 }
+
+#[test]
+fn running_and_testing_build_the_same_dependencies() {
+    // One feature set: otherwise `cargo run -p train` and `cargo test --workspace` would each build Burn for themselves.
+    let tree = |selection: &[&str]| -> BTreeSet<String> {
+        let output = Command::new(env!("CARGO"))
+            .args([
+                "tree",
+                "--locked",
+                "--offline",
+                "--prefix",
+                "none",
+                "--format",
+                "{p} {f}",
+            ])
+            .args(selection)
+            .current_dir(root())
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("names are UTF-8");
+        let lines = text.lines().map(|line| line.trim_end_matches("(*)").trim().to_owned());
+        lines.filter(|line| !line.is_empty()).collect()
+    };
+    // The tests add packages of their own; what the program is made of must be among theirs to the feature.
+    let (program, tests) = (tree(&["-p", "train", "--edges", "normal"]), tree(&["--workspace"]));
+    let differing: Vec<&String> = program.difference(&tests).collect();
+    assert!(differing.is_empty(), "the tests build these otherwise: {differing:?}");
+}

@@ -167,24 +167,72 @@ fn a_resumed_run_ends_like_one_that_was_never_stopped() {
     assert!(again.stderr.contains("finished already"), "{}", again.stderr);
 }
 
+#[cfg(unix)]
 #[test]
 fn an_interrupted_run_keeps_a_checkpoint_and_goes_on_in_the_middle_of_an_epoch() {
     let folder = folder();
     let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
-    let slow = |out: &Path| smoke(out).args(["--epochs", "30", "--set", "eval.every=0", "--set", "views.size=24"]);
-    slow(&whole).succeed();
-    let mut child = slow(&stopped).spawn();
-    common::wait_for(&stopped.join("metrics.jsonl"), |text| text.lines().count() >= 3);
+    // 51 steps an epoch, so that the signal comes in the middle of the first.
+    let long_epochs = |out: &Path| smoke(out).args(["--batch-size", "32", "--set", "model.width=8"]);
+    long_epochs(&whole).succeed();
+    let mut child = long_epochs(&stopped).spawn();
+    child.wait_for(&stopped.join("metrics.jsonl"), |text| text.lines().count() >= 2);
     child.interrupt();
     let output = child.finish();
     assert_eq!(output.code, 130, "{}", output.stderr);
     assert!(output.stderr.contains("--resume"), "{}", output.stderr);
-    Program::new()
-        .args(["--resume", "--backend", "cpu", "--quiet", "--out"])
-        .arg(&stopped)
-        .succeed();
+    assert!(!stopped.join("summary.json").exists());
+    let step: u64 = std::fs::read_dir(stopped.join("checkpoints"))
+        .unwrap()
+        .filter_map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_str()?
+                .strip_prefix("step-")?
+                .strip_suffix(".safetensors")?
+                .parse()
+                .ok()
+        })
+        .max()
+        .expect("a checkpoint");
+    assert!((6..51).contains(&step), "in the first epoch, not at its end: {step}");
+    // The very command that was interrupted, with --resume.
+    long_epochs(&stopped).arg("--resume").succeed();
     assert!(
         bytes(&whole, "backbone.safetensors") == bytes(&stopped, "backbone.safetensors"),
         "the weights differ"
     );
+}
+
+#[test]
+fn what_is_missing_of_a_finished_run_is_made_again_and_told_once() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke(&run).succeed();
+    let (summary_before, metrics) = (summary(&run), bytes(&run, "metrics.jsonl"));
+    std::fs::remove_file(run.join("summary.json")).unwrap();
+    smoke(&run).arg("--resume").succeed();
+    assert_eq!(summary(&run)["linear_top1"], summary_before["linear_top1"]);
+    assert!(
+        bytes(&run, "metrics.jsonl") == metrics,
+        "the last evaluation is in the log once"
+    );
+}
+
+#[test]
+fn a_resumed_run_keeps_its_config_and_its_images() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke(&run).succeed();
+    std::fs::remove_file(run.join("summary.json")).unwrap();
+    let other = smoke(&run).args(["--resume", "--set", "loss.lambda=0.5"]).run();
+    assert_eq!(
+        (other.code, other.stderr.contains("differs")),
+        (2, true),
+        "{}",
+        other.stderr
+    );
+    let workers = smoke(&run).args(["--resume", "--workers", "1", "--seed", "0"]).run();
+    assert_eq!(workers.code, 0, "{}", workers.stderr);
 }

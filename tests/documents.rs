@@ -38,6 +38,9 @@ fn the_two_commands_are_in_the_readme_and_every_command_of_the_program_parses() 
         let args: Vec<&str> = args.strip_prefix(" --").unwrap_or(args).split_whitespace().collect();
         // `--help` beside any arguments stops clap after they have been understood as far as it goes; unknown flags and
         // commands before it are errors.
+        for file in args.iter().filter(|arg| arg.starts_with("assets/")) {
+            assert!(root().join(file).exists(), "{line}: {file} is not there");
+        }
         let output = Program::new().args(args).arg("--help").folder(folder.path()).run();
         assert_eq!(output.code, 0, "{line}: {}", output.stderr);
         checked += 1;

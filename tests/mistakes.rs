@@ -49,6 +49,8 @@ const ROWS: &[(&[&str], i32, &[&str])] = &[
     ),
     (&["--resume"], 2, &["nothing to resume"]),
     (&["knn", "--from", "no/such/run"], 2, &["no/such/run"]),
+    (&["knn", "--from", "no/such/run", "--dry-run"], 2, &["--dry-run"]),
+    (&["--set", "eval.resize=100000"], 2, &["100000"]),
     (&["report", "no/such/run"], 2, &["no/such/run"]),
     (&["views", "--image", "README.md"], 2, &["README.md"]),
 ];
@@ -58,13 +60,13 @@ fn every_mistake_is_one_clear_line() {
     let folder = folder();
     for (args, code, says) in ROWS {
         let out = folder.path().join("run");
-        // Somewhere without runs/, so that a bare --resume finds nothing; the shipped images are found all the same.
-        let output = Program::new()
-            .args(*args)
-            .arg("--out")
-            .arg(&out)
-            .folder(folder.path())
-            .run();
+        // Not in the repository: the shipped images are found beside the sources all the same.
+        let mut program = Program::new().args(*args).arg("--out").arg(&out).folder(folder.path());
+        if !args.contains(&"--backend") {
+            // Looking for graphics drivers may make a driver talk on standard error.
+            program = program.args(["--backend", "cpu"]);
+        }
+        let output = program.run();
         let shown = format!("{args:?} ended {}: {}", output.code, output.stderr);
         assert_eq!(output.code, *code, "{shown}");
         assert_eq!(output.stderr.trim_end().lines().count(), 1, "one line: {shown}");
@@ -78,11 +80,36 @@ fn every_mistake_is_one_clear_line() {
 }
 
 #[test]
+fn a_bare_resume_looks_below_runs() {
+    let folder = folder();
+    let nothing = Program::new().arg("--resume").folder(folder.path()).run();
+    assert_eq!(
+        (nothing.code, nothing.stderr.contains("nothing to resume")),
+        (2, true),
+        "{}",
+        nothing.stderr
+    );
+    let started = Program::new()
+        .args(["--config", "smoke", "--backend", "cpu", "--quiet"])
+        .folder(folder.path());
+    started.succeed();
+    let again = Program::new()
+        .args(["--resume", "--backend", "cpu"])
+        .folder(folder.path())
+        .succeed();
+    assert!(
+        again.stderr.contains("smoke-") && again.stderr.contains("finished already"),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
 fn a_folder_that_holds_a_run_or_other_files_is_left_alone() {
     let folder = folder();
     std::fs::write(folder.path().join("config.toml"), "mine").unwrap();
     let taken = Program::new()
-        .args(["--config", "smoke", "--out"])
+        .args(["--config", "smoke", "--backend", "cpu", "--out"])
         .arg(folder.path())
         .run();
     assert_eq!(
@@ -99,7 +126,7 @@ fn a_folder_that_holds_a_run_or_other_files_is_left_alone() {
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     let unwritable = Program::new()
-        .args(["--config", "smoke", "--out"])
+        .args(["--config", "smoke", "--backend", "cpu", "--out"])
         .arg(file.join("run"))
         .run();
     assert_eq!(
@@ -147,4 +174,16 @@ fn a_dry_run_says_everything_and_writes_nothing() {
         assert!(output.stdout.contains(part), "{part:?}: {}", output.stdout);
     }
     assert!(!out.exists());
+}
+
+#[test]
+fn flags_may_stand_before_and_after_the_command() {
+    let before = Program::new()
+        .args(["--backend", "cpu", "knn", "--from", "no/such/run"])
+        .run();
+    let after = Program::new()
+        .args(["knn", "--from", "no/such/run", "--backend", "cpu"])
+        .run();
+    assert_eq!((before.code, after.code), (2, 2));
+    assert_eq!(before.stderr, after.stderr);
 }

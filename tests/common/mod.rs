@@ -58,36 +58,68 @@ impl Program {
     }
 
     pub fn spawn(mut self) -> Running {
-        Running(
-            self.0
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("the program was built"),
-        )
+        let child = self.0.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Running(Some(child.expect("the program was built")))
     }
 }
 
-/// A program that is running.
-pub struct Running(Child);
+/// A program that is running; it ends with the test.
+pub struct Running(Option<Child>);
 
 impl Running {
     /// Sends what Ctrl-C sends.
+    #[cfg(unix)]
     pub fn interrupt(&mut self) {
-        let status = Command::new("kill")
-            .args(["-INT", &self.0.id().to_string()])
+        // The shell's own kill: /bin/kill is not on every machine.
+        let kill = format!("kill -INT {}", self.child().id());
+        let status = Command::new("sh")
+            .args(["-c", &kill])
             .status()
-            .expect("kill is there");
+            .expect("a shell is there");
         assert!(status.success(), "the program is still running");
     }
 
-    pub fn finish(self) -> Output {
-        let output = self.0.wait_with_output().expect("the program was started");
+    /// Waits until the text of a file fulfils `ready`, as long as the program runs, for at most five minutes.
+    pub fn wait_for(&mut self, path: &Path, ready: impl Fn(&str) -> bool) {
+        let start = Instant::now();
+        while !std::fs::read_to_string(path).is_ok_and(|text| ready(&text)) {
+            assert!(
+                start.elapsed() < Duration::from_secs(300),
+                "{} did not come",
+                path.display()
+            );
+            let ended = self.child().try_wait().expect("the program was started");
+            assert!(
+                ended.is_none(),
+                "the program ended ({ended:?}) before {}",
+                path.display()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn finish(mut self) -> Output {
+        let child = self.0.take().expect("finished once");
+        let output = child.wait_with_output().expect("the program was started");
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Output {
             code: output.status.code().unwrap_or(-1),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
+        }
+    }
+
+    fn child(&mut self) -> &mut Child {
+        self.0.as_mut().expect("not finished yet")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
 }
@@ -100,17 +132,4 @@ pub fn root() -> PathBuf {
 /// A folder that goes away with the test.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
-}
-
-/// Waits until the text of a file fulfils `ready`, for at most a minute.
-pub fn wait_for(path: &Path, ready: impl Fn(&str) -> bool) {
-    let start = Instant::now();
-    while !std::fs::read_to_string(path).is_ok_and(|text| ready(&text)) {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "{} did not come",
-            path.display()
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -47,7 +47,6 @@ pub fn run() -> Result<()> {
         readme.contains(TEST_COMMAND),
         "README.md does not show `{TEST_COMMAND}`"
     );
-    let mut times = Vec::new();
     for stage in STAGES {
         eprintln!("== {}: {}", stage.name, stage.command);
         let start = Instant::now();
@@ -59,11 +58,8 @@ pub fn run() -> Result<()> {
             .current_dir(&root)
             .status()
             .with_context(|| format!("cannot start {program}"))?;
-        times.push((stage.name, start.elapsed()));
+        eprintln!("== {}: {:.1} s", stage.name, start.elapsed().as_secs_f64());
         ensure!(status.success(), "{} failed: {}", stage.name, stage.command);
-    }
-    for (name, time) in times {
-        eprintln!("{name:8} {:6.1} s", time.as_secs_f64());
     }
     Ok(())
 }

@@ -22,6 +22,8 @@ pub struct Progress {
     pub version: String,
     /// The resolved config.
     pub config: String,
+    /// Training images; a resumed run must have the same.
+    pub images: usize,
     /// Optimiser steps made.
     pub step: u64,
     /// Losses of the epoch that is not finished.
@@ -40,11 +42,12 @@ pub struct Progress {
 
 impl Progress {
     /// The start of a run.
-    pub fn start(config: String) -> Self {
+    pub fn start(config: String, images: usize) -> Self {
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
             config,
+            images,
             step: 0,
             losses: LossMeans::default(),
             last_epoch: None,
@@ -72,13 +75,13 @@ impl Checkpoint {
     ///
     /// # Errors
     /// With the path; older checkpoints stay.
-    pub fn save(&self, run: &RunDir, keep: usize, is_best: bool) -> Result<PathBuf> {
+    pub fn save(self, run: &RunDir, keep: usize, is_best: bool) -> Result<PathBuf> {
         let mut tensors = StateDict::new();
-        for (prefix, group) in [("model", &self.model), ("optimizer", &self.optimizer)] {
+        for (prefix, group) in [("model", self.model), ("optimizer", self.optimizer)] {
             tensors.extend(
                 group
-                    .iter()
-                    .map(|(name, tensor)| (format!("{prefix}.{name}"), tensor.clone())),
+                    .into_iter()
+                    .map(|(name, tensor)| (format!("{prefix}.{name}"), tensor)),
             );
         }
         let progress = serde_json::to_string(&self.progress)?;
@@ -192,7 +195,7 @@ mod tests {
         Checkpoint {
             progress: Progress {
                 step,
-                ..Progress::start("[run]\nseed = 3\n".into())
+                ..Progress::start("[run]\nseed = 3\n".into(), 1662)
             },
             model: [("backbone.conv1.weight".to_owned(), tensor.clone())].into(),
             optimizer: [("backbone.conv1.weight#0".to_owned(), tensor)].into(),

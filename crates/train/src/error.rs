@@ -43,12 +43,18 @@ impl AppError {
     /// The line for the person; with `verbose` every cause on a line of its own.
     pub fn render(&self, verbose: bool) -> String {
         match self {
-            Self::Usage(error) | Self::Failed(error) if verbose => error
-                .chain()
-                .map(|cause| format!("error: {cause}"))
-                .collect::<Vec<_>>()
-                .join("\n"),
-            Self::Usage(error) | Self::Failed(error) => one_line(&format!("error: {error:#}")),
+            Self::Usage(error) | Self::Failed(error) => {
+                let causes = distinct_causes(error);
+                if verbose {
+                    causes
+                        .iter()
+                        .map(|cause| format!("error: {cause}"))
+                        .collect::<Vec<_>>()
+                        .join("\n")
+                } else {
+                    one_line(&format!("error: {}", causes.join(": ")))
+                }
+            }
             Self::Interrupted(message) => message.clone(),
         }
     }
@@ -58,6 +64,17 @@ impl From<anyhow::Error> for AppError {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)
     }
+}
+
+/// The texts of the chain; libraries that name a cause in their own text and hand it out as well would tell it twice.
+fn distinct_causes(error: &anyhow::Error) -> Vec<String> {
+    let mut causes: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if causes.last().is_none_or(|last| !last.contains(&cause)) {
+            causes.push(cause);
+        }
+    }
+    causes
 }
 
 /// Folds the line breaks of a foreign message into spaces: a script reads the last line of standard error.
@@ -79,6 +96,12 @@ mod tests {
         assert_eq!(error.render(false), "error: cannot write x: no space left");
         assert_eq!(error.render(true), "error: cannot write x\nerror: no space\nleft");
         assert_eq!(error.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("no space").context("cannot write x: no space");
+        assert_eq!(AppError::Failed(error).render(true), "error: cannot write x: no space");
     }
 
     #[test]

@@ -1,12 +1,10 @@
 //! The trainer: recipes, backends, the training loop, checkpoints, evaluation and the report.
 //!
-//! This crate puts the library crates together and is the only one that knows them all. The program `train` is
-//! [`cli::main`]; a program of your own can call [`pretrain::pretrain`] with a [`pretrain::Job`].
+//! This crate puts the library crates together and is the only one that knows them all. The program `train` around it is in
+//! `main.rs`; a program of your own can call [`pretrain::pretrain`] with a [`pretrain::Job`].
 
 pub mod backend;
 pub mod checkpoint;
-pub mod cli;
-pub mod commands;
 pub mod config;
 pub mod console;
 pub mod error;

@@ -73,12 +73,17 @@ pub struct MetricsLog {
 }
 
 impl MetricsLog {
-    /// Opens the log of a run that has made `step` steps; later lines are dropped.
+    /// Opens the log of a run that has made `step` steps; later lines are dropped, and with `to_be_judged` the evaluations at
+    /// this step too, because they are about to be made again.
     ///
     /// # Errors
     /// With the path.
-    pub fn open(path: &Path, step: u64) -> Result<Self> {
-        let kept: Vec<Metric> = read(path)?.into_iter().filter(|metric| metric.step() <= step).collect();
+    pub fn open(path: &Path, step: u64, to_be_judged: bool) -> Result<Self> {
+        let stays = |metric: &Metric| match metric {
+            Metric::Evaluation(metric) if to_be_judged => metric.step < step,
+            metric => metric.step() <= step,
+        };
+        let kept: Vec<Metric> = read(path)?.into_iter().filter(stays).collect();
         let mut text = String::new();
         for metric in &kept {
             text.push_str(&serde_json::to_string(metric)?);
@@ -155,17 +160,19 @@ mod tests {
             knn_top1: 0.5,
             linear_top1: None,
         });
-        let mut log = MetricsLog::open(&path, 0).unwrap();
+        let mut log = MetricsLog::open(&path, 0, false).unwrap();
         for metric in [training(2), training(4), evaluation.clone(), training(6)] {
             log.write(&metric).unwrap();
         }
         log.file.write_all(b"{\"step\": 8, \"ep").unwrap();
-        let mut log = MetricsLog::open(&path, 4).unwrap();
+        let mut log = MetricsLog::open(&path, 4, false).unwrap();
         log.write(&training(5)).unwrap();
         assert_eq!(
             read(&path).unwrap(),
             [training(2), training(4), evaluation, training(5)]
         );
+        MetricsLog::open(&path, 4, true).unwrap();
+        assert_eq!(read(&path).unwrap(), [training(2), training(4)]);
     }
 
     #[test]

@@ -55,12 +55,13 @@ impl RunDir {
             source,
         };
         std::fs::create_dir_all(run.checkpoints()).map_err(unwritable)?;
+        let is_empty = |folder: &Path| std::fs::read_dir(folder).map(|mut entries| entries.next().is_none());
         let others = std::fs::read_dir(root)
             .map_err(unwritable)?
             .flatten()
             .any(|entry| entry.file_name() != "checkpoints");
-        if others {
-            // Only an empty folder was added to it.
+        if others || !is_empty(&run.checkpoints()).map_err(unwritable)? {
+            // Removes the folder only if it is the empty one that was just added.
             let _ = std::fs::remove_dir(run.checkpoints());
             return Err(RunDirError::NotEmpty(run.root));
         }
@@ -238,6 +239,14 @@ mod tests {
         std::fs::write(folder.path().join("thesis.tex"), "").unwrap();
         assert!(matches!(RunDir::create(folder.path()), Err(RunDirError::NotEmpty(_))));
         assert!(!folder.path().join("checkpoints").exists(), "nothing is left behind");
+
+        std::fs::remove_file(run.config()).unwrap();
+        std::fs::write(run.checkpoints().join("step-00000720.safetensors"), "").unwrap();
+        let stale = RunDir::create(&root);
+        assert!(
+            matches!(stale, Err(RunDirError::NotEmpty(_))),
+            "an old checkpoint would be resumed"
+        );
     }
 
     #[test]

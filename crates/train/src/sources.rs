@@ -35,6 +35,9 @@ pub enum SourceError {
     /// The shipped images are not there.
     #[error("{0} was looked for from the working directory upwards and beside the program's sources; pass --data DIR")]
     NoAssets(PathBuf),
+    /// A folder whose name cannot be written into a config.
+    #[error("{0} has a name that is not Unicode, so it cannot be stored in config.toml; rename it or start elsewhere")]
+    NotUnicode(PathBuf),
     /// The reader's own error.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -64,6 +67,22 @@ pub fn find_data(path: &Path) -> Result<PathBuf, SourceError> {
         .ok_or_else(|| SourceError::NoAssets(path.to_owned()))
 }
 
+/// The config as it is stored with a run: every value of the views written out, and the data set's folder found and
+/// absolute, so that the run can be resumed from any working directory.
+///
+/// # Errors
+/// As [`find_data`], and [`SourceError::NotUnicode`].
+pub fn settle(mut config: Config) -> Result<Config, SourceError> {
+    let found = find_data(&config.data.path)?;
+    let absolute = std::path::absolute(&found).unwrap_or(found);
+    if absolute.to_str().is_none() {
+        return Err(SourceError::NotUnicode(absolute));
+    }
+    config.data.path = absolute;
+    config.views = config.views.resolved();
+    Ok(config)
+}
+
 /// Opens the data set and decodes it when it is small.
 ///
 /// # Errors
@@ -76,8 +95,9 @@ pub fn open(config: &Config) -> Result<Sources, SourceError> {
     let classes = splits.train.classes().to_vec();
     let mut skipped = Skipped::default();
     let train = prepare(splits.train, config.data.bad_images, &mut skipped)?;
-    let test = splits
-        .test
+    // Test images beside class folders, without classes of their own, cannot be judged.
+    let test = splits.test.filter(|test| classes.is_empty() || test.label(0).is_some());
+    let test = test
         .map(|test| prepare(test, config.data.bad_images, &mut skipped))
         .transpose()?;
     let normalization = match config.data.normalize {

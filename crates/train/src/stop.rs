@@ -20,6 +20,7 @@ impl StopFlag {
             if shared.0.swap(true, Ordering::SeqCst) {
                 std::process::exit(EXIT_INTERRUPTED.into());
             }
+            eprintln!("stopping after this step, with a checkpoint; once more to stop at once without");
         })?;
         Ok(flag)
     }

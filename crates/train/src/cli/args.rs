@@ -1,6 +1,6 @@
 //! What was typed: clap's structs and help texts. No input or output here.
 
-use crate::backend::BackendChoice;
+use barlow_train::backend::BackendChoice;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -87,7 +87,7 @@ pub(super) enum Command {
 /// Flags of the probes.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ProbeArgs {
-    /// The run: its folder takes the best checkpoint, FOLDER@last the last one
+    /// The run: its folder takes the best checkpoint (by kNN on its test images), FOLDER@last the last one
     #[arg(long, value_name = "RUN")]
     pub from: String,
 }
@@ -106,25 +106,4 @@ pub(super) struct ViewsArgs {
     /// A JPEG or PNG
     #[arg(long, value_name = "FILE")]
     pub image: PathBuf,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_definition_is_consistent() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn flags_may_stand_before_and_after_the_command() {
-        let before = Args::try_parse_from(["train", "--backend", "cpu", "knn", "--from", "r"]).unwrap();
-        let after = Args::try_parse_from(["train", "knn", "--from", "r", "--backend", "cpu"]).unwrap();
-        assert_eq!(
-            (before.run.backend, after.run.backend),
-            (BackendChoice::Cpu, BackendChoice::Cpu)
-        );
-    }
 }

@@ -4,10 +4,10 @@ mod args;
 mod resolve;
 
 use crate::commands;
-use crate::console::Console;
-use crate::error::{AppError, EXIT_DONE};
-use crate::stop::StopFlag;
 use args::{Args, Command};
+use barlow_train::console::Console;
+use barlow_train::error::{AppError, EXIT_DONE};
+use barlow_train::stop::StopFlag;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -25,8 +25,12 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: &Args) -> Result<(), AppError> {
+    let command = args.command.as_ref().unwrap_or(&Command::Pretrain);
+    if args.run.dry_run && !matches!(command, Command::Pretrain) {
+        return Err(AppError::usage("--dry-run goes with pretrain only; leave it out"));
+    }
     resolve::set_threads(&args.run)?;
-    match args.command.as_ref().unwrap_or(&Command::Pretrain) {
+    match command {
         Command::Pretrain => {
             let request = resolve::pretrain(&args.run)?;
             let stop = StopFlag::on_signals().map_err(anyhow::Error::from)?;

@@ -1,12 +1,13 @@
 //! What the command line means: configs are read, devices and folders found. Nothing is written or trained here.
 
 use super::args::RunArgs;
-use crate::backend::{BackendChoice, select};
 use crate::commands::pretrain::{Request, Start};
 use crate::commands::probe::ProbeRequest;
-use crate::config::{Config, Layers, load};
-use crate::error::AppError;
-use crate::run_dir::{RunDir, RunDirError, default_root};
+use barlow_train::backend::{BackendChoice, select};
+use barlow_train::config::{Config, Layers, Normalize, NormalizeName, load};
+use barlow_train::error::AppError;
+use barlow_train::run_dir::{RunDir, RunDirError, default_root};
+use barlow_train::sources;
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -22,8 +23,13 @@ pub(super) fn set_threads(args: &RunArgs) -> Result<(), AppError> {
     pool.map_err(|error| AppError::usage(format!("--threads {threads}: {error}")))
 }
 
-/// Recipe and overrides of the command line.
+/// The config of the command line, with the recipe's name.
 pub(super) fn config(args: &RunArgs) -> Result<(String, Config), AppError> {
+    load(&layers(args)?).map_err(AppError::usage)
+}
+
+/// Recipe and overrides as they were given.
+fn layers(args: &RunArgs) -> Result<Layers, AppError> {
     let mut flags = Vec::new();
     let mut flag = |key, value: Option<Value>| flags.extend(value.map(|value| (key, value)));
     flag(
@@ -49,12 +55,11 @@ pub(super) fn config(args: &RunArgs) -> Result<(String, Config), AppError> {
             .map(|workers| integer("--workers", workers as u64))
             .transpose()?,
     );
-    load(&Layers {
+    Ok(Layers {
         recipe: args.config.clone(),
         sets: args.sets.clone(),
         flags,
     })
-    .map_err(AppError::usage)
 }
 
 /// TOML's integers are signed.
@@ -83,39 +88,46 @@ fn fresh(args: &RunArgs) -> Result<(Start, String, Config), AppError> {
     Ok((Start::New(root), recipe, config))
 }
 
-/// A resumed run has its own config; one that is given beside it must be the same.
+/// A resumed run has its own config; what is given beside it must come to the same.
 fn resume(args: &RunArgs) -> Result<(Start, String, Config), AppError> {
     let run = match &args.out {
         Some(root) => RunDir::open(root).map_err(|_| RunDirError::NothingToResume(root.clone())),
         None => RunDir::newest(Path::new("runs")),
     }
     .map_err(AppError::usage)?;
-    let stored = run.config().to_string_lossy().into_owned();
-    let layers = Layers {
-        recipe: Some(stored),
-        sets: Vec::new(),
-        flags: Vec::new(),
-    };
-    let (_, config) = load(&layers).map_err(AppError::usage)?;
-    let given = args.config.is_some()
-        || !args.sets.is_empty()
-        || args.data.is_some()
-        || args.seed.is_some()
-        || args.epochs.is_some()
-        || args.batch_size.is_some();
-    if given && self::config(args)?.1 != config {
+    let (_, stored) = load(&Layers::of_file(&run.config())).map_err(AppError::usage)?;
+    // Flags without a recipe of their own change the run's.
+    let recipe = args
+        .config
+        .clone()
+        .or_else(|| Some(run.config().to_string_lossy().into_owned()));
+    let given = load(&Layers {
+        recipe,
+        ..layers(args)?
+    })
+    .map_err(AppError::usage)?
+    .1;
+    let mut given = sources::settle(given).map_err(AppError::usage)?;
+    // Workers never change the data, and statistics that were computed are stored as numbers.
+    let workers = given.data.workers;
+    given.data.workers = stored.data.workers;
+    if given.data.normalize == Normalize::Named(NormalizeName::Data) {
+        given.data.normalize = stored.data.normalize;
+    }
+    if given != stored {
         return Err(AppError::usage(format!(
             "--resume continues {} with its own config, and the one given differs; leave the config flags out",
             run.root().display()
         )));
     }
-    let recipe = run
+    given.data.workers = workers;
+    let name = run
         .root()
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    Ok((Start::Resume(run), recipe, config))
+    Ok((Start::Resume(run), name, given))
 }
 
 /// What a probe is to do.
@@ -125,16 +137,15 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError
         None => (from, false),
     };
     let run = RunDir::open(&PathBuf::from(root)).map_err(AppError::usage)?;
-    let stored = run.config().to_string_lossy().into_owned();
-    let mut flags = Vec::new();
-    if let Some(data) = &args.data {
-        flags.push(("data.path", Value::String(data.to_string_lossy().into_owned())));
-    }
-    let layers = Layers {
-        recipe: Some(stored),
+    let mut layers = Layers {
         sets: args.sets.clone(),
-        flags,
+        ..Layers::of_file(&run.config())
     };
+    let data = args
+        .data
+        .as_ref()
+        .map(|data| Value::String(data.to_string_lossy().into_owned()));
+    layers.flags.extend(data.map(|data| ("data.path", data)));
     let (_, config) = load(&layers).map_err(AppError::usage)?;
     // Features of a few thousand images are not worth the start-up of a GPU unless it is asked for.
     let choice = if args.backend == BackendChoice::Auto {

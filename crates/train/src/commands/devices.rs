@@ -1,8 +1,8 @@
 //! `devices`: every backend that is built in, and every device that is there.
 
-use crate::backend::{BackendChoice, probe_all, select};
-use crate::console::print_result;
-use crate::error::AppError;
+use barlow_train::backend::{BackendChoice, probe_all, select};
+use barlow_train::console::print_result;
+use barlow_train::error::AppError;
 
 /// Prints a line a device, a line for what is missing, and what `auto` takes.
 ///

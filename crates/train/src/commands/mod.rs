@@ -6,7 +6,7 @@ pub mod probe;
 pub mod report;
 pub mod views;
 
-use crate::backend::{Device, Selected};
+use barlow_train::backend::{Device, Selected};
 
 /// Work that is written once for every backend.
 pub trait OnBackend {
@@ -14,7 +14,7 @@ pub trait OnBackend {
     type Output;
 
     /// Does the work on a backend's device.
-    fn run<B: crate::backend::TrainBackend>(self, device: &B::Device) -> Self::Output;
+    fn run<B: barlow_train::backend::TrainBackend>(self, device: &B::Device) -> Self::Output;
 }
 
 /// Does `work` on the device that was selected.

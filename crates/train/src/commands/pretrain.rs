@@ -1,18 +1,19 @@
 //! `pretrain`: opens the images, says what will be done, and does it.
 
 use super::{OnBackend, on_backend};
-use crate::backend::{Selected, TrainBackend};
-use crate::checkpoint::Checkpoint;
-use crate::config::Config;
-use crate::console::{Console, print_result};
-use crate::error::AppError;
-use crate::plan::{ImageCounts, Parameters, Plan};
-use crate::pretrain::{Job, pretrain};
-use crate::run_dir::{RunDir, write_atomic};
-use crate::sources;
-use crate::stop::StopFlag;
-use crate::summary::Summary;
+use barlow_augment::Normalization;
 use barlow_model::{BarlowTwinsModelConfig, parameter_count};
+use barlow_train::backend::{Selected, TrainBackend};
+use barlow_train::checkpoint::Checkpoint;
+use barlow_train::config::{Config, Normalize, NormalizeName};
+use barlow_train::console::{Console, print_result};
+use barlow_train::error::AppError;
+use barlow_train::plan::{ImageCounts, Parameters, Plan};
+use barlow_train::pretrain::{Job, pretrain};
+use barlow_train::run_dir::{RunDir, write_atomic};
+use barlow_train::sources;
+use barlow_train::stop::StopFlag;
+use barlow_train::summary::Summary;
 use std::path::PathBuf;
 
 /// What to do.
@@ -44,7 +45,7 @@ pub enum Start {
 pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), AppError> {
     let Request {
         recipe,
-        mut config,
+        config,
         selected,
         start,
         dry_run,
@@ -56,11 +57,13 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         print_summary(&summary, run);
         return Ok(());
     }
-    // The stored config names the folder itself, so that a resumed run finds it from any working directory.
-    let data = sources::find_data(&config.data.path).map_err(AppError::usage)?;
-    config.views = config.views.resolved();
-    config.data.path = std::path::absolute(data).map_err(anyhow::Error::from)?;
+    let mut config = sources::settle(config).map_err(AppError::usage)?;
     let sources = sources::open(&config).map_err(AppError::usage)?;
+    if let Normalize::Named(NormalizeName::Data) = config.data.normalize {
+        // Later evaluations on other images must see pixels as this network was trained on them.
+        let Normalization { mean, std } = sources.normalization;
+        config.data.normalize = Normalize::Given { mean, std };
+    }
     let (train, test) = (sources.train.len(), sources.test.as_ref().map_or(0, |test| test.len()));
     check_batch(config.train.batch_size, train)?;
     let workers = config.data.workers.unwrap_or_else(rayon::current_num_threads);
@@ -88,6 +91,7 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         }
         Start::Resume(run) => {
             let checkpoint = Checkpoint::newest(&run)?;
+            check_images(checkpoint.as_ref(), plan.images.train)?;
             (run, checkpoint)
         }
     };
@@ -134,7 +138,7 @@ impl OnBackend for Work<'_> {
     }
 }
 
-/// Counts without allocating: the weights of a fresh module exist when they are first used.
+/// Allocates no weights: those of a fresh module exist when they are first used.
 struct CountParameters(BarlowTwinsModelConfig);
 
 impl OnBackend for CountParameters {
@@ -159,9 +163,21 @@ fn check_batch(batch_size: usize, images: usize) -> Result<(), AppError> {
     )))
 }
 
+/// Other images would be other batches under the same step numbers.
+fn check_images(checkpoint: Option<&Checkpoint>, images: usize) -> Result<(), AppError> {
+    match checkpoint {
+        Some(checkpoint) if checkpoint.progress.images != images => Err(AppError::usage(format!(
+            "the run was started on {} training images and there are {images} now; restore the data set or start a new run",
+            checkpoint.progress.images
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn finished(run: &RunDir) -> Option<Summary> {
     let text = std::fs::read_to_string(run.summary()).ok()?;
-    run.report().is_file().then(|| serde_json::from_str(&text).ok())?
+    let complete = run.report().is_file() && run.backbone().is_file();
+    complete.then(|| serde_json::from_str(&text).ok())?
 }
 
 fn print_summary(summary: &Summary, run: &RunDir) {

@@ -1,16 +1,16 @@
 //! `knn` and `linear`: judge the frozen features of a run, on its own images or on others.
 
 use super::{OnBackend, on_backend};
-use crate::backend::{Selected, TrainBackend};
-use crate::checkpoint::Checkpoint;
-use crate::config::Config;
-use crate::console::print_result;
-use crate::error::AppError;
-use crate::pretrain::{Accuracy, accuracy};
-use crate::run_dir::{RunDir, write_json};
-use crate::sources::{self, Sources};
 use anyhow::{Context, Result};
 use barlow_model::{StateDict, load_state_dict, strip_prefix};
+use barlow_train::backend::{Selected, TrainBackend};
+use barlow_train::checkpoint::Checkpoint;
+use barlow_train::config::Config;
+use barlow_train::console::print_result;
+use barlow_train::error::AppError;
+use barlow_train::pretrain::{Accuracy, accuracy};
+use barlow_train::run_dir::{RunDir, write_json};
+use barlow_train::sources::{self, Sources};
 use serde::Serialize;
 
 /// What to judge.

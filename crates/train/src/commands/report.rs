@@ -1,10 +1,10 @@
 //! `report`: the report of one or several runs, written again from their folders.
 
-use crate::config::{Layers, load};
-use crate::console::print_result;
-use crate::error::AppError;
-use crate::pretrain::write_report;
-use crate::run_dir::RunDir;
+use barlow_train::config::{Layers, load};
+use barlow_train::console::print_result;
+use barlow_train::error::AppError;
+use barlow_train::pretrain::write_report;
+use barlow_train::run_dir::RunDir;
 use std::path::{Path, PathBuf};
 
 /// Writes `out`, or `report.html` of the only run.
@@ -15,12 +15,7 @@ pub fn run(folders: &[PathBuf], out: Option<&Path>) -> Result<(), AppError> {
     let mut runs = Vec::new();
     for folder in folders {
         let run = RunDir::open(folder).map_err(AppError::usage)?;
-        let recipe = run.config().to_string_lossy().into_owned();
-        let (_, config) = load(&Layers {
-            recipe: Some(recipe),
-            ..Layers::default()
-        })
-        .map_err(AppError::usage)?;
+        let (_, config) = load(&Layers::of_file(&run.config())).map_err(AppError::usage)?;
         runs.push((run, config));
     }
     let out = match (out, runs.as_slice()) {

@@ -1,11 +1,11 @@
 //! `views`: the two views of one image as a sheet of pixels, to look at before hours are spent on them.
 
-use crate::config::Config;
-use crate::console::print_result;
-use crate::error::AppError;
-use crate::run_dir::write_atomic;
 use anyhow::Context;
 use barlow_augment::{Normalization, RgbImage8, TwinViews, decode, encode_png};
+use barlow_train::config::Config;
+use barlow_train::console::print_result;
+use barlow_train::error::AppError;
+use barlow_train::run_dir::write_atomic;
 use std::path::Path;
 
 /// Pairs on a sheet.

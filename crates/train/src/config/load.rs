@@ -19,6 +19,16 @@ pub struct Layers {
     pub flags: Vec<(&'static str, Value)>,
 }
 
+impl Layers {
+    /// A file alone.
+    pub fn of_file(path: &Path) -> Self {
+        Self {
+            recipe: Some(path.to_string_lossy().into_owned()),
+            ..Self::default()
+        }
+    }
+}
+
 /// A config that cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {

@@ -1,6 +1,7 @@
 //! The range of every number in a config, checked before anything is opened.
 
 use super::{Config, ConfigError, Normalize};
+use barlow_augment::{EvalTransform, Normalization};
 use barlow_loss::BarlowTwinsLossConfig;
 use barlow_model::{BarlowTwinsModelConfig, ProjectorConfig, ResNetConfig};
 use std::fmt::Display;
@@ -85,6 +86,8 @@ impl Config {
             eval.resize >= eval.crop,
             "it must be at least eval.crop",
         )?;
+        EvalTransform::new(eval.resize, eval.crop, Normalization::IMAGENET)
+            .map_err(|error| range_text("eval", &error.to_string()))?;
         at_least("eval.knn_k", eval.knn_k, 1)?;
         positive("eval.knn_temperature", eval.knn_temperature)
     }

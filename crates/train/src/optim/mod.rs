@@ -1,7 +1,7 @@
 //! The optimisers, applied to a module parameter by parameter.
 //!
 //! Own code because Burn's adaptor has one learning rate and no LARS, and keys its state by random ids: here the state
-//! is keyed by the parameter's exported name, so a checkpoint means the same thing to every program and backend.
+//! is keyed by the parameter's exported name, so a checkpoint means the same thing on every backend.
 
 mod adamw;
 mod build;
@@ -91,7 +91,8 @@ impl<B: Backend> Optimizer<B> {
         model
     }
 
-    /// The buffers on the host, by `<parameter name>#<buffer>`.
+    /// The buffers on the host, by `<parameter name>#<buffer>`: matrices of the parameter's first axis by the rest, in the
+    /// layout that the network computes with (a linear weight's is [in, out], where the exported weight is [out, in]).
     pub fn state(&self) -> StateDict {
         let mut state = StateDict::new();
         for (name, buffers) in &self.buffers {
@@ -108,28 +109,43 @@ impl<B: Backend> Optimizer<B> {
         state
     }
 
-    /// Takes up where [`Optimizer::state`] left off, `step` updates into the run.
+    /// Takes up where [`Optimizer::state`] left off, `step` updates into the run; `model` has the parameters' values.
     ///
     /// # Errors
     /// A text naming the entry that is not of that form.
-    pub fn load_state(&mut self, state: StateDict, step: u64, device: &B::Device) -> Result<(), String> {
+    pub fn load_state(
+        &mut self,
+        state: &StateDict,
+        model: &StateDict,
+        step: u64,
+        device: &B::Device,
+    ) -> Result<(), String> {
         self.step = step;
         self.buffers.clear();
-        for (key, tensor) in state {
+        for (key, HostTensor { shape, data }) in state {
             let (name, index) = key
                 .rsplit_once('#')
                 .ok_or_else(|| format!("{key} is no optimiser buffer"))?;
-            let [rows, columns] = tensor.shape[..] else {
-                return Err(format!(
-                    "{key} has shape {:?}; an optimiser buffer has two axes",
-                    tensor.shape
-                ));
+            let parameter = model
+                .get(name)
+                .ok_or_else(|| format!("{key} belongs to no parameter"))?;
+            let [rows, columns] = shape[..] else {
+                return Err(format!("{key} has shape {shape:?}; an optimiser buffer has two axes"));
             };
+            if rows * columns != data.len() || data.len() != parameter.data.len() {
+                return Err(format!(
+                    "{key} has shape {shape:?}, its parameter {:?}",
+                    parameter.shape
+                ));
+            }
             let buffers = self.buffers.entry(name.to_owned()).or_default();
             if index != buffers.len().to_string() {
                 return Err(format!("{key}: buffer {} is missing", buffers.len()));
             }
-            buffers.push(Tensor::from_data(TensorData::new(tensor.data, [rows, columns]), device));
+            buffers.push(Tensor::from_data(
+                TensorData::new(data.clone(), [rows, columns]),
+                device,
+            ));
         }
         Ok(())
     }

@@ -19,6 +19,7 @@
 //! ```
 
 use super::{AdamW, Lars, LearningRates, Optimizer, Rule};
+use barlow_model::{HostTensor, StateDict, state_dict};
 use burn::backend::Autodiff;
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
@@ -142,23 +143,30 @@ fn a_stored_state_goes_on_bit_for_bit() {
         let mut first = Optimizer::new(rule);
         let model = steps(start(), &mut first, 0, 3);
         let mut second = Optimizer::new(rule);
-        second.load_state(first.state(), 3, &FlexDevice).unwrap();
+        second
+            .load_state(&first.state(), &state_dict(&model), 3, &FlexDevice)
+            .unwrap();
         assert_eq!(values(&steps(model, &mut second, 3, 6)), expected);
     }
 }
 
 #[test]
 fn a_state_of_another_form_is_an_error() {
-    let mut state = Optimizer::<Flex>::new(lars(0.001, false)).state();
-    state.insert(
-        "x".into(),
-        barlow_model::HostTensor {
-            shape: vec![1, 1],
-            data: vec![0.0],
-        },
-    );
-    let error = Optimizer::<Flex>::new(lars(0.001, false))
-        .load_state(state, 1, &FlexDevice)
-        .unwrap_err();
-    assert!(error.contains("x is no optimiser buffer"), "{error}");
+    let tensor = |shape: &[usize]| HostTensor {
+        shape: shape.to_vec(),
+        data: vec![0.0; shape.iter().product()],
+    };
+    let model = StateDict::from([("w".to_owned(), tensor(&[2, 3]))]);
+    for (key, shape, says) in [
+        ("w", &[2, 3][..], "w is no optimiser buffer"),
+        ("v#0", &[2, 3], "v#0 belongs to no parameter"),
+        ("w#0", &[6], "two axes"),
+        ("w#0", &[2, 2], "its parameter [2, 3]"),
+        ("w#1", &[2, 3], "buffer 0 is missing"),
+    ] {
+        let state = StateDict::from([(key.to_owned(), tensor(shape))]);
+        let mut optimizer = Optimizer::<Flex>::new(lars(0.001, false));
+        let error = optimizer.load_state(&state, &model, 1, &FlexDevice).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
 }

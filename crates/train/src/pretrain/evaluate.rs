@@ -14,8 +14,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use std::ops::Range;
 
-/// Images that go through the network at once; a cap on memory, without influence on the features.
-const CHUNK: usize = 256;
+/// The most images that go through the network at once; without influence on the features.
+const LARGEST_CHUNK: usize = 256;
 
 /// Accuracy of one set of features.
 #[derive(Clone, Debug)]
@@ -53,9 +53,15 @@ pub fn accuracy<B: ModelOps>(
         return Ok(None);
     }
     let transform = EvalTransform::new(config.eval.resize, config.eval.crop, sources.normalization)?;
-    let bad_images = config.data.bad_images;
-    let train = features(backbone, sources.train.as_ref(), &transform, bad_images, device)?;
-    let test = features(backbone, test.as_ref(), &transform, bad_images, device)?;
+    // What fits in training fits here, and its shapes are tuned already.
+    let chunk = config.train.batch_size.min(LARGEST_CHUNK);
+    let pass = Pass {
+        transform,
+        chunk,
+        bad_images: config.data.bad_images,
+    };
+    let train = features(backbone, sources.train.as_ref(), &pass, device)?;
+    let test = features(backbone, test.as_ref(), &pass, device)?;
     Ok(Some(judge(
         &train,
         &test,
@@ -74,13 +80,11 @@ fn judge(
 ) -> Accuracy {
     let train = train.view(classes);
     let test = test.view(classes);
-    // More neighbours than images would be all images.
-    let k = config.knn_k.min(train.labels.len());
     let neighbours = knn(
         &train,
         &test,
         &KnnConfig {
-            k,
+            k: config.knn_k,
             temperature: config.knn_temperature,
         },
     );
@@ -102,36 +106,48 @@ impl LabelledFeatures {
     }
 }
 
+/// How images go through the network.
+struct Pass {
+    transform: EvalTransform,
+    /// Images at once.
+    chunk: usize,
+    bad_images: BadImages,
+}
+
 /// Representations of every labelled image of `source`, in its order.
 fn features<B: ModelOps>(
     backbone: &ResNet<B>,
     source: &dyn ImageSource,
-    transform: &EvalTransform,
-    bad_images: BadImages,
+    pass: &Pass,
     device: &B::Device,
 ) -> Result<LabelledFeatures> {
+    let Pass {
+        transform,
+        chunk,
+        bad_images,
+    } = pass;
     let mut out = LabelledFeatures {
         rows: Vec::new(),
         width: 0,
         labels: Vec::new(),
     };
-    for start in (0..source.len()).step_by(CHUNK) {
-        let (pixels, labels) = chunk(source, transform, start..source.len().min(start + CHUNK), bad_images)?;
-        if labels.is_empty() {
-            continue;
-        }
-        let shape = [labels.len(), 3, transform.crop, transform.crop];
+    for start in (0..source.len()).step_by(*chunk) {
+        let range = start..source.len().min(start + chunk);
+        let (mut pixels, labels) = read_chunk(source, transform, range, *bad_images)?;
+        // Filled up with black: a GPU tunes its kernels for every new shape, and images do not see each other here.
+        pixels.resize(chunk * transform.values(), 0.0);
+        let shape = [*chunk, 3, transform.crop, transform.crop];
         let images = Tensor::<B, 4>::from_data(TensorData::new(pixels, shape), device);
         let representations = backbone.forward(images, NormMode::Eval);
         out.width = representations.dims()[1];
-        out.rows.extend(to_host(representations));
+        out.rows.extend(&to_host(representations)[..labels.len() * out.width]);
         out.labels.extend(labels);
     }
     Ok(out)
 }
 
 /// Pixels and labels of the images in `range`; without the bad ones where they are to be skipped.
-fn chunk(
+fn read_chunk(
     source: &dyn ImageSource,
     transform: &EvalTransform,
     range: Range<usize>,

@@ -22,9 +22,11 @@ pub(super) fn save_view_pairs(job: &Job) -> Result<()> {
     let config = &job.plan.config;
     let views = TwinViews::new(&config.views, Normalization::IMAGENET)?;
     let source = job.sources.train.as_ref();
-    for pair in 0..VIEW_PAIRS.min(source.len()) {
-        let index = pair * source.len() / VIEW_PAIRS.min(source.len());
-        let image = source.image(index)?;
+    let wanted = VIEW_PAIRS.min(source.len());
+    let spread = (0..wanted).map(|pair| pair * source.len() / wanted);
+    // A bad image is told of, or replaced, by the loader.
+    let images = spread.filter_map(|index| Some((index, source.image(index).ok()?)));
+    for (pair, (index, image)) in images.enumerate() {
         let (view_a, view_b) = views.apply_u8(&image, config.run.seed, 0, index as u64);
         for (name, image) in [("image", image.as_ref()), ("view_a", &view_a), ("view_b", &view_b)] {
             write_atomic(&view_path(&job.run, pair, name), &encode_png(image)?)?;

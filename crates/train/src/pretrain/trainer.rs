@@ -52,17 +52,26 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         let loader = TwinLoader::new(job.sources.train.clone(), views, loader_config).map_err(AppError::usage)?;
         let mut model = job.plan.model.init::<B>(&device, config.run.seed);
         let mut optimizer = Optimizer::new(rule(config));
-        let mut progress = Progress::start(config.to_toml());
+        let mut progress = Progress::start(config.to_toml(), job.plan.images.train);
         if let Some(checkpoint) = checkpoint {
             model = load_state_dict(model, &checkpoint.model).context("the checkpoint does not fit the model")?;
+            let Checkpoint {
+                optimizer: state,
+                model,
+                ..
+            } = &checkpoint;
             optimizer
-                .load_state(checkpoint.optimizer, checkpoint.progress.step, &device)
+                .load_state(state, model, checkpoint.progress.step, &device)
                 .map_err(|error| anyhow!("the checkpoint's optimiser state is not usable: {error}"))?;
             progress = checkpoint.progress;
         } else {
             finish::save_view_pairs(job)?;
         }
-        let log = MetricsLog::open(&job.run.metrics(), progress.step)?;
+        let log = MetricsLog::open(
+            &job.run.metrics(),
+            progress.step,
+            progress.step == job.plan.schedule.total_steps,
+        )?;
         let mut trainer = Self {
             job,
             device,
@@ -88,12 +97,12 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         let plan = &self.job.plan;
         self.job.console.start(self.progress.step, plan.schedule.total_steps);
         while self.progress.step < plan.schedule.total_steps {
-            let epoch = self.progress.step / plan.steps_per_epoch;
-            self.run_epoch(epoch)?;
-            self.end_epoch(epoch + 1)?;
             if self.job.stop.is_set() {
                 return Err(self.interrupt()?);
             }
+            let epoch = self.progress.step / plan.steps_per_epoch;
+            self.run_epoch(epoch)?;
+            self.end_epoch(epoch + 1)?;
         }
         Ok(())
     }
@@ -287,6 +296,12 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
 
     /// Measures the trained network and writes the results.
     pub(super) fn finish(mut self) -> Result<Summary> {
+        if let Some(first) = &self.loader.skipped().first {
+            let count = self.loader.skipped().count;
+            self.job
+                .console
+                .warn(&format!("{count} images were replaced by others; the first: {first}"));
+        }
         let accuracy = self.measure(true)?;
         if let Some(accuracy) = &accuracy
             && self.record(self.job.plan.config.train.epochs, accuracy)?

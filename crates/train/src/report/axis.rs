@@ -55,15 +55,17 @@ impl Axis {
 
     /// About five round values inside the range, with their texts.
     pub fn ticks(&self) -> Vec<(f64, String)> {
-        let values = if self.log { self.log_ticks() } else { None };
-        let values = values.unwrap_or_else(|| linear_ticks(self.low, self.high));
+        let powers = if self.log { self.log_ticks() } else { None };
+        // A tick among powers needs the decimals of its own size, one among equal steps those of the step.
+        let own_size = powers.is_some();
+        let values = powers.unwrap_or_else(|| linear_ticks(self.low, self.high));
         let step = values
             .windows(2)
             .map(|pair| pair[1] - pair[0])
             .fold(f64::INFINITY, f64::min);
         values
             .into_iter()
-            .map(|value| (value, tick_text(value, if self.log { value } else { step })))
+            .map(|value| (value, tick_text(value, if own_size { value } else { step })))
             .collect()
     }
 
@@ -182,6 +184,10 @@ mod tests {
             ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]
         );
         assert_eq!(texts(101.0, 109.0, true), ["102", "104", "106", "108"]);
+        assert_eq!(
+            texts(30.3, 31.4, true),
+            ["30.4", "30.6", "30.8", "31.0", "31.2", "31.4"]
+        );
     }
 
     #[test]
