@@ -58,9 +58,8 @@ fn a_run_leaves_what_the_contract_says() {
         .lines()
         .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
         .collect();
-    let losses: Vec<f64> = lines.iter().filter_map(|line| line["loss"].as_f64()).collect();
-    assert_eq!(losses.len(), 4, "a line every three of twelve steps");
-    assert!(losses[3] < losses[0], "the loss falls: {losses:?}");
+    let losses = lines.iter().filter(|line| line["loss"].is_number()).count();
+    assert_eq!(losses, 4, "a line every three of twelve steps");
     assert!(
         lines.iter().any(|line| line["knn_top1"].is_number()),
         "the evaluation is in the log"
@@ -110,6 +109,16 @@ fn a_run_leaves_what_the_contract_says() {
         .arg(&merged)
         .succeed();
     assert!(std::fs::read_to_string(merged).unwrap().contains("<svg"));
+}
+
+#[test]
+fn training_brings_the_views_together() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke(&run).args(["--epochs", "16", "--set", "eval.every=0"]).succeed();
+    // 32 is the loss of embeddings that know nothing; twelve steps leave it there, these ninety-six do not.
+    let loss = summary(&run)["loss"].as_f64().unwrap();
+    assert!((0.0..20.0).contains(&loss), "{loss}");
 }
 
 #[test]
