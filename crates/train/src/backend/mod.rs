@@ -102,9 +102,11 @@ pub struct Found {
 /// Devices of one backend, or the line that says what is missing.
 pub type Probe = Result<Vec<Found>, String>;
 
+/// Looks for a backend; the outer error is "not built in".
+type ProbeFn = fn() -> Result<Probe, BackendError>;
+
 /// Every backend in the order in which `auto` tries them, with its probe.
-const PROBES: [(&str, fn() -> Result<Probe, BackendError>); 3] =
-    [("cuda", probe_cuda), ("wgpu", probe_wgpu), ("cpu", probe_cpu)];
+const PROBES: [(&str, ProbeFn); 3] = [("cuda", probe_cuda), ("wgpu", probe_wgpu), ("cpu", probe_cpu)];
 
 /// Looks for every backend; the outer error is "not built in".
 pub fn probe_all() -> Vec<(&'static str, Result<Probe, BackendError>)> {
