@@ -50,7 +50,7 @@ pub(super) struct RunArgs {
     /// Threads that make views ahead of the device; 0 makes them between two steps [default: all cores]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub workers: Option<usize>,
-    /// Folder of the run, or file of the result [default: runs/<config>-<time>]
+    /// Folder of the run, or file of the result [default: runs/CONFIG-TIME]
     #[arg(long, global = true, value_name = "PATH", help_heading = "Run")]
     pub out: Option<PathBuf>,
     /// Continue the run in --out, or the newest one below runs/

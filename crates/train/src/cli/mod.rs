@@ -1,4 +1,4 @@
-//! The command line, in two layers: [`args`] is what was typed, [`resolve`] what it means. Nothing below knows of clap.
+//! The command line, in two layers: `args` is what was typed, `resolve` what it means. Nothing below knows of clap.
 
 mod args;
 mod resolve;

@@ -1,5 +1,5 @@
-//! Pre-training from the first step to the report: the loop is in [`trainer`], one step in [`step`], the end in
-//! [`finish`].
+//! Pre-training from the first step to the report: the loop is in `trainer.rs`, one step in `step.rs`, the end in
+//! `finish.rs`.
 
 mod evaluate;
 mod finish;

@@ -14,7 +14,7 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
 /// Batch norm in training, overridable per backend. `x` is [N, C, S] (S: the pixels of an image, 1 for vectors), every value
-/// per channel [C]; all are f32 or all of one other float type.
+/// per channel `[C]`; all are f32 or all of one other float type.
 pub trait NormOps: Backend {
     /// y = (x − mean) / √(variance + epsilon) · weight + bias with the mean and biased variance of each channel.
     fn batch_norm_forward(
@@ -38,9 +38,9 @@ pub trait NormOps: Backend {
 pub struct Normalized<B: Backend> {
     /// [N, C, S]
     pub y: FloatTensor<B>,
-    /// [C]
+    /// `[C]`
     pub mean: FloatTensor<B>,
-    /// [C], biased (divided by N·S).
+    /// `[C]`, biased (divided by N·S).
     pub variance: FloatTensor<B>,
 }
 
@@ -49,11 +49,11 @@ pub struct Normalized<B: Backend> {
 pub struct Saved<B: Backend> {
     /// [N, C, S]
     pub x: FloatTensor<B>,
-    /// [C]
+    /// `[C]`
     pub weight: FloatTensor<B>,
-    /// [C]
+    /// `[C]`
     pub mean: FloatTensor<B>,
-    /// [C], biased.
+    /// `[C]`, biased.
     pub variance: FloatTensor<B>,
     /// Added to the variance.
     pub epsilon: f64,
@@ -64,9 +64,9 @@ pub struct Saved<B: Backend> {
 pub struct Gradients<B: Backend> {
     /// [N, C, S]
     pub x: FloatTensor<B>,
-    /// [C]
+    /// `[C]`
     pub weight: FloatTensor<B>,
-    /// [C]
+    /// `[C]`
     pub bias: FloatTensor<B>,
 }
 
@@ -76,8 +76,8 @@ pub struct Gradients<B: Backend> {
 /// mean and variance are given as constants, for running statistics and logs.
 ///
 /// # Shapes
-/// - `x`: [N, C, S]; `weight`, `bias`: [C]
-/// - returns [N, C, S], [C], [C]
+/// - `x`: [N, C, S]; `weight`, `bias`: `[C]`
+/// - returns `[N, C, S]`, `[C]`, `[C]`
 ///
 /// # Panics
 /// If weight or bias have another number of channels, or if there is no value to take statistics of.
