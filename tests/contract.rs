@@ -3,23 +3,13 @@
 
 mod common;
 
-use common::{Program, folder};
+use common::{Program, bytes, folder, metrics, summary};
 use serde_json::Value;
 use std::path::Path;
 
 /// A run of the smoke recipe in `out`.
 fn smoke(out: &Path) -> Program {
-    Program::new()
-        .args(["--config", "smoke", "--backend", "cpu", "--quiet", "--out"])
-        .arg(out)
-}
-
-fn summary(run: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(run.join("summary.json")).expect("a summary")).expect("JSON")
-}
-
-fn bytes(run: &Path, name: &str) -> Vec<u8> {
-    std::fs::read(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    common::smoke("cpu", out)
 }
 
 #[test]
@@ -53,11 +43,7 @@ fn a_run_leaves_what_the_contract_says() {
     assert_eq!(summary["backend"], "cpu");
     assert_eq!(summary["version"], env!("CARGO_PKG_VERSION"));
 
-    let lines: Vec<Value> = String::from_utf8(bytes(&run, "metrics.jsonl"))
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
-        .collect();
+    let lines = metrics(&run);
     let losses = lines.iter().filter(|line| line["loss"].is_number()).count();
     assert_eq!(losses, 4, "a line every three of twelve steps");
     assert!(
@@ -163,8 +149,7 @@ fn a_resumed_run_ends_like_one_that_was_never_stopped() {
         assert_eq!(whole_summary[key], stopped_summary[key], "{key}");
     }
     let steps = |run: &Path| -> Vec<(Value, Value)> {
-        let text = String::from_utf8(bytes(run, "metrics.jsonl")).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let lines = metrics(run).into_iter();
         lines.map(|line| (line["step"].clone(), line["loss"].clone())).collect()
     };
     assert_eq!(steps(&whole), steps(&stopped), "no step is told twice");
@@ -174,44 +159,6 @@ fn a_resumed_run_ends_like_one_that_was_never_stopped() {
         .arg(&stopped)
         .succeed();
     assert!(again.stderr.contains("finished already"), "{}", again.stderr);
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupted_run_keeps_a_checkpoint_and_goes_on_in_the_middle_of_an_epoch() {
-    let folder = folder();
-    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
-    // 51 steps an epoch, so that the signal comes in the middle of the first.
-    let long_epochs = |out: &Path| smoke(out).args(["--batch-size", "32", "--set", "model.width=8"]);
-    long_epochs(&whole).succeed();
-    let mut child = long_epochs(&stopped).spawn();
-    child.wait_for(&stopped.join("metrics.jsonl"), |text| text.lines().count() >= 2);
-    child.interrupt();
-    let output = child.finish();
-    assert_eq!(output.code, 130, "{}", output.stderr);
-    assert!(output.stderr.contains("--resume"), "{}", output.stderr);
-    assert!(!stopped.join("summary.json").exists());
-    let step: u64 = std::fs::read_dir(stopped.join("checkpoints"))
-        .unwrap()
-        .filter_map(|entry| {
-            entry
-                .unwrap()
-                .file_name()
-                .to_str()?
-                .strip_prefix("step-")?
-                .strip_suffix(".safetensors")?
-                .parse()
-                .ok()
-        })
-        .max()
-        .expect("a checkpoint");
-    assert!((6..51).contains(&step), "in the first epoch, not at its end: {step}");
-    // The very command that was interrupted, with --resume.
-    long_epochs(&stopped).arg("--resume").succeed();
-    assert!(
-        bytes(&whole, "backbone.safetensors") == bytes(&stopped, "backbone.safetensors"),
-        "the weights differ"
-    );
 }
 
 #[test]

@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub mod fake_cuda;
+pub mod fixtures;
+
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -39,6 +43,11 @@ impl Program {
         self
     }
 
+    pub fn without_env(mut self, key: &str) -> Self {
+        self.0.env_remove(key);
+        self
+    }
+
     pub fn folder(mut self, folder: &Path) -> Self {
         self.0.current_dir(folder);
         self
@@ -67,16 +76,21 @@ impl Program {
 pub struct Running(Option<Child>);
 
 impl Running {
-    /// Sends what Ctrl-C sends.
+    /// Sends a signal by its name: INT is what Ctrl-C sends.
     #[cfg(unix)]
-    pub fn interrupt(&mut self) {
+    pub fn signal(&mut self, name: &str) {
         // The shell's own kill: /bin/kill is not on every machine.
-        let kill = format!("kill -INT {}", self.child().id());
+        let kill = format!("kill -{name} {}", self.child().id());
         let status = Command::new("sh")
             .args(["-c", &kill])
             .status()
             .expect("a shell is there");
         assert!(status.success(), "the program is still running");
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child().try_wait().expect("the program was started").is_some()
     }
 
     /// Waits until the text of a file fulfils `ready`, as long as the program runs, for at most five minutes.
@@ -122,6 +136,31 @@ impl Drop for Running {
             let _ = child.wait();
         }
     }
+}
+
+/// A run of the smoke recipe on a backend, in `out`.
+pub fn smoke(backend: &str, out: &Path) -> Program {
+    Program::new()
+        .args(["--config", "smoke", "--backend", backend, "--quiet", "--out"])
+        .arg(out)
+}
+
+pub fn summary(run: &Path) -> Value {
+    serde_json::from_slice(&bytes(run, "summary.json")).expect("JSON")
+}
+
+/// The objects of `metrics.jsonl`.
+pub fn metrics(run: &Path) -> Vec<Value> {
+    let text = String::from_utf8(bytes(run, "metrics.jsonl")).expect("JSON is UTF-8");
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+        .collect()
+}
+
+/// A file of a run.
+pub fn bytes(run: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// The repository.

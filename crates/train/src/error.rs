@@ -82,10 +82,29 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The paragraphs of a command line parser's message on one line, without the usage, which `--help` shows.
+pub fn usage_line(message: &str) -> String {
+    let paragraphs = message.split("\n\n").map(one_line);
+    let kept: Vec<String> = paragraphs
+        .filter(|text| !text.is_empty() && !text.starts_with("Usage:") && !text.starts_with("For more information"))
+        .collect();
+    format!("{}; see --help", kept.join("; "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use anyhow::Context;
+
+    #[test]
+    fn a_usage_message_of_several_paragraphs_is_one_line() {
+        let message = "error: unexpected argument '--epoch' found\n\n  tip: a similar argument exists: '--epochs'\n\n\
+                       Usage: train [OPTIONS]\n\nFor more information, try '--help'.\n";
+        assert_eq!(
+            usage_line(message),
+            "error: unexpected argument '--epoch' found; tip: a similar argument exists: '--epochs'; see --help"
+        );
+    }
 
     #[test]
     fn a_chain_is_one_line_unless_verbose() {

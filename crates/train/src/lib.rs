@@ -9,6 +9,7 @@ pub mod config;
 pub mod console;
 pub mod error;
 pub mod eval;
+pub mod memory;
 pub mod metrics;
 pub mod optim;
 pub mod plan;

@@ -7,5 +7,16 @@ mod cli;
 mod commands;
 
 fn main() -> std::process::ExitCode {
+    hush_drivers();
     cli::main()
+}
+
+/// Mesa's Vulkan drivers try every window system, and Wayland's library complains on standard error where this variable is
+/// unset, as on servers.
+fn hush_drivers() {
+    const FOLDER: &str = "XDG_RUNTIME_DIR";
+    if cfg!(unix) && std::env::var_os(FOLDER).is_none() {
+        // SAFETY: no other thread exists yet.
+        unsafe { std::env::set_var(FOLDER, std::env::temp_dir()) };
+    }
 }

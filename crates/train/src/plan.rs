@@ -2,6 +2,7 @@
 
 use crate::backend::Selected;
 use crate::config::{Config, OptimizerKind};
+use crate::memory::{self, Memory};
 use crate::optim::{LearningRates, peak_rates};
 use crate::schedule::Schedule;
 use barlow_loss::{loss_floor, loss_start};
@@ -120,6 +121,7 @@ impl Plan {
         };
         let labels = match (self.images.classes, self.images.test) {
             (0, _) => "no labels: accuracy is not measured".to_owned(),
+            (1, _) => "one class: accuracy is not measured".to_owned(),
             (classes, 0) => format!("{classes} classes, no test images: accuracy is not measured"),
             (classes, test) => format!("{test} test images, {classes} classes (labels are for the probes only)"),
         };
@@ -168,6 +170,14 @@ impl Plan {
                 self.model.projector.embedding_width()
             ),
         ];
+        let memory = Memory::estimate(&self.config, &self.model, self.parameters, form);
+        lines.push(format!(
+            "memory      about {} on the device: activations {}, weights, gradients and optimiser {}, loss {}",
+            memory::bytes(memory.total()),
+            memory::bytes(memory.activations),
+            memory::bytes(memory.parameters),
+            memory::bytes(memory.loss)
+        ));
         if let Some(out) = out {
             lines.push(format!("run         {}", out.display()));
         }

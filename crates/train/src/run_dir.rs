@@ -41,30 +41,36 @@ pub struct RunDir {
 }
 
 impl RunDir {
+    /// Looks whether a new run can have the folder; makes nothing.
+    ///
+    /// # Errors
+    /// [`RunDirError`] where another run or other files lie there.
+    pub fn check_free(root: &Path) -> Result<(), RunDirError> {
+        let run = Self { root: root.to_owned() };
+        if run.config().exists() {
+            return Err(RunDirError::Taken(run.root));
+        }
+        // A folder that cannot be listed is not there, or is found out when it is made.
+        let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let others = entries(root).any(|entry| entry.file_name() != "checkpoints");
+        if others || entries(&run.checkpoints()).next().is_some() {
+            return Err(RunDirError::NotEmpty(run.root));
+        }
+        Ok(())
+    }
+
     /// Makes the folder of a new run.
     ///
     /// # Errors
     /// [`RunDirError`] where another run or other files lie there, or it cannot be written.
     pub fn create(root: &Path) -> Result<Self, RunDirError> {
+        Self::check_free(root)?;
         let run = Self { root: root.to_owned() };
-        if run.config().exists() {
-            return Err(RunDirError::Taken(run.root));
-        }
         let unwritable = |source| RunDirError::Unwritable {
             path: root.to_owned(),
             source,
         };
         std::fs::create_dir_all(run.checkpoints()).map_err(unwritable)?;
-        let is_empty = |folder: &Path| std::fs::read_dir(folder).map(|mut entries| entries.next().is_none());
-        let others = std::fs::read_dir(root)
-            .map_err(unwritable)?
-            .flatten()
-            .any(|entry| entry.file_name() != "checkpoints");
-        if others || !is_empty(&run.checkpoints()).map_err(unwritable)? {
-            // Removes the folder only if it is the empty one that was just added.
-            let _ = std::fs::remove_dir(run.checkpoints());
-            return Err(RunDirError::NotEmpty(run.root));
-        }
         tempfile::tempfile_in(root).map_err(unwritable)?;
         Ok(run)
     }

@@ -59,6 +59,8 @@ pub fn find_data(path: &Path) -> Result<PathBuf, SourceError> {
     }
     let working = std::env::current_dir().unwrap_or_default();
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Without the dots, which a person would have to read past in every line about it.
+    let built = built.canonicalize().unwrap_or(built);
     working
         .ancestors()
         .chain([built.as_path()])

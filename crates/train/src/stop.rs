@@ -18,7 +18,7 @@ impl StopFlag {
         let shared = flag.clone();
         ctrlc::set_handler(move || {
             if shared.0.swap(true, Ordering::SeqCst) {
-                std::process::exit(EXIT_INTERRUPTED.into());
+                end_at_once();
             }
             eprintln!("stopping after this step, with a checkpoint; once more to stop at once without");
         })?;
@@ -34,4 +34,16 @@ impl StopFlag {
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
+}
+
+/// Ends the process without the libraries' own tidying up, which may wait for a device that is busy.
+fn end_at_once() -> ! {
+    let code = i32::from(EXIT_INTERRUPTED);
+    #[cfg(unix)]
+    // SAFETY: takes no pointers and does not return.
+    unsafe {
+        libc::_exit(code)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(code)
 }

@@ -2,6 +2,7 @@
 //!
 //! Field names are torchvision's, so that weights travel in both directions. Knows nothing of projectors and losses.
 
+mod activations;
 mod block;
 mod config;
 

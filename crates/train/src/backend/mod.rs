@@ -5,6 +5,8 @@
 
 #[cfg(all(feature = "cuda", any(target_os = "linux", target_os = "windows")))]
 mod cuda;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod tuning;
 #[cfg(feature = "wgpu")]
 mod wgpu;
 
@@ -194,6 +196,10 @@ fn take(
     let Found { device, name, software } = found.swap_remove(asked);
     if software {
         reason.push_str("; a software adapter, slower than --backend cpu");
+    }
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    if backend != "cpu" {
+        tuning::keep_in_cache_folder();
     }
     Ok(Selected {
         device,

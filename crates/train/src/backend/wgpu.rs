@@ -43,10 +43,21 @@ pub(super) fn probe() -> Probe {
     }
     if found.is_empty() {
         return Err(format!(
-            "no {backend:?} adapter; install the graphics driver (on Debian mesa-vulkan-drivers has one for every GPU and a \
-             software one), or use --backend cpu"
+            "no {backend:?} adapter{}; install the graphics driver (on Debian mesa-vulkan-drivers has one for every GPU and a \
+             software one), or use --backend cpu",
+            driver_files()
         ));
     }
     found.sort_by_key(|(rank, _)| *rank);
     Ok(found.into_iter().map(|(_, found)| found).collect())
+}
+
+/// The Vulkan loader looks nowhere else when one of these is set: a person who set it for another program wants to know.
+fn driver_files() -> String {
+    let set = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"]
+        .into_iter()
+        .find_map(|name| Some((name, std::env::var_os(name)?)));
+    set.map_or(String::new(), |(name, files)| {
+        format!(" (drivers were looked for in {name}={} only)", files.to_string_lossy())
+    })
 }

@@ -23,7 +23,7 @@ pub(super) struct RunArgs {
     /// Where to compute
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Device")]
     pub backend: BackendChoice,
-    /// Number of the device of that backend, from 0
+    /// Number of the device of that backend, from 0 [default: 0]
     #[arg(long, global = true, value_name = "N", help_heading = "Device")]
     pub device: Option<usize>,
     /// Threads of the CPU backend and of decoding [default: all cores]
@@ -35,16 +35,17 @@ pub(super) struct RunArgs {
     /// Override one key of the recipe, e.g. --set loss.lambda=0.01 (repeatable)
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", help_heading = "Recipe")]
     pub sets: Vec<String>,
-    /// Folder of images: a folder per class, below train/ and test/ or val/ [default: the recipe's]
+    /// Folder of images: a folder per class, below train/ and test/ or val/
+    /// [default: the recipe's; sign-digits: assets/sign-digits-64]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Recipe")]
     pub data: Option<PathBuf>,
-    /// Seed of every random draw [default: the recipe's]
+    /// Seed of every random draw [default: the recipe's; sign-digits: 0]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub seed: Option<u64>,
-    /// Passes over the images [default: the recipe's]
+    /// Passes over the images [default: the recipe's; sign-digits: 60]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub epochs: Option<u64>,
-    /// Images a step [default: the recipe's]
+    /// Images a step [default: the recipe's; sign-digits: 128]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub batch_size: Option<usize>,
     /// Threads that make views ahead of the device; 0 makes them between two steps [default: all cores]
@@ -53,7 +54,7 @@ pub(super) struct RunArgs {
     /// Folder of the run, or file of the result [default: runs/CONFIG-TIME]
     #[arg(long, global = true, value_name = "PATH", help_heading = "Run")]
     pub out: Option<PathBuf>,
-    /// Continue the run in --out, or the newest one below runs/
+    /// Continue the run in --out [default: the newest one below runs/]
     #[arg(long, global = true, help_heading = "Run")]
     pub resume: bool,
     /// Say what would be done, and do nothing
@@ -82,6 +83,8 @@ pub(super) enum Command {
     Views(ViewsArgs),
     /// List the backends and devices that are there
     Devices,
+    /// Print completions for a shell, to be put where it looks for them
+    Completions(CompletionsArgs),
 }
 
 /// Flags of the probes.
@@ -106,4 +109,12 @@ pub(super) struct ViewsArgs {
     /// A JPEG or PNG
     #[arg(long, value_name = "FILE")]
     pub image: PathBuf,
+}
+
+/// Flags of `completions`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }

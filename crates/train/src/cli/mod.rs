@@ -1,21 +1,25 @@
 //! The command line, in two layers: `args` is what was typed, `resolve` what it means. Nothing below knows of clap.
 
 mod args;
+mod guard;
 mod resolve;
+mod usage;
 
 use crate::commands;
 use args::{Args, Command};
 use barlow_train::console::Console;
 use barlow_train::error::{AppError, EXIT_DONE};
 use barlow_train::stop::StopFlag;
-use clap::Parser;
 use std::process::ExitCode;
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match usage::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
     let console = Console::new(args.run.quiet);
-    match dispatch(&args) {
+    match guard::run(|| dispatch(&args)) {
         Ok(()) => ExitCode::from(EXIT_DONE),
         Err(error) => {
             console.error(&error.render(args.run.verbose > 0));
@@ -32,8 +36,9 @@ fn dispatch(args: &Args) -> Result<(), AppError> {
     resolve::set_threads(&args.run)?;
     match command {
         Command::Pretrain => {
-            let request = resolve::pretrain(&args.run)?;
+            // First of all: a run is asked to stop, never killed half-way through its first files.
             let stop = StopFlag::on_signals().map_err(anyhow::Error::from)?;
+            let request = resolve::pretrain(&args.run)?;
             commands::pretrain::run(request, Console::new(args.run.quiet), stop)
         }
         Command::Knn(probe) => commands::probe::knn(&resolve::probe(&args.run, &probe.from)?),
@@ -44,5 +49,9 @@ fn dispatch(args: &Args) -> Result<(), AppError> {
             commands::views::run(&views.image, &config, args.run.out.as_deref())
         }
         Command::Devices => commands::devices::run(),
+        Command::Completions(completions) => {
+            usage::print_completions(completions.shell);
+            Ok(())
+        }
     }
 }

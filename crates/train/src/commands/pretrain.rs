@@ -57,6 +57,10 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         print_summary(&summary, run);
         return Ok(());
     }
+    if let Start::New(root) = &start {
+        // Before a large data set is read.
+        RunDir::check_free(root).map_err(AppError::usage)?;
+    }
     let mut config = sources::settle(config).map_err(AppError::usage)?;
     let sources = sources::open(&config).map_err(AppError::usage)?;
     if let Normalize::Named(NormalizeName::Data) = config.data.normalize {
@@ -100,8 +104,13 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
     }
     if let Some(first) = &sources.skipped.first {
         console.warn(&format!(
-            "{} images are left out; the first: {first}",
-            sources.skipped.count
+            "{} left out; the first: {first}",
+            counted(sources.skipped.count)
+        ));
+    }
+    if let [only] = sources.classes.as_slice() {
+        console.warn(&format!(
+            "there is one class only ({only}), so accuracy is not measured; it needs a folder for each of two or more"
         ));
     }
     if let Some(checkpoint) = &checkpoint {
@@ -172,6 +181,10 @@ fn check_images(checkpoint: Option<&Checkpoint>, images: usize) -> Result<(), Ap
         ))),
         _ => Ok(()),
     }
+}
+
+fn counted(images: usize) -> String {
+    format!("{images} image{}", if images == 1 { "" } else { "s" })
 }
 
 fn finished(run: &RunDir) -> Option<Summary> {

@@ -114,10 +114,13 @@ fn judge(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64), A
         with_linear,
     };
     let accuracy = on_backend(&request.selected, work)?.ok_or_else(|| {
-        AppError::usage(format!(
-            "{} has no labelled train/ and test/ (or val/) folders, so accuracy cannot be measured; pass --data DIR",
-            request.config.data.path.display()
-        ))
+        let path = request.config.data.path.display();
+        AppError::usage(match sources.classes.as_slice() {
+            [only] => format!("{path} has one class only ({only}), so accuracy cannot be measured; pass --data DIR"),
+            _ => format!(
+                "{path} has no labelled train/ and test/ (or val/) folders, so accuracy cannot be measured; pass --data DIR"
+            ),
+        })
     })?;
     Ok((accuracy, checkpoint.progress.step))
 }

@@ -37,7 +37,7 @@ pub struct LabelledFeatures {
     pub labels: Vec<usize>,
 }
 
-/// Judges a backbone on the run's images; none where there are no labels or no test images.
+/// Judges a backbone on the run's images; none where there are fewer than two classes or no test images.
 ///
 /// # Errors
 /// When an image cannot be read.
@@ -49,7 +49,7 @@ pub fn accuracy<B: ModelOps>(
     device: &B::Device,
 ) -> Result<Option<Accuracy>> {
     let Some(test) = &sources.test else { return Ok(None) };
-    if sources.classes.is_empty() {
+    if sources.classes.len() < 2 {
         return Ok(None);
     }
     let transform = EvalTransform::new(config.eval.resize, config.eval.crop, sources.normalization)?;

@@ -104,6 +104,10 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             self.run_epoch(epoch)?;
             self.end_epoch(epoch + 1)?;
         }
+        // The last evaluation may take as long as many steps.
+        if self.job.stop.is_set() {
+            return Err(self.interrupt()?);
+        }
         Ok(())
     }
 

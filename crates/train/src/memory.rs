@@ -1,0 +1,104 @@
+//! How much memory a training step will take, worked out before anything is allocated.
+//!
+//! An estimate for a person who chooses a batch size: what must be there at once at the end of the forward pass, without the
+//! backend's own reserve and scratch. Knows the config alone.
+
+use crate::config::{Config, OptimizerKind};
+use crate::plan::Parameters;
+use barlow_loss::LossForm;
+use barlow_model::BarlowTwinsModelConfig;
+
+const F32: u64 = 4;
+
+/// Bytes on the device, by what they are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Weights, their gradients and the optimiser's buffers.
+    pub parameters: u64,
+    /// What both views' forward passes keep for the backward pass.
+    pub activations: u64,
+    /// The loss at its peak, embeddings included.
+    pub loss: u64,
+}
+
+impl Memory {
+    /// The estimate for a step of `config`, whose network has `parameters` and whose loss takes `form`.
+    pub fn estimate(config: &Config, model: &BarlowTwinsModelConfig, parameters: Parameters, form: LossForm) -> Self {
+        let n = config.train.batch_size as u64;
+        let widths = &model.projector.widths;
+        let embedding = model.projector.embedding_width() as u64;
+        let buffers = match config.optimizer.kind {
+            OptimizerKind::Lars => 1,
+            OptimizerKind::AdamW => 2,
+        };
+        // Representations, then a linear layer's output, and its activation where there is one.
+        let hidden: usize = widths[..widths.len() - 1].iter().sum();
+        let projector = model.backbone.features() + 2 * hidden;
+        let image = model.backbone.kept_values(config.views.size) + projector;
+        Self {
+            parameters: F32 * (2 + buffers) * (parameters.backbone + parameters.projector) as u64,
+            activations: F32 * 2 * n * image as u64,
+            loss: F32 * loss_values(form, n, embedding),
+        }
+    }
+
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.parameters + self.activations + self.loss
+    }
+}
+
+/// Values that the loss holds at its peak: the embeddings and their gradients, raw and standardised, and its matrices.
+fn loss_values(form: LossForm, n: u64, d: u64) -> u64 {
+    let vectors = 8 * n * d;
+    match form {
+        // C, its off-diagonal as a copy, that one's square, and the gradients of each.
+        LossForm::Auto | LossForm::Reference => vectors + 6 * d * d,
+    }
+}
+
+/// `1536` as `1.5 KiB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = count as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && value < 10.0);
+    format!("{value:.digits$} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_written_for_people() {
+        let texts = [0, 999, 1000, 1536, 10 << 20, 3 << 29].map(bytes);
+        assert_eq!(texts, ["0 B", "999 B", "1.0 KiB", "1.5 KiB", "10 MiB", "1.5 GiB"]);
+    }
+
+    #[test]
+    fn a_doubled_batch_doubles_the_activations_alone() {
+        let mut config = Config::default();
+        let estimate = |config: &Config| {
+            let parameters = Parameters {
+                backbone: 23_508_032,
+                projector: 151_027_712,
+            };
+            Memory::estimate(config, &config.model_config(), parameters, LossForm::Reference)
+        };
+        let one = estimate(&config);
+        config.train.batch_size *= 2;
+        let two = estimate(&config);
+        assert_eq!(2 * one.activations, two.activations);
+        assert_eq!(one.parameters, two.parameters);
+        // LARS keeps one buffer: weights, gradients, momentum.
+        assert_eq!(one.parameters, 3 * 4 * 174_535_744);
+        assert_eq!(one.total(), one.parameters + one.activations + one.loss);
+        config.optimizer.kind = OptimizerKind::AdamW;
+        assert_eq!(estimate(&config).parameters, 4 * 4 * 174_535_744);
+    }
+}
