@@ -65,6 +65,11 @@ const ROWS: &[(&[&str], i32, &[&str])] = &[
     (&["--set", "model.projector=512-x"], 2, &["model.projector", "512-x"]),
     (&["--set", "model.projector=512-0"], 2, &["model.projector", "512-0"]),
     (&["--set", "model.projector=0"], 2, &["model.projector", "\"0\""]),
+    (
+        &["--set", "model.projector=true"],
+        2,
+        &["model.projector", "expected layer widths"],
+    ),
     (&["--set", "views.a.flip=1.5"], 2, &["views.a.flip", "1.5"]),
     (&["--set", "data.normalize=cifar"], 2, &["data.normalize", "imagenet"]),
     (

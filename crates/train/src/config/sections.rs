@@ -3,7 +3,7 @@
 use barlow_data::BadImages;
 use barlow_loss::LossForm;
 use barlow_model::{ResNetDepth, Stem};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 
 /// `[run]`
@@ -116,7 +116,8 @@ pub struct ModelConfig {
     pub in_channels: usize,
     /// Zero the last norm's scale in every block, so that each block starts as the identity.
     pub zero_init_residual: bool,
-    /// Widths of the projector's layers, joined by `-`.
+    /// Widths of the projector's layers, joined by `-`; a single one may be a number.
+    #[serde(deserialize_with = "text_or_number")]
     pub projector: String,
     /// Batch norm between the projector's layers.
     pub projector_norm: bool,
@@ -134,6 +135,20 @@ impl Default for ModelConfig {
             projector_norm: true,
         }
     }
+}
+
+/// A text, or a whole number as one: `--set model.projector=512` is a number to TOML.
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected layer widths, for example \"512-512-512\" or 512")]
+    enum Given {
+        Text(String),
+        Number(i64),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::Text(text) => text,
+        Given::Number(number) => number.to_string(),
+    })
 }
 
 /// `[loss]`
