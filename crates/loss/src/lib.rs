@@ -31,6 +31,7 @@
 mod config;
 mod floor;
 mod loss;
+pub mod ops;
 pub mod reference;
 
 pub use config::{BarlowTwinsLossConfig, LossConfigError, LossForm};
