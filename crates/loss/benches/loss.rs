@@ -8,8 +8,8 @@
 //! hold blocks of features but not whole matrices.
 //! * gram: z_a and z_b read forward and backward, both gradients written (6 N D); both Gram matrices written, read for their
 //!   inner product, read backward (6 N²).
-//! * direct: that 6 N D, and both standardised views written and read, forward and backward (8 N D); C written, and read once for
-//!   each gradient (3 D²).
+//! * direct: that 6 N D, the embeddings read twice more and both standardised views written and read forward (8 N D); C written,
+//!   read and written again for its sums, and read once for each gradient (5 D²).
 //! * reference: every tensor operation reads its operands and writes its result: about 70 N D and 19 D².
 
 #![allow(clippy::print_stdout)]
@@ -149,7 +149,7 @@ fn embeddings(n: usize, d: usize, seed: u64) -> Tensor<Autodiff<Flex>, 2> {
 fn moved_megabytes(form: LossForm, n: f64, d: f64) -> f64 {
     let floats = match form {
         LossForm::Gram => 6.0 * n * d + 6.0 * n * n,
-        LossForm::Direct => 14.0 * n * d + 3.0 * d * d,
+        LossForm::Direct => 14.0 * n * d + 5.0 * d * d,
         LossForm::Auto | LossForm::Reference => 70.0 * n * d + 19.0 * d * d,
     };
     4e-6 * floats

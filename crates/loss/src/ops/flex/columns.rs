@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::simd::wide;
+use burn_flex::FlexTensor;
 
-/// Rows that are summed in 32 bits before the sum goes on in 64.
-const RUN: usize = 16;
+use super::sums::Sums;
+use super::tensor;
+use super::wide::wide;
 
 /// Embeddings [n, d], row-major.
 #[derive(Clone, Copy)]
@@ -37,145 +38,139 @@ impl Layout {
     }
 }
 
-/// How a feature is standardised: ((z − mean) − rest) · inverse_std. `rest` is what rounding the mean to 32 bits left out: with a
+/// How features are standardised: ((z − mean) − rest) · inverse_std. `rest` is what rounding the mean to 32 bits left out: with a
 /// mean far above the deviation that is much.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(super) struct Moments {
-    pub mean: f32,
-    pub rest: f32,
-    pub inverse_std: f32,
+    mean: Vec<f32>,
+    rest: Vec<f32>,
+    inverse_std: Vec<f32>,
 }
 
 impl Moments {
-    /// As they are kept for the backward pass: [d, 3].
-    pub fn store(moments: &[Self]) -> Vec<f32> {
-        let triples = moments.iter().map(|m| [m.mean, m.rest, m.inverse_std]);
-        triples.flatten().collect()
+    /// From the rounded mean, and the means of z − mean and of its square.
+    pub fn new(mean: Vec<f32>, rest: &[f64], square: &[f64], epsilon: f64) -> Self {
+        let inverse = |(rest, square): (&f64, &f64)| (1.0 / (square - rest * rest + epsilon).sqrt()) as f32;
+        Self {
+            mean,
+            inverse_std: rest.iter().zip(square).map(inverse).collect(),
+            rest: rest.iter().map(|&rest| rest as f32).collect(),
+        }
     }
 
-    /// Those of `features`, from [`store`](Self::store).
-    pub fn load(stored: &[f32], features: Range<usize>) -> Vec<Self> {
-        let triples = stored[3 * features.start..3 * features.end].chunks_exact(3);
-        let moments = triples.map(|m| Self {
-            mean: m[0],
-            rest: m[1],
-            inverse_std: m[2],
-        });
-        moments.collect()
+    pub fn borrow(&self) -> MomentsRef<'_> {
+        MomentsRef {
+            mean: &self.mean,
+            rest: &self.rest,
+            inverse_std: &self.inverse_std,
+        }
+    }
+
+    pub fn extend(&mut self, next: Self) {
+        self.mean.extend(next.mean);
+        self.rest.extend(next.rest);
+        self.inverse_std.extend(next.inverse_std);
+    }
+
+    /// As they are kept for the backward pass: [3, d].
+    pub fn store(self) -> FlexTensor {
+        let d = self.mean.len();
+        tensor([self.mean, self.rest, self.inverse_std].concat(), [3, d])
+    }
+}
+
+/// Borrowed [`Moments`] of some features.
+#[derive(Clone, Copy)]
+pub(super) struct MomentsRef<'a> {
+    mean: &'a [f32],
+    rest: &'a [f32],
+    pub inverse_std: &'a [f32],
+}
+
+impl<'a> MomentsRef<'a> {
+    /// Those of `features`, from [`Moments::store`].
+    pub fn load(stored: &'a [f32], features: Range<usize>) -> Self {
+        let d = stored.len() / 3;
+        let [mean, rest, inverse_std] = [0, 1, 2].map(|row| &stored[row * d..][features.clone()]);
+        Self {
+            mean,
+            rest,
+            inverse_std,
+        }
     }
 }
 
 /// Copies `features` of `z` to `out` [n, width], standardised, and returns how.
 ///
 /// The copy comes first: rows of the embeddings lie a power of two apart as a rule, where a cache holds few of them at a time.
-pub(super) fn measure(
-    layout: Layout,
-    z: &[f32],
-    features: Range<usize>,
-    epsilon: f64,
-    out: &mut [f32],
-) -> Vec<Moments> {
+pub(super) fn measure(layout: Layout, z: &[f32], features: Range<usize>, epsilon: f64, out: &mut [f32]) -> Moments {
     let width = features.len();
-    let count = layout.n as f64;
-    let mut moments = vec![Moments::default(); width];
-    let mut sums = Sums::new(width);
-
-    wide(|| {
-        for (row, out) in z.chunks_exact(layout.d).zip(out.chunks_exact_mut(width)) {
-            let row = &row[features.clone()];
-            out.copy_from_slice(row);
-            sums.add(|k| row[k]);
-        }
-    });
-    for (moments, sum) in moments.iter_mut().zip(sums.take()) {
-        moments.mean = (sum / count) as f32;
-    }
-
-    let mut squares = Sums::new(width);
-    let mean: Vec<f32> = moments.iter().map(|m| m.mean).collect();
-    wide(|| {
-        for row in out.chunks_exact_mut(width) {
-            row.iter_mut().zip(&mean).for_each(|(x, mean)| *x -= mean);
-            sums.add(|k| row[k]);
-            squares.add(|k| row[k] * row[k]);
-        }
-    });
-    for (moments, (sum, squares)) in moments.iter_mut().zip(sums.take().into_iter().zip(squares.take())) {
-        let rest = sum / count;
-        moments.rest = rest as f32;
-        moments.inverse_std = (1.0 / (squares / count - rest * rest + epsilon).sqrt()) as f32;
-    }
-
-    wide(|| {
-        for row in out.chunks_exact_mut(width) {
-            for (x, m) in row.iter_mut().zip(&moments) {
-                *x = (*x - m.rest) * m.inverse_std;
-            }
-        }
-    });
+    let (mut sums, mut squares) = (Sums::new(width), Sums::new(width));
+    copy(z, layout.d, features, out, &mut sums);
+    let mean: Vec<f32> = sums.means(layout.n).map(|mean| mean as f32).collect();
+    centre(out, &mean, &mut sums, &mut squares);
+    let rest: Vec<f64> = sums.means(layout.n).collect();
+    let square: Vec<f64> = squares.means(layout.n).collect();
+    let moments = Moments::new(mean, &rest, &square, epsilon);
+    scale(out, &moments.rest, &moments.inverse_std);
     moments
-}
-
-/// Copies `features` of `z` to `out` [n, width], standardised by known `moments`: the same bytes as [`measure`] gave.
-pub(super) fn standardise(layout: Layout, z: &[f32], features: Range<usize>, moments: &[Moments], out: &mut [f32]) {
-    wide(|| {
-        for (row, out) in z.chunks_exact(layout.d).zip(out.chunks_exact_mut(features.len())) {
-            for ((out, x), m) in out.iter_mut().zip(&row[features.clone()]).zip(moments) {
-                *out = ((x - m.mean) - m.rest) * m.inverse_std;
-            }
-        }
-    });
-}
-
-/// Column sums over rows that are added one by one: f32 over a few rows, f64 beyond.
-pub(super) struct Sums {
-    run: Vec<f32>,
-    total: Vec<f64>,
-    rows: usize,
-}
-
-impl Sums {
-    pub fn new(width: usize) -> Self {
-        Self {
-            run: vec![0.0; width],
-            total: vec![0.0; width],
-            rows: 0,
-        }
-    }
-
-    #[inline(always)]
-    pub fn add(&mut self, value: impl Fn(usize) -> f32) {
-        self.run.iter_mut().enumerate().for_each(|(k, sum)| *sum += value(k));
-        self.rows += 1;
-        if self.rows == RUN {
-            self.flush();
-        }
-    }
-
-    #[inline(always)]
-    fn flush(&mut self) {
-        for (total, run) in self.total.iter_mut().zip(&mut self.run) {
-            *total += f64::from(*run);
-            *run = 0.0;
-        }
-        self.rows = 0;
-    }
-
-    /// The sums; afterwards they are zero.
-    pub fn take(&mut self) -> Vec<f64> {
-        self.flush();
-        self.total.iter_mut().map(std::mem::take).collect()
-    }
 }
 
 /// c_ii of a block: the column means of the product of both standardised views, each [n, width].
 pub(super) fn diagonal(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
     let mut sums = Sums::new(width);
-    wide(|| {
-        for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
-            sums.add(|k| a[k] * b[k]);
+    add_products(a, b, width, &mut sums);
+    sums.means(a.len() / width).map(|c| c as f32).collect()
+}
+
+wide! {
+    fn copy(z: &[f32], stride: usize, features: Range<usize>, out: &mut [f32], sums: &mut Sums) {
+        let width = features.len();
+        for (row, out) in z.chunks_exact(stride).zip(out.chunks_exact_mut(width)) {
+            let row = &row[features.clone()];
+            out.copy_from_slice(row);
+            sums.add(row);
         }
-    });
-    let count = (a.len() / width) as f64;
-    sums.take().into_iter().map(|sum| (sum / count) as f32).collect()
+    }
+
+    fn centre(block: &mut [f32], mean: &[f32], sums: &mut Sums, squares: &mut Sums) {
+        for row in block.chunks_exact_mut(mean.len()) {
+            row.iter_mut().zip(mean).for_each(|(x, mean)| *x -= mean);
+            sums.add(row);
+            squares.add_products(row, row);
+        }
+    }
+
+    fn scale(block: &mut [f32], rest: &[f32], inverse_std: &[f32]) {
+        for row in block.chunks_exact_mut(rest.len()) {
+            for ((x, rest), inverse_std) in row.iter_mut().zip(rest).zip(inverse_std) {
+                *x = (*x - rest) * inverse_std;
+            }
+        }
+    }
+
+    fn add_products(a: &[f32], b: &[f32], width: usize, sums: &mut Sums) {
+        for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
+            sums.add_products(a, b);
+        }
+    }
+
+    /// Copies columns `features` of `z`, `stride` floats a row, to `out` [rows, width], standardised by known `moments`: the same bytes
+    /// as [`measure`] gave.
+    pub(super) fn standardise(
+        z: &[f32],
+        stride: usize,
+        features: Range<usize>,
+        moments: MomentsRef<'_>,
+        out: &mut [f32],
+    ) {
+        let width = features.len();
+        let MomentsRef { mean, rest, inverse_std } = moments;
+        for (row, out) in z.chunks_exact(stride).zip(out.chunks_exact_mut(width)) {
+            let row = &row[features.clone()];
+            for ((((out, x), mean), rest), inverse_std) in out.iter_mut().zip(row).zip(mean).zip(rest).zip(inverse_std) {
+                *out = ((x - mean) - rest) * inverse_std;
+            }
+        }
+    }
 }

@@ -1,7 +1,11 @@
-//! From the product of a form to the gradient for the embeddings, block by block of features. Both forms end here.
+//! From the product of a form to the gradient for the embeddings. Both forms end here.
+//!
+//! For the standardised view, slope = factor · product + v ⊙ other view; for the embeddings (slope − mean(slope) − own ·
+//! mean(slope ⊙ own)) / σ, means over the batch. As the other view is centred, mean(slope) is zero but for rounding.
 
-use super::columns::{Moments, Sums};
-use super::simd::wide;
+use super::columns::MomentsRef;
+use super::sums::Sums;
+use super::wide::wide;
 
 /// What the backward pass needs of the gradient of the packed sums.
 #[derive(Clone, Copy)]
@@ -33,67 +37,95 @@ impl Weights {
         2.0 * self.redundancy / self.n as f32
     }
 
-    /// What the other view's feature gets besides: (−2 w₀ (1 − c_ii) − 2 w₁ c_ii) / N, as the product counts the diagonal as if it were
-    /// off the diagonal.
-    fn of_diagonal(self, c: f32) -> f32 {
-        -2.0 * self.invariance * (1.0 - c) - 2.0 * self.redundancy * c
+    /// v, (−2 w₀ (1 − c_ii) − 2 w₁ c_ii) / N: the product counts the diagonal as if it were off the diagonal.
+    pub fn of_diagonal(self, diagonal: &[f32]) -> Vec<f32> {
+        let slope = |&c: &f32| -2.0 * self.invariance * (1.0 - c) - 2.0 * self.redundancy * c;
+        diagonal.iter().map(slope).collect()
+    }
+
+    /// mean(slope ⊙ own) by C alone: Σ_j c_ij dL/dc_ij / N, from c_ii and Σ_{j≠i} c_ij².
+    pub fn tilts(self, diagonal: &[f32], squares: &[f32]) -> Vec<f32> {
+        let tilt =
+            |(&c, &squares): (&f32, &f32)| 2.0 * self.redundancy * squares - 2.0 * self.invariance * (1.0 - c) * c;
+        diagonal.iter().zip(squares).map(tilt).collect()
     }
 }
 
-/// A block of features in a matrix of `stride` floats a row.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub data: &'a [f32],
-    pub start: usize,
-    pub stride: usize,
-}
-
-impl<'a> Rows<'a> {
-    fn iter(self, width: usize) -> impl Iterator<Item = &'a [f32]> {
-        self.data
-            .chunks_exact(self.stride)
-            .map(move |row| &row[self.start..self.start + width])
-    }
-}
-
-/// Writes the gradient for a block of one view's embeddings to `out`, row by row.
+/// Writes the gradient for a block of features, whole columns of it, to `out` row by row.
 ///
-/// `product` [n, width] comes with its `factor` still to be applied and is overwritten; `own` and `other` are the standardised
-/// views. slope = factor · product + v ⊙ other, then (slope − mean(slope) − own · mean(slope ⊙ own)) / σ.
-pub(super) fn finish(
+/// `product`, `own` and `other` are [n, width]; `product` is overwritten.
+pub(super) fn finish_columns(
     (product, factor): (&mut [f32], f32),
-    [own, other]: [Rows; 2],
-    (weights, diagonal): (Weights, &[f32]),
-    moments: &[Moments],
+    [own, other]: [&[f32]; 2],
+    slopes: &[f32],
+    moments: MomentsRef<'_>,
     out: &mut [&mut [f32]],
 ) {
-    let width = moments.len();
-    let count = out.len() as f64;
-    let slopes: Vec<f32> = diagonal.iter().map(|&c| weights.of_diagonal(c)).collect();
+    let width = slopes.len();
     let (mut means, mut tilts) = (Sums::new(width), Sums::new(width));
-    wide(|| {
-        let rows = product
-            .chunks_exact_mut(width)
-            .zip(own.iter(width).zip(other.iter(width)));
-        for (product, (own, other)) in rows {
-            for ((x, other), slope) in product.iter_mut().zip(other).zip(&slopes) {
+    add_slopes(product, factor, own, other, slopes, &mut means, &mut tilts);
+    let [means, tilts] = [means, tilts].map(|mut sums| sums.means(out.len()).map(|x| x as f32).collect::<Vec<_>>());
+    write_columns(product, own, &means, &tilts, moments.inverse_std, out);
+}
+
+wide! {
+    fn add_slopes(
+        product: &mut [f32],
+        factor: f32,
+        own: &[f32],
+        other: &[f32],
+        slopes: &[f32],
+        means: &mut Sums,
+        tilts: &mut Sums,
+    ) {
+        let width = slopes.len();
+        let views = own.chunks_exact(width).zip(other.chunks_exact(width));
+        for (product, (own, other)) in product.chunks_exact_mut(width).zip(views) {
+            for ((x, other), slope) in product.iter_mut().zip(other).zip(slopes) {
                 *x = factor * *x + slope * other;
             }
-            means.add(|k| product[k]);
-            tilts.add(|k| product[k] * own[k]);
+            means.add(product);
+            tilts.add_products(product, own);
         }
-    });
-    let mean: Vec<f32> = means.take().into_iter().map(|sum| (sum / count) as f32).collect();
-    let tilt: Vec<f32> = tilts.take().into_iter().map(|sum| (sum / count) as f32).collect();
-    let inverse: Vec<f32> = moments.iter().map(|m| m.inverse_std).collect();
-    wide(|| {
-        let rows = product.chunks_exact(width).zip(own.iter(width)).zip(out);
-        for ((slope, own), out) in rows {
-            let own = &own[..width];
-            let out = &mut out[..width];
-            for k in 0..width {
-                out[k] = (slope[k] - mean[k] - own[k] * tilt[k]) * inverse[k];
+    }
+
+    fn write_columns(
+        slopes: &[f32],
+        own: &[f32],
+        means: &[f32],
+        tilts: &[f32],
+        inverse_std: &[f32],
+        out: &mut [&mut [f32]],
+    ) {
+        let width = means.len();
+        for ((slope, own), out) in slopes.chunks_exact(width).zip(own.chunks_exact(width)).zip(out) {
+            let columns = means.iter().zip(tilts).zip(inverse_std);
+            let rows = out.iter_mut().zip(slope).zip(own);
+            for (((out, slope), own), ((mean, tilt), inverse_std)) in rows.zip(columns) {
+                *out = (slope - mean - own * tilt) * inverse_std;
             }
         }
-    });
+    }
+
+    /// Turns whole rows of a product, [rows, d], into the gradient for the embeddings, in place. `tilts` are known beforehand, so no
+    /// other row matters.
+    pub(super) fn finish_rows(
+        product: &mut [f32],
+        factor: f32,
+        own: &[f32],
+        other: &[f32],
+        slopes: &[f32],
+        tilts: &[f32],
+        inverse_std: &[f32],
+    ) {
+        let d = slopes.len();
+        let views = own.chunks_exact(d).zip(other.chunks_exact(d));
+        for (product, (own, other)) in product.chunks_exact_mut(d).zip(views) {
+            let columns = slopes.iter().zip(tilts).zip(inverse_std);
+            let rows = product.iter_mut().zip(own).zip(other);
+            for (((x, own), other), ((slope, tilt), inverse_std)) in rows.zip(columns) {
+                *x = (factor * *x + slope * other - own * tilt) * inverse_std;
+            }
+        }
+    }
 }

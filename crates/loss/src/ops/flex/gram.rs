@@ -2,31 +2,30 @@
 
 use std::ops::Range;
 
-use burn_flex::FlexTensor;
+use burn_flex::{Flex, FlexTensor};
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::columns::{Layout, Moments, measure, standardise};
-use super::gradient::{Rows, Weights, finish};
-use super::matmul::{Strides, multiply};
+use super::columns::{Layout, Moments, MomentsRef, diagonal, measure, standardise};
+use super::gradient::{Weights, finish_columns};
+use super::matmul::{Strides, multiply, threads_each};
 use super::scratch::{Use, with};
 use super::{DiagonalSums, Forward, tensor};
-use burn_flex::Flex;
 
 /// Floats of a block: what one view's block may take of a processor's own cache.
-const BLOCK_FLOATS: usize = 1 << 16;
+const BLOCK_FLOATS: usize = 1 << 15;
 
 /// Features of a block.
 fn width(layout: Layout) -> usize {
     (BLOCK_FLOATS / layout.n)
         .next_multiple_of(16)
-        .clamp(256, 1024)
+        .clamp(128, 1024)
         .min(layout.d)
 }
 
 /// A part of the features, with its own share of both Gram matrices.
 struct Part {
-    moments: [Vec<Moments>; 2],
+    moments: [Moments; 2],
     diagonal: Vec<f32>,
     grams: [Vec<f32>; 2],
 }
@@ -35,7 +34,7 @@ pub(super) fn forward(layout: Layout, z: [&[f32]; 2], epsilon: f64, keep: bool) 
     let Layout { n, d } = layout;
     let blocks = d.div_ceil(width(layout));
     let parts = parts(layout, blocks);
-    let threads = parallelism(parts);
+    let threads = threads_each(parts);
     // The blocks of a part are fixed, not handed out: so are the order of all sums and their bytes.
     let mut parts = (0..parts)
         .into_par_iter()
@@ -60,7 +59,7 @@ pub(super) fn forward(layout: Layout, z: [&[f32]; 2], epsilon: f64, keep: bool) 
     let sums = DiagonalSums::of(&all.diagonal);
     let kept = if keep {
         all.grams.iter_mut().for_each(|gram| mirror(gram, n));
-        let [moments_a, moments_b] = all.moments.map(|moments| tensor(Moments::store(&moments), [d, 3]));
+        let [moments_a, moments_b] = all.moments.map(Moments::store);
         let [gram_a, gram_b] = all.grams.map(|gram| tensor(gram, [n, n]));
         vec![moments_a, moments_b, tensor(all.diagonal, [d]), gram_a, gram_b]
     } else {
@@ -90,41 +89,33 @@ pub(super) fn backward(
         Some(gradient) => layout.cut(gradient, width).into_iter().map(Some).collect(),
         None => (0..d.div_ceil(width)).map(|_| None).collect::<Vec<_>>(),
     });
+    let threads = threads_each(d.div_ceil(width));
     let blocks = out_a.into_par_iter().zip(out_b).enumerate();
-    blocks.for_each(|(index, outs)| {
+    blocks.for_each(|(index, (out_a, out_b))| {
         let features = layout.block(index, width);
-        let width = features.len();
-        let moments = [moments_a, moments_b].map(|stored| Moments::load(stored, features.clone()));
-        let diagonal = (weights, &diagonal[features.clone()]);
-        with(Use::BlockA, n * width, |a| {
-            with(Use::BlockB, n * width, |b| {
-                standardise(layout, z[0], features.clone(), &moments[0], a);
-                standardise(layout, z[1], features.clone(), &moments[1], b);
-                let [a, b] = [&*a, &*b].map(|data| Rows {
-                    data,
-                    start: 0,
-                    stride: width,
-                });
-                let view = |gram: &[f32], [own, other]: [Rows; 2], moments: &[Moments], out: &mut [&mut [f32]]| {
-                    with(Use::Product, n * width, |product| {
-                        let rows = Strides::rows(width);
-                        let left = (gram, Strides::rows(n));
-                        multiply(
-                            [n, width, n],
-                            (product, rows),
-                            left,
-                            (own.data, rows),
-                            false,
-                            Parallelism::None,
-                        );
-                        finish((product, weights.of_gram()), [own, other], diagonal, moments, out);
+        let floats = n * features.len();
+        let moments = [moments_a, moments_b].map(|stored| MomentsRef::load(stored, features.clone()));
+        let slopes = weights.of_diagonal(&diagonal[features.clone()]);
+        with(Use::BlockA, floats, |a| {
+            with(Use::BlockB, floats, |b| {
+                standardise(z[0], d, features.clone(), moments[0], a);
+                standardise(z[1], d, features.clone(), moments[1], b);
+                let [a, b] = [&*a, &*b];
+                let block = |gram, [own, other]: [&[f32]; 2], moments, mut out: Vec<&mut [f32]>| {
+                    with(Use::Product, floats, |product| {
+                        let rows = Strides::rows(slopes.len());
+                        // A Gram matrix is symmetric; by columns it is packed faster.
+                        let (sizes, left) = ([n, slopes.len(), n], (gram, Strides::columns(n)));
+                        multiply(sizes, (product, rows), left, (own, rows), false, threads);
+                        let product = (product, weights.of_gram());
+                        finish_columns(product, [own, other], &slopes, moments, &mut out);
                     });
                 };
-                if let Some(mut out) = outs.0 {
-                    view(gram_b, [a, b], &moments[0], &mut out);
+                if let Some(out) = out_a {
+                    block(gram_b, [a, b], moments[0], out);
                 }
-                if let Some(mut out) = outs.1 {
-                    view(gram_a, [b, a], &moments[1], &mut out);
+                if let Some(out) = out_b {
+                    block(gram_a, [b, a], moments[1], out);
                 }
             });
         });
@@ -138,14 +129,6 @@ fn parts(Layout { n, d }: Layout, blocks: usize) -> usize {
     rayon::current_num_threads().min(blocks).min(2 * d / n).max(1)
 }
 
-/// For the products of one part: the threads that no other part uses.
-fn parallelism(parts: usize) -> Parallelism {
-    match rayon::current_num_threads() / parts {
-        0 | 1 => Parallelism::None,
-        threads => Parallelism::Rayon(threads),
-    }
-}
-
 /// The blocks of a part.
 fn share(blocks: usize, part: usize, parts: usize) -> Range<usize> {
     blocks * part / parts..blocks * (part + 1) / parts
@@ -155,7 +138,7 @@ fn share(blocks: usize, part: usize, parts: usize) -> Range<usize> {
 fn accumulate(layout: Layout, z: [&[f32]; 2], epsilon: f64, blocks: Range<usize>, threads: Parallelism) -> Part {
     let n = layout.n;
     let mut part = Part {
-        moments: [vec![], vec![]],
+        moments: Default::default(),
         diagonal: vec![],
         grams: [vec![0.0; n * n], vec![0.0; n * n]],
     };
@@ -166,7 +149,7 @@ fn accumulate(layout: Layout, z: [&[f32]; 2], epsilon: f64, blocks: Range<usize>
             with(Use::BlockB, n * width, |b| {
                 part.moments[0].extend(measure(layout, z[0], features.clone(), epsilon, a));
                 part.moments[1].extend(measure(layout, z[1], features.clone(), epsilon, b));
-                part.diagonal.extend(super::columns::diagonal(a, b, width));
+                part.diagonal.extend(diagonal(a, b, width));
                 add_gram(&mut part.grams[0], a, [n, width], threads);
                 add_gram(&mut part.grams[1], b, [n, width], threads);
             });

@@ -85,3 +85,11 @@ pub(super) fn multiply(
         );
     }
 }
+
+/// The threads for each of `tasks` products that run at the same time: those that would find no task.
+pub(super) fn threads_each(tasks: usize) -> Parallelism {
+    match rayon::current_num_threads() / tasks.max(1) {
+        0 | 1 => Parallelism::None,
+        threads => Parallelism::Rayon(threads),
+    }
+}

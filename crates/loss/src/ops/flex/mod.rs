@@ -10,8 +10,10 @@ mod direct;
 mod gradient;
 mod gram;
 mod matmul;
+mod rows;
 mod scratch;
-mod simd;
+mod sums;
+mod wide;
 
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Shape, TensorData, TensorMetadata};
