@@ -30,7 +30,8 @@
 //! [`Objective`] and [`Normalization`] the variants of the paper's tables. [`loss_floor`] tells how low the loss can get.
 //!
 //! [`BarlowTwinsLoss::forward`] wants a backend with [`ops::LossOps`], which an empty impl gives;
-//! [`BarlowTwinsLoss::forward_portable`] takes any backend as it is.
+//! [`BarlowTwinsLoss::forward_portable`] takes any backend as it is. A batch that is spread over processes goes through
+//! [`BarlowTwinsLoss::forward_with_peers`].
 
 mod config;
 mod floor;
@@ -38,6 +39,7 @@ mod form;
 mod loss;
 pub mod ops;
 mod output;
+mod peers;
 pub mod reference;
 mod variants;
 
@@ -45,6 +47,7 @@ pub use config::{BarlowTwinsLossConfig, LossConfigError, LossForm, Normalization
 pub use floor::{loss_floor, loss_start};
 pub use loss::BarlowTwinsLoss;
 pub use output::BarlowTwinsOutput;
+pub use peers::Peers;
 
 /// The README's Rust code, compiled with the documentation's examples.
 #[cfg(doctest)]

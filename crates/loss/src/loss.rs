@@ -43,7 +43,7 @@ impl BarlowTwinsLoss {
         };
         let z = [z_a, z_b].map(|z| forms::unwrap(z.cast(FloatDType::F32)));
         let sums = B::terms_forward(product, z, self.config.epsilon, false).sums;
-        self.output(fused(forms::wrap(sums)), d)
+        self.output(Terms::packed(forms::wrap(sums)), d)
     }
 
     /// [`Self::forward`] for any backend, by Burn's own operations and Burn's own gradients: the same numbers up to rounding,
@@ -66,12 +66,15 @@ impl BarlowTwinsLoss {
         let [a, b] = [z_a, z_b].map(|z| reference::standardise(z, self.config.epsilon));
         let sums = if form == LossForm::Gram {
             let diagonal = (a.clone() * b.clone()).mean_dim(0);
-            forms::gram_sums(diagonal, &forms::gram(a), &forms::gram(b), n as f64)
+            forms::gram_sums(
+                diagonal,
+                forms::gram_squares(&forms::gram(a), &forms::gram(b), n as f64),
+            )
         } else {
             let c = a.transpose().matmul(b.div_scalar(n as f64));
             forms::wrap(portable_correlation_sums::<B>(forms::unwrap(c)))
         };
-        self.output(fused(sums), d)
+        self.output(Terms::packed(sums), d)
     }
 
     /// The settings it was made of.
@@ -113,7 +116,7 @@ impl BarlowTwinsLoss {
             .map(|weight| weight * self.config.scale)
     }
 
-    fn variant(&self) -> Variant {
+    pub(crate) fn variant(&self) -> Variant {
         Variant {
             normalization: self.config.normalization,
             objective: self.config.objective,
@@ -122,19 +125,13 @@ impl BarlowTwinsLoss {
         }
     }
 
-    fn output<B: Backend>(&self, terms: Terms<B>, d: usize) -> BarlowTwinsOutput<B> {
-        let [invariance, redundancy] = self.weights();
-        let loss =
-            terms.invariance.clone().mul_scalar(invariance) + terms.redundancy_reduction.clone().mul_scalar(redundancy);
-        BarlowTwinsOutput::new(loss, terms, d)
+    pub(crate) fn output<B: Backend>(&self, terms: Terms<B>, d: usize) -> BarlowTwinsOutput<B> {
+        BarlowTwinsOutput::new(self.weighted(&terms), terms, d)
     }
-}
 
-/// The packed sums as terms.
-fn fused<B: Backend>(sums: Tensor<B, 1>) -> Terms<B> {
-    Terms {
-        invariance: sums.clone().narrow(0, 0, 1),
-        redundancy_reduction: sums.clone().narrow(0, 1, 1),
-        sums: sums.detach(),
+    /// The loss of these terms.
+    pub(crate) fn weighted<B: Backend>(&self, terms: &Terms<B>) -> Tensor<B, 1> {
+        let [invariance, redundancy] = self.weights();
+        terms.invariance.clone().mul_scalar(invariance) + terms.redundancy_reduction.clone().mul_scalar(redundancy)
     }
 }

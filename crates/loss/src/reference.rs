@@ -42,6 +42,15 @@ impl<B: Backend> Terms<B> {
             sums: Tensor::cat(sums, 0),
         }
     }
+
+    /// From the packed sums themselves, with their gradient.
+    pub(crate) fn packed(sums: Tensor<B, 1>) -> Self {
+        Self {
+            invariance: sums.clone().narrow(0, 0, 1),
+            redundancy_reduction: sums.clone().narrow(0, 1, 1),
+            sums: sums.detach(),
+        }
+    }
 }
 
 /// The terms of the loss for embeddings `[N, D]` of both views.

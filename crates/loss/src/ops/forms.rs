@@ -21,6 +21,11 @@ impl<B: Backend> Moments<B> {
     fn of(z: &Tensor<B, 2>, epsilon: f64) -> Self {
         let mean = z.clone().mean_dim(0);
         let variance = (z.clone() - mean.clone()).square().mean_dim(0);
+        Self::new(mean, variance, epsilon)
+    }
+
+    /// From mean and biased variance, [1, D] each.
+    pub fn new(mean: Tensor<B, 2>, variance: Tensor<B, 2>, epsilon: f64) -> Self {
         Self {
             mean,
             inverse_std: variance.add_scalar(epsilon).sqrt().recip(),
@@ -48,7 +53,7 @@ pub(super) fn forward<B: LossOps>(product: Product, z: [FloatTensor<B>; 2], epsi
         Product::Gram => {
             let diagonal = (a.clone() * b.clone()).mean_dim(0);
             let (gram_a, gram_b) = (gram(a), gram(b));
-            let sums = gram_sums(diagonal.clone(), &gram_a, &gram_b, n);
+            let sums = gram_sums(diagonal.clone(), gram_squares(&gram_a, &gram_b, n));
             (unwrap(sums), vec![diagonal, gram_a, gram_b])
         }
     };
@@ -119,20 +124,19 @@ pub(crate) fn gram<B: Backend>(standardised: Tensor<B, 2>) -> Tensor<B, 2> {
     standardised.clone().matmul(standardised.transpose())
 }
 
-/// The packed sums `[4]` from diag C [1, D] and the Gram matrices (or the same rows of both, then ‖C‖²_F is a part of it).
+/// ‖C‖²_F, [1, 1], from both Gram matrices; from some rows of both, that part of it.
+pub(crate) fn gram_squares<B: Backend>(gram_a: &Tensor<B, 2>, gram_b: &Tensor<B, 2>, n: f64) -> Tensor<B, 2> {
+    (gram_a.clone() * gram_b.clone())
+        .sum_dim(1)
+        .sum_dim(0)
+        .div_scalar(n * n)
+}
+
+/// The packed sums `[4]` from diag C [1, D] and ‖C‖²_F [1, 1].
 ///
 /// Σ_{i≠j} c_ij² = ‖C‖²_F − Σ c_ii² cancels when C is nearly diagonal, which needs D < N: with D features of N centred rows,
 /// ‖C‖²_F ≥ (tr C)² / (N − 1).
-pub(crate) fn gram_sums<B: Backend>(
-    diagonal: Tensor<B, 2>,
-    gram_a: &Tensor<B, 2>,
-    gram_b: &Tensor<B, 2>,
-    n: f64,
-) -> Tensor<B, 1> {
-    let all = (gram_a.clone() * gram_b.clone())
-        .sum_dim(1)
-        .sum_dim(0)
-        .div_scalar(n * n);
+pub(crate) fn gram_sums<B: Backend>(diagonal: Tensor<B, 2>, all: Tensor<B, 2>) -> Tensor<B, 1> {
     let squares = diagonal.clone().square().sum_dim(1);
     let invariance = diagonal.clone().sub_scalar(1.0).square().sum_dim(1);
     Tensor::cat(vec![invariance, all - squares.clone(), diagonal.sum_dim(1), squares], 1).reshape([4])

@@ -6,6 +6,7 @@ pub mod double;
 pub mod goldens;
 pub mod inputs;
 pub mod parity;
+pub mod peers;
 pub mod properties;
 pub mod refusals;
 pub mod variants;
@@ -20,9 +21,9 @@ use inputs::Host;
 pub const FORMS: [LossForm; 4] = [LossForm::Auto, LossForm::Reference, LossForm::Direct, LossForm::Gram];
 
 /// A backend under test.
-pub trait Tested: AutodiffBackend + LossOps {}
+pub trait Tested: AutodiffBackend<InnerBackend: LossOps> + LossOps {}
 
-impl<T: AutodiffBackend + LossOps> Tested for T {}
+impl<T: AutodiffBackend<InnerBackend: LossOps> + LossOps> Tested for T {}
 
 /// Every number of one loss, on the host.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,6 +119,8 @@ macro_rules! suite {
         $crate::suite!(@ $backend, $device, variants:
             every_variant_agrees_with_its_formula gradients_of_variants_agree_with_finite_differences
             not_a_number_stays_not_a_number_in_variants one_feature_in_every_variant);
+        $crate::suite!(@ $backend, $device, peers:
+            any_number_of_peers_gives_the_same);
         $crate::suite!(@ $backend, $device, refusals:
             shapes_that_do_not_fit_are_named);
     };
