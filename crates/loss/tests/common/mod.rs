@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod double;
+pub mod edges;
 pub mod goldens;
 pub mod inputs;
 pub mod parity;
@@ -113,7 +114,9 @@ macro_rules! suite {
             decorrelated_identical_views_cost_nothing identical_views_respect_the_floor
             unrelated_embeddings_start_at_the_expected_value scale_and_lambda_enter_where_they_should
             gradients_agree_with_finite_differences a_dead_dimension_has_a_finite_gradient
-            one_dimension_has_no_redundancy views_into_larger_tensors_are_read_right
+            one_dimension_has_no_redundancy);
+        $crate::suite!(@ $backend, $device, edges:
+            views_into_larger_tensors_are_read_right
             half_precision_input_is_computed_in_single_precision a_large_offset_costs_little
             not_a_number_stays_not_a_number);
         $crate::suite!(@ $backend, $device, variants:
