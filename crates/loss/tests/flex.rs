@@ -5,6 +5,7 @@ mod common;
 use barlow_loss::LossForm;
 use barlow_loss::ops::{LossOps, Product};
 use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::strategy::BalancedCheckpointing;
 use burn::tensor::Tensor;
 use burn_flex::Flex;
 use common::{config, parity, run};
@@ -56,6 +57,11 @@ fn any_number_of_threads_agrees_and_repeats_itself() {
             }
         }
     }
+}
+
+#[test]
+fn another_strategy_of_checkpoints_gives_the_same() {
+    parity::the_goldens_of_torch::<Autodiff<Flex, BalancedCheckpointing>>(&Default::default());
 }
 
 #[test]

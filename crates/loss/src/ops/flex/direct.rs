@@ -77,8 +77,8 @@ pub(super) fn backward(
     let slopes = weights.of_diagonal(diagonal);
     // Z_b · Cᵀ for view a, Z_a · C for view b.
     let right = [(c, Strides::columns(d)), (c, Strides::rows(d))];
-    let floats = rows::run(n) * d;
-    let count = n.div_ceil(rows::run(n));
+    let floats = rows::run(layout) * d;
+    let count = n.div_ceil(rows::run(layout));
     let threads = threads_each(count);
     let run = |index: usize, outs: [Option<&mut [f32]>; 2]| {
         let start = index * floats;

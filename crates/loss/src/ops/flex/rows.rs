@@ -7,15 +7,19 @@ use super::columns::{Layout, Moments, MomentsRef, standardise};
 use super::sums::Sums;
 use super::wide::wide;
 
-/// Rows of the embeddings that one task takes, by N alone: enough tasks for many threads, enough rows for products with them.
-pub(super) fn run(n: usize) -> usize {
-    n.div_ceil(8).next_multiple_of(16).clamp(16, 512)
+/// Floats that are worth a task.
+const TASK_FLOATS: usize = 1 << 14;
+
+/// Rows of the embeddings that one task takes, by the shape alone: enough for the products with them, which pack C anew for every run
+/// of rows, and few enough to share out. Where there are more threads than runs, products have several.
+pub(super) fn run(Layout { n, d }: Layout) -> usize {
+    n.div_ceil(4).clamp(16, 512).max(TASK_FLOATS / d).next_multiple_of(16)
 }
 
 /// The standardised view, [n, d], and how it was made.
 pub(super) fn measure(layout: Layout, z: &[f32], epsilon: f64) -> (Vec<f32>, Moments) {
     let Layout { n, d } = layout;
-    let floats = run(n) * d;
+    let floats = run(layout) * d;
     let runs = || z.par_chunks(floats);
     let sums = runs().map(|z| {
         let mut sums = Sums::new(d);
@@ -37,7 +41,7 @@ pub(super) fn measure(layout: Layout, z: &[f32], epsilon: f64) -> (Vec<f32>, Mom
 }
 
 fn fill(layout: Layout, z: &[f32], moments: MomentsRef<'_>, out: &mut [f32]) {
-    let floats = run(layout.n) * layout.d;
+    let floats = run(layout) * layout.d;
     let runs = out.par_chunks_mut(floats).zip(z.par_chunks(floats));
     runs.for_each(|(out, z)| standardise(z, layout.d, 0..layout.d, moments, out));
 }
