@@ -26,16 +26,28 @@
 //! assert_eq!(z_a.grad(&gradients).unwrap().dims(), [32, 128]);
 //! ```
 //!
-//! [`mod@reference`] is the specification in plain tensor operations, [`loss_floor`] tells how low the loss can get.
+//! [`mod@reference`] is the specification in plain tensor operations; [`LossForm`] names the faster ways to the same numbers,
+//! [`Objective`] and [`Normalization`] the variants of the paper's tables. [`loss_floor`] tells how low the loss can get.
+//!
+//! [`BarlowTwinsLoss::forward`] wants a backend with [`ops::LossOps`], which an empty impl gives;
+//! [`BarlowTwinsLoss::forward_portable`] takes any backend as it is. A batch that is spread over processes goes through
+//! [`BarlowTwinsLoss::forward_with_peers`].
 
 mod config;
 mod floor;
+mod form;
 mod loss;
+pub mod ops;
+mod output;
+mod peers;
 pub mod reference;
+mod variants;
 
-pub use config::{BarlowTwinsLossConfig, LossConfigError, LossForm};
+pub use config::{BarlowTwinsLossConfig, LossConfigError, LossForm, Normalization, Objective};
 pub use floor::{loss_floor, loss_start};
-pub use loss::{BarlowTwinsLoss, BarlowTwinsOutput};
+pub use loss::BarlowTwinsLoss;
+pub use output::BarlowTwinsOutput;
+pub use peers::Peers;
 
 /// The README's Rust code, compiled with the documentation's examples.
 #[cfg(doctest)]

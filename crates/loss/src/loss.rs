@@ -1,44 +1,30 @@
-//! The public loss: which form runs, what comes out. The arithmetic lives in the forms ([`crate::reference`]).
+//! The public loss: which form runs, and the way in and out of it. The arithmetic lives in the forms
+//! ([`crate::reference`], [`crate::ops`]) and in the variants.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
-use crate::{LossForm, reference};
+use crate::ops::{LossOps, Product, forms, portable_correlation_sums};
+use crate::output::BarlowTwinsOutput;
+use crate::reference::{self, Terms};
+use crate::variants::Variant;
+use crate::{BarlowTwinsLossConfig, LossForm, Normalization, Objective, loss_floor};
 
-/// The Barlow Twins loss; made by [`BarlowTwinsLossConfig::init`](crate::BarlowTwinsLossConfig::init).
+/// The Barlow Twins loss; made by [`BarlowTwinsLossConfig::init`].
 ///
 /// It has no state and no parameters: N and D are read from the tensors, so a last, smaller batch is treated right.
 #[derive(Module, Clone, Debug)]
 pub struct BarlowTwinsLoss {
-    pub(crate) lambda: f64,
-    pub(crate) scale: f64,
-    pub(crate) epsilon: f64,
     #[module(skip)]
-    pub(crate) form: LossForm,
-}
-
-/// What the loss gives: the scalar to differentiate, its two terms, and two readings of the cross-correlation matrix C.
-///
-/// Everything is `[1]`, 32-bit float, and still on the device: read it when it is logged, not every step.
-#[derive(Clone, Debug)]
-pub struct BarlowTwinsOutput<B: Backend> {
-    /// `scale · (invariance + lambda · redundancy_reduction)`.
-    pub loss: Tensor<B, 1>,
-    /// Σ (1 − c_ii)², without `scale`.
-    pub invariance: Tensor<B, 1>,
-    /// Σ_{i≠j} c_ij², without `lambda` and without `scale`.
-    pub redundancy_reduction: Tensor<B, 1>,
-    /// Mean of the diagonal of C: 0 for unrelated views, 1 for identical ones. Carries no gradient.
-    pub diagonal_mean: Tensor<B, 1>,
-    /// Root mean square of the off-diagonal of C; 1/√(N−1) is the level of chance. 0 for D = 1. Carries no gradient.
-    pub off_diagonal_rms: Tensor<B, 1>,
+    pub(crate) config: BarlowTwinsLossConfig,
 }
 
 impl BarlowTwinsLoss {
     /// Loss of two batches of embeddings; row k of both comes from image k.
     ///
-    /// The views are standardised here, each by its own batch mean and biased variance, and the gradient flows through
-    /// both statistics; pass what the projector gives. The computation is 32-bit float whatever the input.
+    /// The views are normalised here, each by its own batch mean and biased variance, and the gradient flows through
+    /// both statistics; pass what the projector gives. The computation is 32-bit float whatever the input. The fused forms
+    /// have no second derivatives; [`Self::forward_portable`] has.
     ///
     /// # Shapes
     ///
@@ -48,48 +34,104 @@ impl BarlowTwinsLoss {
     /// # Panics
     ///
     /// If the shapes differ, N < 2 or D = 0; the text names both shapes.
-    pub fn forward<B: Backend>(&self, z_a: Tensor<B, 2>, z_b: Tensor<B, 2>) -> BarlowTwinsOutput<B> {
+    pub fn forward<B: LossOps>(&self, z_a: Tensor<B, 2>, z_b: Tensor<B, 2>) -> BarlowTwinsOutput<B> {
         let [n, d] = reference::check_shapes(z_a.dims(), z_b.dims());
-        let terms = match self.form(n, d).0 {
-            LossForm::Auto | LossForm::Reference => reference::terms(z_a, z_b, self.epsilon),
+        let product = match self.form(n, d, B::largest_buffer(&z_a.device())).0 {
+            LossForm::Auto | LossForm::Reference => return self.output(self.variant().terms(z_a, z_b), d),
+            LossForm::Direct => Product::Direct,
+            LossForm::Gram => Product::Gram,
         };
-        self.output(terms, d)
+        let z = [z_a, z_b].map(|z| forms::unwrap(z.cast(FloatDType::F32)));
+        let sums = B::terms_forward(product, z, self.config.epsilon, false).sums;
+        self.output(Terms::packed(forms::wrap(sums)), d)
     }
 
-    /// The form that [`Self::forward`] takes for this shape (never `Auto`), and why.
-    pub fn form(&self, _n: usize, _d: usize) -> (LossForm, &'static str) {
-        match self.form {
-            LossForm::Auto => (LossForm::Reference, "it is the only form so far"),
-            LossForm::Reference => (LossForm::Reference, "asked for by name"),
+    /// [`Self::forward`] for any backend, by Burn's own operations and Burn's own gradients: the same numbers up to rounding,
+    /// more passes over memory.
+    ///
+    /// # Shapes
+    ///
+    /// - z_a, z_b: `[N, D]`
+    /// - every output: `[1]`
+    ///
+    /// # Panics
+    ///
+    /// If the shapes differ, N < 2 or D = 0; the text names both shapes.
+    pub fn forward_portable<B: Backend>(&self, z_a: Tensor<B, 2>, z_b: Tensor<B, 2>) -> BarlowTwinsOutput<B> {
+        let [n, d] = reference::check_shapes(z_a.dims(), z_b.dims());
+        let (form, _) = self.form(n, d, None);
+        if matches!(form, LossForm::Auto | LossForm::Reference) {
+            return self.output(self.variant().terms(z_a, z_b), d);
         }
+        let [a, b] = [z_a, z_b].map(|z| reference::standardise(z, self.config.epsilon));
+        let sums = if form == LossForm::Gram {
+            let diagonal = (a.clone() * b.clone()).mean_dim(0);
+            forms::gram_sums(
+                diagonal,
+                forms::gram_squares(&forms::gram(a), &forms::gram(b), n as f64),
+            )
+        } else {
+            let c = a.transpose().matmul(b.div_scalar(n as f64));
+            forms::wrap(portable_correlation_sums::<B>(forms::unwrap(c)))
+        };
+        self.output(Terms::packed(sums), d)
+    }
+
+    /// The settings it was made of.
+    pub fn config(&self) -> &BarlowTwinsLossConfig {
+        &self.config
     }
 
     /// λ, the weight of the redundancy reduction term.
     pub fn lambda(&self) -> f64 {
-        self.lambda
+        self.config.lambda
     }
 
     /// The factor on the whole loss.
     pub fn scale(&self) -> f64 {
-        self.scale
+        self.config.scale
     }
 
-    fn output<B: Backend>(&self, terms: reference::Terms<B>, d: usize) -> BarlowTwinsOutput<B> {
-        let reference::Terms {
-            invariance,
-            redundancy_reduction,
-            diagonal_mean,
-        } = terms;
-        let weighted = redundancy_reduction.clone().mul_scalar(self.lambda);
-        // Detached first: the root's slope at 0 is infinite, and a reading must not touch the gradient.
-        let pairs = (d * (d - 1)).max(1) as f64;
-        let off_diagonal_rms = redundancy_reduction.clone().detach().div_scalar(pairs).sqrt();
-        BarlowTwinsOutput {
-            loss: (invariance.clone() + weighted).mul_scalar(self.scale),
-            invariance,
-            redundancy_reduction,
-            diagonal_mean: diagonal_mean.detach(),
-            off_diagonal_rms,
+    /// The lowest value that [`BarlowTwinsOutput::loss`] can have for N pairs of D features: [`loss_floor`] times the scale.
+    /// `None` where no bound is known: λ above 1, or another objective or normalisation than the default.
+    pub fn floor(&self, n: usize, d: usize) -> Option<f64> {
+        let config = &self.config;
+        if config.objective != Objective::BarlowTwins || config.normalization != Normalization::Batch {
+            return None;
         }
+        loss_floor(n, d, config.lambda).map(|floor| floor * config.scale)
+    }
+
+    /// A loss that was read from the device, over [`Self::floor`]: 1 is the best there is. `None` where the floor is not known or
+    /// zero (D < N).
+    pub fn over_floor(&self, loss: f64, n: usize, d: usize) -> Option<f64> {
+        self.floor(n, d).filter(|&floor| floor > 0.0).map(|floor| loss / floor)
+    }
+
+    /// The gradients of `loss` for both terms.
+    pub(crate) fn weights(&self) -> [f64; 2] {
+        self.config
+            .objective
+            .weights(self.config.lambda)
+            .map(|weight| weight * self.config.scale)
+    }
+
+    pub(crate) fn variant(&self) -> Variant {
+        Variant {
+            normalization: self.config.normalization,
+            objective: self.config.objective,
+            temperature: self.config.temperature,
+            epsilon: self.config.epsilon,
+        }
+    }
+
+    pub(crate) fn output<B: Backend>(&self, terms: Terms<B>, d: usize) -> BarlowTwinsOutput<B> {
+        BarlowTwinsOutput::new(self.weighted(&terms), terms, d)
+    }
+
+    /// The loss of these terms.
+    pub(crate) fn weighted<B: Backend>(&self, terms: &Terms<B>) -> Tensor<B, 1> {
+        let [invariance, redundancy] = self.weights();
+        terms.invariance.clone().mul_scalar(invariance) + terms.redundancy_reduction.clone().mul_scalar(redundancy)
     }
 }

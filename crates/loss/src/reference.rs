@@ -13,15 +13,44 @@
 
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
-/// The two terms of the loss and one reading, each `[1]`, without lambda and scale.
+/// The two terms of the loss, each `[1]` without lambda and scale, and what the readings are made of.
 #[derive(Clone, Debug)]
 pub struct Terms<B: Backend> {
     /// Σ (1 − c_ii)².
     pub invariance: Tensor<B, 1>,
     /// Σ_{i≠j} c_ij².
     pub redundancy_reduction: Tensor<B, 1>,
-    /// Mean of c_ii.
-    pub diagonal_mean: Tensor<B, 1>,
+    /// `[4]`, without gradient: Σ (1 − c_ii)², Σ_{i≠j} c_ij², Σ c_ii, Σ c_ii².
+    pub sums: Tensor<B, 1>,
+}
+
+impl<B: Backend> Terms<B> {
+    /// From the diagonal of C, [1, D], and the rest of it in any arrangement.
+    pub(crate) fn of(diagonal: Tensor<B, 2>, off_diagonal: Tensor<B, 2>) -> Self {
+        let invariance = sum(diagonal.clone().sub_scalar(1.0).square());
+        let redundancy_reduction = sum(off_diagonal.square());
+        let diagonal = diagonal.detach();
+        let sums = vec![
+            invariance.clone().detach(),
+            redundancy_reduction.clone().detach(),
+            sum(diagonal.clone()),
+            sum(diagonal.square()),
+        ];
+        Self {
+            invariance,
+            redundancy_reduction,
+            sums: Tensor::cat(sums, 0),
+        }
+    }
+
+    /// From the packed sums themselves, with their gradient.
+    pub(crate) fn packed(sums: Tensor<B, 1>) -> Self {
+        Self {
+            invariance: sums.clone().narrow(0, 0, 1),
+            redundancy_reduction: sums.clone().narrow(0, 1, 1),
+            sums: sums.detach(),
+        }
+    }
 }
 
 /// The terms of the loss for embeddings `[N, D]` of both views.
@@ -30,30 +59,30 @@ pub struct Terms<B: Backend> {
 ///
 /// If the shapes differ, N < 2 or D = 0; the text names both shapes.
 pub fn terms<B: Backend>(z_a: Tensor<B, 2>, z_b: Tensor<B, 2>, epsilon: f64) -> Terms<B> {
-    let [n, d] = check_shapes(z_a.dims(), z_b.dims());
+    let [n, _] = check_shapes(z_a.dims(), z_b.dims());
     let (a, b) = (standardise(z_a, epsilon), standardise(z_b, epsilon));
     let diagonal = (a.clone() * b.clone()).sum_dim(0).div_scalar(n as f64);
-    let off_diagonal = off_diagonal(a.transpose().matmul(b).div_scalar(n as f64));
-    Terms {
-        invariance: sum(diagonal.clone().sub_scalar(1.0).square()),
-        redundancy_reduction: sum(off_diagonal.square()),
-        diagonal_mean: sum(diagonal).div_scalar(d as f64),
-    }
+    Terms::of(diagonal, off_diagonal(a.transpose().matmul(b).div_scalar(n as f64)))
 }
 
 /// Subtracts the batch mean and divides by the biased batch deviation, feature by feature; `[N, D]` to `[N, D]`, f32.
 pub fn standardise<B: Backend>(z: Tensor<B, 2>, epsilon: f64) -> Tensor<B, 2> {
-    let z = z.cast(FloatDType::F32);
-    let centred = z.clone() - z.mean_dim(0);
+    let centred = centre(z);
     let variance = centred.clone().square().mean_dim(0);
     centred / variance.add_scalar(epsilon).sqrt()
+}
+
+/// Subtracts the batch mean, feature by feature; `[N, D]` to `[N, D]`, f32.
+pub(crate) fn centre<B: Backend>(z: Tensor<B, 2>) -> Tensor<B, 2> {
+    let z = z.cast(FloatDType::F32);
+    z.clone() - z.mean_dim(0)
 }
 
 /// Everything of a square matrix `[D, D]` but its diagonal, `[D − 1, D]` (`[1, 1]` of zero for D = 1).
 ///
 /// The official code's trick: written in a row without its last element and cut into D − 1 lines of D + 1, the matrix
 /// has its diagonal in the first column. No D × D mask, and no ‖C‖² − Σ c_ii², which cancels when C is near identity.
-fn off_diagonal<B: Backend>(c: Tensor<B, 2>) -> Tensor<B, 2> {
+pub(crate) fn off_diagonal<B: Backend>(c: Tensor<B, 2>) -> Tensor<B, 2> {
     let [d, _] = c.dims();
     if d == 1 {
         return c.zeros_like();
@@ -66,7 +95,7 @@ fn off_diagonal<B: Backend>(c: Tensor<B, 2>) -> Tensor<B, 2> {
 
 /// The sum of all elements, along the last axis and then the first: an order that is the same in every run. Burn's own
 /// `sum` of a large tensor on the CPU adds partial sums as the threads hand them in.
-fn sum<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 1> {
+pub(crate) fn sum<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 1> {
     x.sum_dim(1).sum_dim(0).reshape([1])
 }
 

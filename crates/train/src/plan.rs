@@ -5,7 +5,7 @@ use crate::config::{Config, OptimizerKind};
 use crate::memory::{self, Memory};
 use crate::optim::{LearningRates, peak_rates};
 use crate::schedule::Schedule;
-use barlow_loss::{loss_floor, loss_start};
+use barlow_loss::{Normalization, Objective, loss_start};
 use barlow_model::BarlowTwinsModelConfig;
 use serde::Serialize;
 use std::path::Path;
@@ -77,23 +77,22 @@ impl Plan {
 
     /// The least loss for this N, D and lambda, times the scale; none where it is not defined.
     pub fn loss_floor(&self) -> Option<f64> {
-        let loss = &self.config.loss;
-        loss_floor(
-            self.config.train.batch_size,
-            self.model.projector.embedding_width(),
-            loss.lambda,
-        )
-        .map(|floor| floor * loss.scale)
+        let (n, d) = self.loss_shape();
+        self.config.loss_config().init().floor(n, d)
     }
 
-    /// The loss of embeddings that know nothing yet.
-    pub fn loss_start(&self) -> f64 {
+    /// The loss of embeddings that know nothing yet; none for the variants of the loss.
+    pub fn loss_start(&self) -> Option<f64> {
         let loss = &self.config.loss;
-        loss_start(
-            self.config.train.batch_size,
-            self.model.projector.embedding_width(),
-            loss.lambda,
-        ) * loss.scale
+        let (n, d) = self.loss_shape();
+        let plain = loss.objective == Objective::BarlowTwins && loss.normalization == Normalization::Batch;
+        plain.then(|| loss_start(n, d, loss.lambda) * loss.scale)
+    }
+
+    /// N and D of a step.
+    fn loss_shape(&self) -> (usize, usize) {
+        let d = self.model.projector.embedding_width();
+        (self.config.train.batch_size, d)
     }
 
     /// What was chosen and why, a line each.
@@ -107,14 +106,17 @@ impl Plan {
             train,
             ..
         } = &self.config;
-        let (form, form_reason) = self
-            .config
-            .loss_config()
-            .init()
-            .form(train.batch_size, self.model.projector.embedding_width());
-        let floor = self
-            .loss_floor()
-            .map_or("not defined".into(), |floor| format!("{floor:.2}"));
+        let (n, d) = self.loss_shape();
+        let (form, form_reason) = self.config.loss_config().init().form(n, d, None);
+        let start = match (self.loss_start(), self.loss_floor()) {
+            (Some(start), Some(floor)) => format!("starts near {start:.0}, cannot fall below {floor:.2}"),
+            (Some(start), None) => format!("starts near {start:.0}, its floor is not defined"),
+            (None, _) => format!(
+                "objective {}, normalization {}: its floor is not defined",
+                name_of(&loss.objective),
+                name_of(&loss.normalization)
+            ),
+        };
         let rule = match optimizer.kind {
             OptimizerKind::Lars => "LARS",
             OptimizerKind::AdamW => "AdamW",
@@ -161,13 +163,9 @@ impl Plan {
                 self.schedule.final_ratio
             ),
             format!(
-                "loss        lambda {}, {} form ({form_reason}); starts near {:.0}, cannot fall below {floor} \
-                 for N {}, D {}",
+                "loss        lambda {}, {} form ({form_reason}); {start} for N {n}, D {d}",
                 loss.lambda,
                 name_of(&form),
-                self.loss_start(),
-                train.batch_size,
-                self.model.projector.embedding_width()
             ),
         ];
         let memory = Memory::estimate(&self.config, &self.model, self.parameters, form);

@@ -10,6 +10,7 @@ mod tuning;
 #[cfg(feature = "wgpu")]
 mod wgpu;
 
+use barlow_loss::ops::LossOps;
 use barlow_model::ops::ModelOps;
 use burn::tensor::backend::AutodiffBackend;
 use clap::ValueEnum;
@@ -17,9 +18,9 @@ use std::fmt;
 use thiserror::Error;
 
 /// What a training step needs of a backend.
-pub trait TrainBackend: AutodiffBackend<InnerBackend: ModelOps> + ModelOps {}
+pub trait TrainBackend: AutodiffBackend<InnerBackend: ModelOps> + ModelOps + LossOps {}
 
-impl<B> TrainBackend for B where B: AutodiffBackend<InnerBackend: ModelOps> + ModelOps {}
+impl<B> TrainBackend for B where B: AutodiffBackend<InnerBackend: ModelOps> + ModelOps + LossOps {}
 
 /// What `--backend` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

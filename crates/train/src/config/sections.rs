@@ -1,7 +1,7 @@
 //! The sections of a config and their defaults (the official ImageNet recipe unless a line says otherwise).
 
 use barlow_data::BadImages;
-use barlow_loss::LossForm;
+use barlow_loss::{LossForm, Normalization, Objective};
 use barlow_model::{ResNetDepth, Stem};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
@@ -161,6 +161,12 @@ pub struct LossSection {
     pub scale: f64,
     /// How it is computed.
     pub form: LossForm,
+    /// What becomes of the embeddings before the product.
+    pub normalization: Normalization,
+    /// What is made of C.
+    pub objective: Objective,
+    /// τ of the objective "cross-entropy" (> 0); no other reads it.
+    pub temperature: f64,
 }
 
 impl Default for LossSection {
@@ -169,6 +175,9 @@ impl Default for LossSection {
             lambda: 0.0051,
             scale: 1.0,
             form: LossForm::Auto,
+            normalization: Normalization::Batch,
+            objective: Objective::BarlowTwins,
+            temperature: 0.1,
         }
     }
 }

@@ -117,6 +117,9 @@ impl Config {
             .with_lambda(self.loss.lambda)
             .with_scale(self.loss.scale)
             .with_form(self.loss.form)
+            .with_normalization(self.loss.normalization)
+            .with_objective(self.loss.objective)
+            .with_temperature(self.loss.temperature)
     }
 }
 

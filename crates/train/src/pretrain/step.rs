@@ -54,6 +54,7 @@ fn pending<B: TrainBackend>(output: &BarlowTwinsOutput<B>) -> PendingValues<B::I
         redundancy_reduction,
         diagonal_mean,
         off_diagonal_rms,
+        ..
     } = output;
     let parts = [loss, invariance, redundancy_reduction, diagonal_mean, off_diagonal_rms];
     PendingValues(Tensor::cat(parts.map(|part| part.clone().inner()).to_vec(), 0))

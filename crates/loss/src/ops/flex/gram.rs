@@ -1,0 +1,205 @@
+//! The Gram form on the CPU: one pass over the embeddings forward, one backward, and two [N, N] matrices between.
+
+use std::ops::Range;
+
+use burn_flex::{Flex, FlexTensor};
+use gemm::Parallelism;
+use rayon::prelude::*;
+
+use super::columns::{Layout, Moments, MomentsRef, diagonal, measure, standardise};
+use super::gradient::{Weights, finish_columns};
+use super::matmul::{Strides, multiply, threads_each};
+use super::scratch::{Use, with};
+use super::{DiagonalSums, Forward, tensor};
+
+/// Floats of a block: what one view's block may take of a processor's own cache.
+const BLOCK_FLOATS: usize = 1 << 15;
+
+/// Features of a block.
+fn width(layout: Layout) -> usize {
+    (BLOCK_FLOATS / layout.n)
+        .next_multiple_of(16)
+        .clamp(128, 1024)
+        .min(layout.d)
+}
+
+/// A part of the features, with its own share of both Gram matrices.
+struct Part {
+    moments: [Moments; 2],
+    diagonal: Vec<f32>,
+    grams: [Vec<f32>; 2],
+}
+
+pub(super) fn forward(layout: Layout, z: [&[f32]; 2], epsilon: f64, keep: bool) -> Forward<Flex> {
+    let Layout { n, d } = layout;
+    let blocks = d.div_ceil(width(layout));
+    let parts = parts(layout, blocks);
+    let threads = threads_each(parts);
+    // The blocks of a part are fixed, not handed out: so are the order of all sums and their bytes.
+    let mut parts = (0..parts)
+        .into_par_iter()
+        .map(|part| accumulate(layout, z, epsilon, share(blocks, part, parts), threads))
+        .collect::<Vec<_>>()
+        .into_iter();
+    let mut all = parts.next().expect("at least one part");
+    for part in parts {
+        for (all, part) in all.grams.iter_mut().zip(part.grams) {
+            all.par_chunks_mut(n).zip(part.par_chunks(n)).for_each(|(all, part)| {
+                all.iter_mut().zip(part).for_each(|(all, part)| *all += part);
+            });
+        }
+        all.diagonal.extend(part.diagonal);
+        all.moments
+            .iter_mut()
+            .zip(part.moments)
+            .for_each(|(all, part)| all.extend(part));
+    }
+
+    let squares = inner_product(&all.grams, n) / (n as f64).powi(2);
+    let sums = DiagonalSums::of(&all.diagonal);
+    let kept = if keep {
+        all.grams.iter_mut().for_each(|gram| mirror(gram, n));
+        let [moments_a, moments_b] = all.moments.map(Moments::store);
+        let [gram_a, gram_b] = all.grams.map(|gram| tensor(gram, [n, n]));
+        vec![moments_a, moments_b, tensor(all.diagonal, [d]), gram_a, gram_b]
+    } else {
+        Vec::<FlexTensor>::new()
+    };
+    Forward {
+        sums: sums.pack(squares - sums.squares),
+        kept,
+    }
+}
+
+/// Gradients for the embeddings, [n, d] row-major, where wanted.
+pub(super) fn backward(
+    layout: Layout,
+    z: [&[f32]; 2],
+    kept: &[&[f32]],
+    weights: Weights,
+    wanted: [bool; 2],
+) -> [Option<Vec<f32>>; 2] {
+    let Layout { n, d } = layout;
+    let &[moments_a, moments_b, diagonal, gram_a, gram_b] = kept else {
+        panic!("gram: forward keeps five tensors, not {}", kept.len());
+    };
+    let width = width(layout);
+    let mut gradients = wanted.map(|wanted| wanted.then(|| vec![0.0; n * d]));
+    let [out_a, out_b] = gradients.each_mut().map(|gradient| match gradient {
+        Some(gradient) => layout.cut(gradient, width).into_iter().map(Some).collect(),
+        None => (0..d.div_ceil(width)).map(|_| None).collect::<Vec<_>>(),
+    });
+    let threads = threads_each(d.div_ceil(width));
+    let blocks = out_a.into_par_iter().zip(out_b).enumerate();
+    blocks.for_each(|(index, (out_a, out_b))| {
+        let features = layout.block(index, width);
+        let floats = n * features.len();
+        let moments = [moments_a, moments_b].map(|stored| MomentsRef::load(stored, features.clone()));
+        let slopes = weights.of_diagonal(&diagonal[features.clone()]);
+        with(Use::BlockA, floats, |a| {
+            with(Use::BlockB, floats, |b| {
+                standardise(z[0], d, features.clone(), moments[0], a);
+                standardise(z[1], d, features.clone(), moments[1], b);
+                let [a, b] = [&*a, &*b];
+                let block = |gram, [own, other]: [&[f32]; 2], moments, mut out: Vec<&mut [f32]>| {
+                    with(Use::Product, floats, |product| {
+                        let rows = Strides::rows(slopes.len());
+                        // A Gram matrix is symmetric; by columns it is packed faster.
+                        let (sizes, left) = ([n, slopes.len(), n], (gram, Strides::columns(n)));
+                        multiply(sizes, (product, rows), left, (own, rows), false, threads);
+                        let product = (product, weights.of_gram());
+                        finish_columns(product, [own, other], &slopes, moments, &mut out);
+                    });
+                };
+                if let Some(out) = out_a {
+                    block(gram_b, [a, b], moments[0], out);
+                }
+                if let Some(out) = out_b {
+                    block(gram_a, [b, a], moments[1], out);
+                }
+            });
+        });
+    });
+    gradients
+}
+
+/// How many parts the blocks are dealt to: one a thread, but no more than their Gram matrices, two each, may take memory: about
+/// twice what the embeddings take.
+fn parts(Layout { n, d }: Layout, blocks: usize) -> usize {
+    rayon::current_num_threads().min(blocks).min(2 * d / n).max(1)
+}
+
+/// The blocks of a part.
+fn share(blocks: usize, part: usize, parts: usize) -> Range<usize> {
+    blocks * part / parts..blocks * (part + 1) / parts
+}
+
+/// Statistics, diagonal and the lower triangles of both Gram matrices (the rest of them is unspecified) of some blocks.
+fn accumulate(layout: Layout, z: [&[f32]; 2], epsilon: f64, blocks: Range<usize>, threads: Parallelism) -> Part {
+    let n = layout.n;
+    let mut part = Part {
+        moments: Default::default(),
+        diagonal: vec![],
+        grams: [vec![0.0; n * n], vec![0.0; n * n]],
+    };
+    for index in blocks {
+        let features = layout.block(index, width(layout));
+        let width = features.len();
+        with(Use::BlockA, n * width, |a| {
+            with(Use::BlockB, n * width, |b| {
+                part.moments[0].extend(measure(layout, z[0], features.clone(), epsilon, a));
+                part.moments[1].extend(measure(layout, z[1], features.clone(), epsilon, b));
+                part.diagonal.extend(diagonal(a, b, width));
+                add_gram(&mut part.grams[0], a, [n, width], threads);
+                add_gram(&mut part.grams[1], b, [n, width], threads);
+            });
+        });
+    }
+    part
+}
+
+/// gram += block · blockᵀ in and below the diagonal, panel by panel of rows: a little more than half of the operations.
+fn add_gram(gram: &mut [f32], block: &[f32], [n, width]: [usize; 2], threads: Parallelism) {
+    let height = panel(n);
+    for start in (0..n).step_by(height) {
+        let end = (start + height).min(n);
+        multiply(
+            [end - start, end, width],
+            (&mut gram[start * n..], Strides::rows(n)),
+            (&block[start * width..], Strides::rows(width)),
+            (block, Strides::columns(width)),
+            true,
+            threads,
+        );
+    }
+}
+
+/// Rows of a panel: enough for the product to be efficient.
+fn panel(n: usize) -> usize {
+    (n / 4).next_multiple_of(64).max(64)
+}
+
+/// ⟨A, B⟩ of two symmetric matrices by their lower triangles, row by row in 64 bits.
+fn inner_product([a, b]: &[Vec<f32>; 2], n: usize) -> f64 {
+    let rows = a.par_chunks(n).zip(b.par_chunks(n)).enumerate();
+    let sums: Vec<f64> = rows
+        .map(|(row, (a, b))| {
+            let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
+            let below: f64 = a[..row].iter().zip(&b[..row]).map(product).sum();
+            2.0 * below + product((&a[row], &b[row]))
+        })
+        .collect();
+    sums.into_iter().sum()
+}
+
+/// Copies the lower triangle to the upper one.
+fn mirror(gram: &mut [f32], n: usize) {
+    const TILE: usize = 32;
+    for tile in (0..n).step_by(TILE) {
+        for row in tile..n {
+            for column in tile..(tile + TILE).min(row) {
+                gram[column * n + row] = gram[row * n + column];
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Column sums over the rows of a block: f32 over a few rows, f64 beyond. The order depends on the number of rows alone.
+
+/// Rows that are summed in 32 bits before the sum goes on in 64.
+const RUN: usize = 16;
+
+/// Sums of `width` columns.
+pub(super) struct Sums {
+    run: Vec<f32>,
+    total: Vec<f64>,
+    rows: usize,
+}
+
+impl Sums {
+    pub fn new(width: usize) -> Self {
+        Self {
+            run: vec![0.0; width],
+            total: vec![0.0; width],
+            rows: 0,
+        }
+    }
+
+    /// Adds a row.
+    #[inline(always)]
+    pub fn add(&mut self, row: &[f32]) {
+        self.run.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+        self.count();
+    }
+
+    /// Adds the products of two rows.
+    #[inline(always)]
+    pub fn add_products(&mut self, a: &[f32], b: &[f32]) {
+        self.run
+            .iter_mut()
+            .zip(a)
+            .zip(b)
+            .for_each(|((sum, a), b)| *sum += a * b);
+        self.count();
+    }
+
+    #[inline(always)]
+    fn count(&mut self) {
+        self.rows += 1;
+        if self.rows == RUN {
+            self.flush();
+        }
+    }
+
+    #[inline(always)]
+    fn flush(&mut self) {
+        for (total, run) in self.total.iter_mut().zip(&mut self.run) {
+            *total += f64::from(*run);
+            *run = 0.0;
+        }
+        self.rows = 0;
+    }
+
+    /// The sums divided by `count`; afterwards they are zero.
+    pub fn means(&mut self, count: usize) -> impl Iterator<Item = f64> {
+        self.flush();
+        self.total
+            .iter_mut()
+            .map(move |total| std::mem::take(total) / count as f64)
+    }
+}

@@ -1,0 +1,57 @@
+//! What the loss gives, and how the readings for logs come out of four sums. Knows nothing of forms or embeddings.
+
+use burn::tensor::{Tensor, backend::Backend};
+
+use crate::reference::Terms;
+
+/// What the loss gives: the scalar to differentiate, its two terms, and readings of the correlation matrix C.
+///
+/// Everything is `[1]`, 32-bit float, and still on the device: read it when it is logged, not every step.
+#[derive(Clone, Debug)]
+pub struct BarlowTwinsOutput<B: Backend> {
+    /// `scale · (invariance + lambda · redundancy_reduction)`; an objective with one term leaves the other out.
+    pub loss: Tensor<B, 1>,
+    /// Σ (1 − c_ii)², without `scale`; the first term of another [objective](crate::Objective).
+    pub invariance: Tensor<B, 1>,
+    /// Σ_{i≠j} c_ij², without `lambda` and without `scale`; the second term of another [objective](crate::Objective).
+    pub redundancy_reduction: Tensor<B, 1>,
+    /// Mean of the diagonal of C: 0 for unrelated views, 1 for identical ones. Carries no gradient, as all readings.
+    pub diagonal_mean: Tensor<B, 1>,
+    /// Standard deviation of the diagonal of C about its mean (divided by D): how unequally the features agree.
+    pub diagonal_std: Tensor<B, 1>,
+    /// Root mean square of the off-diagonal of C; 1/√(N−1) is the level of chance. 0 for D = 1.
+    pub off_diagonal_rms: Tensor<B, 1>,
+}
+
+impl<B: Backend> BarlowTwinsOutput<B> {
+    pub(crate) fn new(loss: Tensor<B, 1>, terms: Terms<B>, d: usize) -> Self {
+        let [invariance, off_diagonal, total, squares] = [0, 1, 2, 3].map(|k| terms.sums.clone().narrow(0, k, 1));
+        let features = d as f64;
+        let mean = total.div_scalar(features);
+        let pairs = (features * (features - 1.0)).max(1.0);
+        Self {
+            loss,
+            invariance: terms.invariance,
+            redundancy_reduction: terms.redundancy_reduction,
+            diagonal_std: spread(
+                mean.clone(),
+                squares.div_scalar(features),
+                invariance.div_scalar(features),
+            ),
+            diagonal_mean: mean,
+            // The gram form's difference may round to below zero.
+            off_diagonal_rms: off_diagonal.div_scalar(pairs).clamp_min(0.0).sqrt(),
+        }
+    }
+}
+
+/// Standard deviation from the mean m, the mean of c² and the mean of (1 − c)².
+///
+/// Both E c² − m² and E (1 − c)² − (1 − m)² are the variance; the first cancels where m is near 1 (a trained network), the second
+/// where it is near 0. Weighted by 1 − m and m each counts where it is good.
+fn spread<B: Backend>(mean: Tensor<B, 1>, squares: Tensor<B, 1>, deviations: Tensor<B, 1>) -> Tensor<B, 1> {
+    let rest = mean.clone().neg().add_scalar(1.0);
+    let about_zero = squares - mean.clone().square();
+    let about_one = deviations - rest.clone().square();
+    (rest * about_zero + mean * about_one).clamp_min(0.0).sqrt()
+}

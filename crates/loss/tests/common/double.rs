@@ -1,0 +1,84 @@
+//! The loss and its gradients in 64-bit floats, by loops over the definition: for sizes that no file of literals holds.
+
+/// The terms, readings and gradients.
+pub struct Double {
+    pub invariance: f64,
+    pub redundancy_reduction: f64,
+    pub diagonal_mean: f64,
+    pub diagonal_std: f64,
+    pub gradients: [Vec<f64>; 2],
+}
+
+/// Of weights[0] Σ (1 − c_ii)² + weights[1] Σ_{i≠j} c_ij², embeddings row-major [n, d].
+pub fn terms([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> Double {
+    let count = n as f64;
+    let (a, inverse_a) = standardise(a, n, d);
+    let (b, inverse_b) = standardise(b, n, d);
+    let mut c = vec![0.0; d * d];
+    for row in 0..n {
+        for i in 0..d {
+            let factor = a[row * d + i] / count;
+            let line = &mut c[i * d..][..d];
+            line.iter_mut().zip(&b[row * d..]).for_each(|(c, b)| *c += factor * b);
+        }
+    }
+    let diagonal: Vec<f64> = (0..d).map(|i| c[i * d + i]).collect();
+    let mean = diagonal.iter().sum::<f64>() / d as f64;
+    let variance = diagonal.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / d as f64;
+    let invariance = diagonal.iter().map(|c| (1.0 - c).powi(2)).sum();
+    let mut redundancy_reduction = 0.0;
+    for i in 0..d {
+        for j in (0..d).filter(|&j| j != i) {
+            redundancy_reduction += c[i * d + j].powi(2);
+        }
+    }
+
+    let mut slope: Vec<f64> = c.iter().map(|c| 2.0 * weights[1] * c / count).collect();
+    (0..d).for_each(|i| slope[i * d + i] = -2.0 * weights[0] * (1.0 - diagonal[i]) / count);
+    let (mut slope_a, mut slope_b) = (vec![0.0; n * d], vec![0.0; n * d]);
+    for row in 0..n {
+        for i in 0..d {
+            let line = &slope[i * d..][..d];
+            slope_a[row * d + i] = line.iter().zip(&b[row * d..]).map(|(s, b)| s * b).sum();
+            let factor = a[row * d + i];
+            let out = &mut slope_b[row * d..][..d];
+            out.iter_mut().zip(line).for_each(|(out, s)| *out += factor * s);
+        }
+    }
+    Double {
+        invariance,
+        redundancy_reduction,
+        diagonal_mean: mean,
+        diagonal_std: variance.sqrt(),
+        gradients: [
+            through_standardisation(slope_a, &a, &inverse_a, n),
+            through_standardisation(slope_b, &b, &inverse_b, n),
+        ],
+    }
+}
+
+fn standardise(z: &[f64], n: usize, d: usize) -> (Vec<f64>, Vec<f64>) {
+    let column = |j: usize| z.iter().skip(j).step_by(d);
+    let mean: Vec<f64> = (0..d).map(|j| column(j).sum::<f64>() / n as f64).collect();
+    let inverse: Vec<f64> = (0..d)
+        .map(|j| {
+            let variance = column(j).map(|z| (z - mean[j]).powi(2)).sum::<f64>() / n as f64;
+            1.0 / (variance + 1e-5).sqrt()
+        })
+        .collect();
+    let standardised = z.iter().enumerate().map(|(k, z)| (z - mean[k % d]) * inverse[k % d]);
+    (standardised.collect(), inverse)
+}
+
+fn through_standardisation(slope: Vec<f64>, standardised: &[f64], inverse: &[f64], n: usize) -> Vec<f64> {
+    let d = inverse.len();
+    let (mut mean, mut tilt) = (vec![0.0; d], vec![0.0; d]);
+    for (k, (slope, z)) in slope.iter().zip(standardised).enumerate() {
+        mean[k % d] += slope / n as f64;
+        tilt[k % d] += slope * z / n as f64;
+    }
+    let gradient = slope.iter().zip(standardised).enumerate();
+    gradient
+        .map(|(k, (slope, z))| inverse[k % d] * (slope - mean[k % d] - z * tilt[k % d]))
+        .collect()
+}
