@@ -320,7 +320,7 @@ fn a_dry_run_says_everything_and_writes_nothing() {
         "parameters",
         "peak rates",
         "cannot fall below",
-        "memory      about",
+        "memory      at least",
         "[optimizer]",
     ] {
         assert!(output.stdout.contains(part), "{part:?}: {}", output.stdout);

@@ -1,7 +1,7 @@
 //! How much memory a training step will take, worked out before anything is allocated.
 //!
-//! An estimate for a person who chooses a batch size: what must be there at once at the end of the forward pass, without the
-//! backend's own reserve and scratch. Knows the config alone.
+//! An estimate for a person who chooses a batch size: what must be there at once at the end of the forward pass. The backend's
+//! own reserve and scratch come on top: on the CPU the process takes a quarter to a half more. Knows the config alone.
 
 use crate::config::{Config, OptimizerKind};
 use crate::plan::Parameters;
@@ -54,6 +54,10 @@ fn loss_values(form: LossForm, n: u64, d: u64) -> u64 {
     match form {
         // C, its off-diagonal as a copy, that one's square, and the gradients of each.
         LossForm::Auto | LossForm::Reference => vectors + 6 * d * d,
+        // C and its gradient.
+        LossForm::Direct => vectors + 2 * d * d,
+        // A Gram matrix a view, and their product.
+        LossForm::Gram => vectors + 3 * n * n,
     }
 }
 

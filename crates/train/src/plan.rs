@@ -29,6 +29,8 @@ pub struct Plan {
     pub peak: LearningRates,
     /// Trained values.
     pub parameters: Parameters,
+    /// The most bytes of one tensor on the device; none without a limit.
+    pub largest_buffer: Option<u64>,
 }
 
 /// Trained values of the network's two parts.
@@ -53,7 +55,13 @@ pub struct ImageCounts {
 
 impl Plan {
     /// Works the plan out; `config` has been validated, and a batch fits into the images.
-    pub fn new(recipe: String, config: Config, images: ImageCounts, parameters: Parameters) -> Self {
+    pub fn new(
+        recipe: String,
+        config: Config,
+        images: ImageCounts,
+        parameters: Parameters,
+        largest_buffer: Option<u64>,
+    ) -> Self {
         let steps_per_epoch = (images.train / config.train.batch_size) as u64;
         let schedule = Schedule::new(
             config.schedule.warmup_epochs,
@@ -72,6 +80,7 @@ impl Plan {
             schedule,
             peak,
             parameters,
+            largest_buffer,
         }
     }
 
@@ -107,7 +116,7 @@ impl Plan {
             ..
         } = &self.config;
         let (n, d) = self.loss_shape();
-        let (form, form_reason) = self.config.loss_config().init().form(n, d, None);
+        let (form, form_reason) = self.config.loss_config().init().form(n, d, self.largest_buffer);
         let start = match (self.loss_start(), self.loss_floor()) {
             (Some(start), Some(floor)) => format!("starts near {start:.0}, cannot fall below {floor:.2}"),
             (Some(start), None) => format!("starts near {start:.0}, its floor is not defined"),
@@ -170,7 +179,7 @@ impl Plan {
         ];
         let memory = Memory::estimate(&self.config, &self.model, self.parameters, form);
         lines.push(format!(
-            "memory      about {} on the device: activations {}, weights, gradients and optimiser {}, loss {}",
+            "memory      at least {} on the device: activations {}, weights, gradients and optimiser {}, loss {}",
             memory::bytes(memory.total()),
             memory::bytes(memory.activations),
             memory::bytes(memory.parameters),
@@ -228,6 +237,7 @@ mod tests {
                 classes: 10,
             },
             Parameters::default(),
+            None,
         );
         assert_eq!(
             (

@@ -71,13 +71,13 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
     let (train, test) = (sources.train.len(), sources.test.as_ref().map_or(0, |test| test.len()));
     check_batch(config.train.batch_size, train)?;
     let workers = config.data.workers.unwrap_or_else(rayon::current_num_threads);
-    let parameters = on_backend(&selected, CountParameters(config.model_config()));
+    let (parameters, largest_buffer) = on_backend(&selected, Measure(config.model_config()));
     let images = ImageCounts {
         train,
         test,
         classes: sources.classes.len(),
     };
-    let plan = Plan::new(recipe, config, images, parameters);
+    let plan = Plan::new(recipe, config, images, parameters, largest_buffer);
     let root = match &start {
         Start::New(root) => root.clone(),
         Start::Resume(run) => run.root().to_owned(),
@@ -147,18 +147,19 @@ impl OnBackend for Work<'_> {
     }
 }
 
-/// Allocates no weights: those of a fresh module exist when they are first used.
-struct CountParameters(BarlowTwinsModelConfig);
+/// The network's size and the device's limit. Allocates no weights: those of a fresh module exist when they are first used.
+struct Measure(BarlowTwinsModelConfig);
 
-impl OnBackend for CountParameters {
-    type Output = Parameters;
+impl OnBackend for Measure {
+    type Output = (Parameters, Option<u64>);
 
     fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
         let model = self.0.init_zeros::<B>(device);
-        Parameters {
+        let parameters = Parameters {
             backbone: parameter_count(&model.backbone),
             projector: parameter_count(&model.projector),
-        }
+        };
+        (parameters, B::largest_buffer(device))
     }
 }
 
