@@ -57,6 +57,45 @@ pub fn terms([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> Doub
     }
 }
 
+/// Redundancy reduction and both gradients by the Gram matrices: for D whose C no test can hold.
+pub fn by_gram([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> (f64, [Vec<f64>; 2]) {
+    let count = n as f64;
+    let (a, inverse_a) = standardise(a, n, d);
+    let (b, inverse_b) = standardise(b, n, d);
+    let diagonal: Vec<f64> = (0..d)
+        .map(|i| (0..n).map(|r| a[r * d + i] * b[r * d + i]).sum::<f64>() / count)
+        .collect();
+    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    let gram = |z: &[f64]| -> Vec<f64> {
+        (0..n * n)
+            .map(|k| dot(&z[k / n * d..][..d], &z[k % n * d..][..d]))
+            .collect()
+    };
+    let (gram_a, gram_b) = (gram(&a), gram(&b));
+    let redundancy = dot(&gram_a, &gram_b) / count.powi(2) - dot(&diagonal, &diagonal);
+    let gradient = |gram: &[f64], own: &[f64], other: &[f64], inverse: &[f64]| {
+        let mut slope = vec![0.0; n * d];
+        for (k, factor) in gram.iter().enumerate() {
+            let out = &mut slope[k / n * d..][..d];
+            out.iter_mut()
+                .zip(&own[k % n * d..])
+                .for_each(|(out, z)| *out += 2.0 * weights[1] * factor * z / count.powi(2));
+        }
+        for (k, slope) in slope.iter_mut().enumerate() {
+            let c = diagonal[k % d];
+            *slope += (-2.0 * weights[0] * (1.0 - c) - 2.0 * weights[1] * c) * other[k] / count;
+        }
+        through_standardisation(slope, own, inverse, n)
+    };
+    (
+        redundancy,
+        [
+            gradient(&gram_b, &a, &b, &inverse_a),
+            gradient(&gram_a, &b, &a, &inverse_b),
+        ],
+    )
+}
+
 fn standardise(z: &[f64], n: usize, d: usize) -> (Vec<f64>, Vec<f64>) {
     let column = |j: usize| z.iter().skip(j).step_by(d);
     let mean: Vec<f64> = (0..d).map(|j| column(j).sum::<f64>() / n as f64).collect();

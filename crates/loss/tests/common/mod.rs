@@ -106,7 +106,7 @@ pub fn assert_near(got: f64, expected: f64, tolerance: f64, what: &str) {
 macro_rules! suite {
     ($backend:ty, $device:expr) => {
         $crate::suite!(@ $backend, $device, parity:
-            the_goldens_of_torch the_same_in_64_bits the_forms_agree the_portable_entry_agrees one_tracked_view_alone
+            the_goldens_of_torch the_same_in_64_bits very_wide_embeddings the_forms_agree the_portable_entry_agrees one_tracked_view_alone
             other_weights);
         $crate::suite!(@ $backend, $device, properties:
             affine_maps_of_a_view_change_nothing swapping_the_views_changes_nothing

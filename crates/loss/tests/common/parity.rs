@@ -49,13 +49,16 @@ pub fn the_goldens_of_torch<T: Tested>(device: &T::Device) {
             exact(&first),
             exact(&|i, j| first(i, j) + 0.5 * (1.1 * i - 0.4 * j).cos()),
         );
-        let ours = double::terms([&a, &b], [n, d], [1.0, LAMBDA]);
-        for (ours, torch) in ours.gradients.iter().zip([golden.gradient_a, golden.gradient_b]) {
-            let ours: Vec<f32> = ours.iter().map(|&x| x as f32).collect();
-            assert!(
-                relative_error(&ours, &torch) <= 1e-7,
-                "{n} x {d}: the tests' own 64-bit loss is wrong"
-            );
+        let direct = double::terms([&a, &b], [n, d], [1.0, LAMBDA]).gradients;
+        let gram = double::by_gram([&a, &b], [n, d], [1.0, LAMBDA]).1;
+        for ours in [direct, gram] {
+            for (ours, torch) in ours.iter().zip([&golden.gradient_a, &golden.gradient_b]) {
+                let ours: Vec<f32> = ours.iter().map(|&x| x as f32).collect();
+                assert!(
+                    relative_error(&ours, torch) <= 1e-7,
+                    "{n} x {d}: the tests' own 64-bit loss is wrong"
+                );
+            }
         }
     }
 }
@@ -98,6 +101,23 @@ fn compare(got: &Outcome, [invariance, redundancy]: [f64; 2], [mean, std]: [f64;
     );
     let pairs = (d * (d - 1)).max(1) as f32;
     near(got.off_diagonal_rms.powi(2) * pairs, redundancy, "off-diagonal rms");
+}
+
+pub fn very_wide_embeddings<T: Tested>(device: &T::Device) {
+    let [n, d] = [24, 30_000];
+    let [a, b] = views(n, d, 8);
+    let (redundancy, gradients) = double::by_gram([&a.doubles(), &b.doubles()], [n, d], [1.0, LAMBDA]);
+    let got = run::<T>(&config(LossForm::Auto), [&a, &b], device);
+    assert_near(
+        f64::from(got.redundancy_reduction),
+        redundancy,
+        1e-5 * redundancy,
+        "redundancy reduction",
+    );
+    for (got, expected) in got.gradients.iter().zip(&gradients) {
+        let error = relative_error(got, expected);
+        assert!(error <= 1e-5, "gradient off by {error:e} of its norm");
+    }
 }
 
 pub fn the_forms_agree<T: Tested>(device: &T::Device) {
