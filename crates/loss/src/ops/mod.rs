@@ -3,6 +3,8 @@
 //! [`LossOps`] has default bodies made of Burn's own ops, so any backend works by an empty impl; a backend with something
 //! better overrides them. Nothing here knows of embeddings: operands are C [D, D] and what belongs to it.
 
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod gpu;
 mod portable;
 
 use burn::tensor::backend::Backend;
@@ -19,6 +21,11 @@ pub trait LossOps: Backend {
     /// 2 w₁ c_ij off the diagonal, −2 w₀ (1 − c_ii) on it.
     fn correlation_gradient(c: FloatTensor<Self>, weights: FloatTensor<Self>) -> FloatTensor<Self> {
         portable::correlation_gradient::<Self>(c, weights)
+    }
+
+    /// Largest single buffer in bytes that the device can bind; `None` where there is no limit to speak of.
+    fn largest_buffer(_device: &Self::Device) -> Option<u64> {
+        None
     }
 }
 
