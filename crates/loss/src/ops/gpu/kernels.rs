@@ -13,14 +13,15 @@ type Sums = Vector<f32, Const<4>>;
 
 /// Whether the vector whose first element is `since` elements past the last diagonal one holds a diagonal element.
 #[cube]
-fn meets_diagonal(since: u32, period: u32, #[comptime] width: u32) -> bool {
-    since == 0 || since + width > period
+fn meets_diagonal(since: u32, period: u32, #[comptime] width: usize) -> bool {
+    since == 0 || since + comptime!(width as u32) > period
 }
 
 /// Whether lane `lane` of such a vector is the diagonal element.
 #[cube]
-fn is_diagonal(since: u32, period: u32, #[comptime] lane: u32) -> bool {
-    since + lane == 0 || since + lane == period
+fn is_diagonal(since: u32, period: u32, #[comptime] lane: usize) -> bool {
+    let past = since + comptime!(lane as u32);
+    past == 0 || past == period
 }
 
 /// `since` after another `step` elements; both are below `period`.
@@ -38,13 +39,13 @@ fn add_units(mine: Sums, #[comptime] units: usize) -> Sums {
     let unit = UNIT_POS as usize;
     let mut shared = SharedMemory::<Sums>::new(units);
     shared[unit] = mine;
-    let mut half = units / 2;
-    while half > 0 {
+    #[unroll]
+    for level in 0..comptime!(units.ilog2() as usize) {
+        let half = comptime!(units >> (level + 1));
         sync_cube();
         if unit < half {
             shared[unit] = shared[unit] + shared[unit + half];
         }
-        half /= 2;
     }
     shared[0]
 }
@@ -59,10 +60,10 @@ pub(super) fn sum_pieces<N: Size>(
     rounds: u32,
     #[comptime] units: usize,
 ) {
-    let width = comptime!(N::value() as u32);
+    let width = N::value();
     let mut at = CUBE_POS * rounds as usize * units + UNIT_POS as usize;
-    let mut since = ((at * N::value()) % period as usize) as u32;
-    let step = (comptime!(units as u32) * width) % period;
+    let mut since = ((at * width) % period as usize) as u32;
+    let step = comptime!((units * width) as u32) % period;
 
     let mut invariance = 0.0f32;
     let mut trace = 0.0f32;
@@ -73,8 +74,8 @@ pub(super) fn sum_pieces<N: Size>(
             let mut values = c[at];
             if meets_diagonal(since, period, width) {
                 #[unroll]
-                for lane in 0..N::value() {
-                    if is_diagonal(since, period, lane as u32) {
+                for lane in 0..width {
+                    if is_diagonal(since, period, lane) {
                         let value = values[lane];
                         invariance += (1.0f32 - value) * (1.0f32 - value);
                         trace += value;
@@ -92,7 +93,7 @@ pub(super) fn sum_pieces<N: Size>(
 
     let mut redundancy = 0.0f32;
     #[unroll]
-    for lane in 0..N::value() {
+    for lane in 0..width {
         redundancy += off_diagonal[lane];
     }
     let mut mine = Sums::new(0.0f32);
@@ -132,10 +133,10 @@ pub(super) fn gradient<N: Size>(
     rounds: u32,
     #[comptime] units: usize,
 ) {
-    let width = comptime!(N::value() as u32);
+    let width = N::value();
     let mut at = CUBE_POS * rounds as usize * units + UNIT_POS as usize;
-    let mut since = ((at * N::value()) % period as usize) as u32;
-    let step = (comptime!(units as u32) * width) % period;
+    let mut since = ((at * width) % period as usize) as u32;
+    let step = comptime!((units * width) as u32) % period;
 
     let invariance = 2.0f32 * weights[0];
     let redundancy = 2.0f32 * weights[1];
@@ -145,8 +146,8 @@ pub(super) fn gradient<N: Size>(
             let mut gradients = values * Vector::<f32, N>::new(redundancy);
             if meets_diagonal(since, period, width) {
                 #[unroll]
-                for lane in 0..N::value() {
-                    if is_diagonal(since, period, lane as u32) {
+                for lane in 0..width {
+                    if is_diagonal(since, period, lane) {
                         gradients[lane] = invariance * (values[lane] - 1.0f32);
                     }
                 }
