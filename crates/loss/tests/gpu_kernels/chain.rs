@@ -6,7 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorPrimitive};
 use burn_flex::Flex;
 
-use crate::{Fused, device, float};
+use crate::support::{Fused, device, float};
 
 const N: usize = 32;
 const D: usize = 48;

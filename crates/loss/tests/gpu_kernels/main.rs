@@ -2,80 +2,16 @@
 //! Vulkan driver (Debian: mesa-vulkan-drivers) is enough.
 
 mod chain;
-
-use std::panic::catch_unwind;
-use std::sync::OnceLock;
+mod support;
 
 use barlow_loss::ops::LossOps;
-use burn::tensor::backend::Backend;
-use burn::tensor::{DType, Tensor, TensorData, TensorPrimitive};
-use burn_cubecl::CubeBackend;
+use burn::tensor::{DType, Tensor};
 use burn_flex::Flex;
-use burn_wgpu::graphics::AutoGraphicsApi;
-use burn_wgpu::{Wgpu, WgpuDevice, WgpuRuntime};
 
-type Plain = CubeBackend<WgpuRuntime, f32, i32, u32>;
-type Fused = Wgpu<f32, i32, u32>;
+use support::{Fused, Plain, device, gradient, matrix, read, sums, uniform};
 
 /// Powers of two, primes, and sizes about one piece of a cube: in vectors (even) and element by element (odd).
 const SIZES: [usize; 10] = [1, 2, 3, 31, 64, 127, 257, 510, 1031, 2048];
-
-/// The device all tests share. Without an adapter a test skips with a printed line, except in CI, where it fails.
-fn device() -> Option<WgpuDevice> {
-    static DEVICE: OnceLock<Option<WgpuDevice>> = OnceLock::new();
-    let device = DEVICE.get_or_init(|| {
-        catch_unwind(|| {
-            let device = WgpuDevice::default();
-            burn_wgpu::init_setup::<AutoGraphicsApi>(&device, Default::default());
-            device
-        })
-        .ok()
-    });
-    if device.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "no WGPU adapter: install a Vulkan driver (mesa-vulkan-drivers)"
-        );
-        eprintln!("SKIPPED: no WGPU adapter; install a Vulkan driver (mesa-vulkan-drivers) to test the kernels");
-    }
-    device.clone()
-}
-
-fn sums<B: LossOps>(c: Tensor<B, 2>) -> Vec<f32> {
-    read(Tensor::<B, 1>::from_primitive(TensorPrimitive::Float(
-        B::correlation_sums(float(c)),
-    )))
-}
-
-fn gradient<B: LossOps>(c: Tensor<B, 2>, weights: Tensor<B, 1>) -> Tensor<B, 2> {
-    Tensor::from_primitive(TensorPrimitive::Float(B::correlation_gradient(
-        float(c),
-        float(weights),
-    )))
-}
-
-fn float<B: Backend, const D: usize>(x: Tensor<B, D>) -> B::FloatTensorPrimitive {
-    x.into_primitive().tensor()
-}
-
-fn read<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
-    x.into_data().convert::<f32>().to_vec().unwrap()
-}
-
-fn matrix<B: Backend>(values: &[f32], d: usize, device: &B::Device) -> Tensor<B, 2> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [d, values.len() / d]), device)
-}
-
-/// Numbers in −1..1, a function of the seed (SplitMix64).
-fn uniform(count: usize, mut seed: u64) -> Vec<f32> {
-    let mut draw = || {
-        seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u32 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| draw()).collect()
-}
 
 /// The four sums in f64, and the sums of the terms' magnitudes, which rounding is relative to.
 fn expected_sums(c: &[f32], d: usize) -> ([f64; 4], [f64; 4]) {
@@ -171,7 +107,8 @@ fn a_small_off_diagonal_is_not_lost_beside_the_diagonal() {
 fn every_run_gives_the_same_bytes() {
     let Some(device) = device() else { return };
     for d in [1031, 2048] {
-        let c = matrix::<Plain>(&uniform(d * d, 3), d, &device);
+        let values = uniform(d * d, 3);
+        let c = matrix::<Plain>(&values, d, &device);
         let weights = Tensor::from_floats([0.5, 0.01], &device);
         let run = || {
             let bits = |x: Vec<f32>| x.into_iter().map(f32::to_bits).collect::<Vec<_>>();
@@ -179,6 +116,10 @@ fn every_run_gives_the_same_bytes() {
         };
         let first = run();
         assert!((1..20).all(|_| run() == first), "D {d}");
+        // Shared with this test, C is not overwritten; the last holder's may be, and gives the same.
+        assert!(read(c.clone()) == values, "D {d}");
+        let last = read(gradient(c, weights));
+        assert!(last.iter().map(|x| x.to_bits()).eq(first.1), "D {d}");
     }
 }
 
@@ -232,11 +173,13 @@ fn any_layout_is_read_right() {
 #[test]
 fn other_element_types_take_the_plain_operations() {
     let Some(device) = device() else { return };
-    let c = [0.5, 0.25, -0.5, 2.0];
-    let half = matrix::<Plain>(&c, 2, &device).cast(DType::F16);
-    assert_eq!(sums(half.clone()), [1.25, 0.3125, 2.5, 4.25]);
-    let weights = Tensor::<Plain, 1>::from_floats([1.0, 2.0], &device).cast(DType::F16);
-    assert_eq!(read(gradient(half, weights)), [-1.0, 1.0, -2.0, 2.0]);
+    // 1 on the diagonal but for the last 2, and 1/4 everywhere else: exact in half precision.
+    let d = 8;
+    let mut c = vec![0.25; d * d];
+    (0..d).for_each(|i| c[i * (d + 1)] = 1.0);
+    c[d * d - 1] = 2.0;
+    let half = matrix::<Plain>(&c, d, &device).cast(DType::F16);
+    assert_eq!(sums(half), [1.0, 3.5, 9.0, 11.0]);
 }
 
 #[test]

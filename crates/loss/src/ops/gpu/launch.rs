@@ -53,10 +53,6 @@ impl Plan {
                 "[{d}, {d}] takes {bytes} bytes, more than the {limit} of one buffer"
             ));
         }
-        let address = AddressType::from_len(elements as usize);
-        if !device.supports_address(address) {
-            return Err(format!("[{d}, {d}] needs {address} indices"));
-        }
         let shared = (hardware.max_shared_memory_size / SUMS_BYTES) as u32;
         let most = UNITS
             .min(hardware.max_units_per_cube)
@@ -66,7 +62,7 @@ impl Plan {
             return Err("no units or no shared memory in a cube".to_owned());
         };
 
-        let width = if d % 2 == 0 && hardware.max_vector_size >= 4 {
+        let width = if d.is_multiple_of(2) && hardware.max_vector_size >= 4 {
             4
         } else {
             1
@@ -75,6 +71,11 @@ impl Plan {
         let most_cubes = MOST_CUBES.min(u64::from(hardware.max_cube_count.0)).max(1);
         let rounds = vectors.div_ceil(u64::from(units) * most_cubes).max(LEAST_ROUNDS);
         let cubes = vectors.div_ceil(u64::from(units) * rounds);
+        // The last cube counts on past the end.
+        let address = AddressType::from_len((cubes * rounds * u64::from(units) * width) as usize);
+        if !device.supports_address(address) {
+            return Err(format!("[{d}, {d}] needs {address} indices"));
+        }
         Ok(Self {
             width: width as usize,
             vectors: vectors as usize,
@@ -128,7 +129,7 @@ pub(super) fn correlation_sums<R: CubeRuntime>(c: CubeTensor<R>, plan: &Plan) ->
     sums
 }
 
-/// dC [D, D] from C [D, D] and `weights` [2], all f32, by one kernel.
+/// dC [D, D] from C [D, D] and `weights` [2], all f32, by one kernel; in C's own buffer where nobody else holds it.
 pub(super) fn correlation_gradient<R: CubeRuntime>(
     c: CubeTensor<R>,
     weights: CubeTensor<R>,
@@ -137,7 +138,12 @@ pub(super) fn correlation_gradient<R: CubeRuntime>(
     let c = into_contiguous(c);
     let weights = into_contiguous(weights);
     let client = c.client.clone();
-    let dc = empty_device_contiguous_dtype(client.clone(), c.device.clone(), c.shape(), DType::F32);
+    let (dc, output) = if c.can_mut() {
+        (c.clone(), c.as_tensor_alias(0).into_array_arg())
+    } else {
+        let dc = empty_device_contiguous_dtype(client.clone(), c.device.clone(), c.shape(), DType::F32);
+        (dc.clone(), dc.into_array_arg())
+    };
     kernels::gradient::launch::<R>(
         &client,
         plan.count(),
@@ -146,11 +152,84 @@ pub(super) fn correlation_gradient<R: CubeRuntime>(
         plan.width,
         c.into_array_arg(),
         weights.into_array_arg(),
-        dc.clone().into_array_arg(),
+        output,
         plan.vectors,
         plan.period,
         plan.rounds,
         plan.units as usize,
     );
     dc
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn_cubecl::cubecl::ir::features::Features;
+    use burn_cubecl::cubecl::ir::{HardwareProperties, MemoryDeviceProperties};
+    use burn_cubecl::cubecl::profile::TimingMethod;
+
+    fn device(largest_buffer: u64, addresses: &[AddressType]) -> DeviceProperties {
+        let hardware = HardwareProperties {
+            load_width: 128,
+            plane_size_min: 32,
+            plane_size_max: 32,
+            max_bindings: 8,
+            max_shared_memory_size: 32 << 10,
+            max_cube_count: (65535, 65535, 65535),
+            max_units_per_cube: 1024,
+            max_cube_dim: (1024, 1024, 64),
+            num_streaming_multiprocessors: None,
+            num_cpu_cores: None,
+            num_tensor_cores: None,
+            min_tensor_cores_dim: None,
+            max_vector_size: 4,
+        };
+        let memory = MemoryDeviceProperties {
+            max_page_size: largest_buffer,
+            alignment: 256,
+        };
+        let mut properties = DeviceProperties::new(Features::default(), memory, hardware, TimingMethod::System);
+        addresses
+            .iter()
+            .for_each(|&address| properties.register_address_type(address));
+        properties
+    }
+
+    #[test]
+    fn the_cubes_cover_every_element_and_none_is_idle() {
+        let device = device(1 << 40, &[AddressType::U32, AddressType::U64]);
+        for d in [1, 2, 3, 63, 64, 1023, 1024, 8192, 65535, 65536, 131071] {
+            let plan = Plan::new(d, &device).unwrap();
+            let piece = plan.units as usize * plan.rounds as usize;
+            assert_eq!(plan.vectors * plan.width, d * d, "D {d}");
+            assert!(piece * plan.cubes as usize >= plan.vectors, "D {d}: {plan:?}");
+            assert!(piece * (plan.cubes as usize - 1) < plan.vectors, "D {d}: {plan:?}");
+            assert!(u64::from(plan.cubes) <= MOST_CUBES, "D {d}: {plan:?}");
+            let wide = piece * plan.cubes as usize * plan.width > u32::MAX as usize;
+            assert_eq!(plan.address == AddressType::U64, wide, "D {d}: {plan:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_device_gets_smaller_cubes() {
+        let mut device = device(1 << 30, &[AddressType::U32]);
+        device.hardware.max_units_per_cube = 100;
+        device.hardware.max_cube_count.0 = 7;
+        let plan = Plan::new(2048, &device).unwrap();
+        assert_eq!((plan.units, plan.cubes), (64, 7));
+        device.hardware.max_shared_memory_size = 512;
+        assert_eq!(Plan::new(2048, &device).unwrap().units, 32);
+    }
+
+    #[test]
+    fn what_cannot_run_says_why() {
+        let why = |d| Plan::new(d, &device(128 << 20, &[AddressType::U32])).unwrap_err();
+        assert!(
+            why(8192).contains("268435456 bytes, more than the 134217728"),
+            "{}",
+            why(8192)
+        );
+        let why = Plan::new(65536, &device(1 << 40, &[AddressType::U32])).unwrap_err();
+        assert!(why.contains("u64 indices"), "{why}");
+    }
 }
