@@ -32,6 +32,12 @@ const STAGES: &[Stage] = &[
         command: "cargo doc --workspace --no-deps --release --locked",
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
     },
+    // A library crate alone, with the features that the program does not switch on.
+    Stage {
+        name: "loss alone",
+        command: "cargo test -p barlow-loss --features ndarray --release --locked",
+        environment: &[],
+    },
     Stage {
         name: "tests",
         command: TEST_COMMAND,

@@ -9,6 +9,8 @@ mod autodiff;
 #[cfg(feature = "cpu")]
 mod flex;
 pub(crate) mod forms;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod gpu;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod portable;
