@@ -189,6 +189,26 @@ fn a_resumed_run_keeps_its_config_and_its_images() {
         "{}",
         other.stderr
     );
+    let edited = String::from_utf8(bytes(&run, "config.toml")).unwrap();
+    std::fs::write(
+        run.join("config.toml"),
+        edited.replace("lambda = 0.0051", "lambda = 0.5"),
+    )
+    .unwrap();
+    let changed = Program::new()
+        .args(["--resume", "--backend", "cpu", "--out"])
+        .arg(&run)
+        .run();
+    assert_eq!(
+        (
+            changed.code,
+            changed.stderr.contains("not the config that the run was started with")
+        ),
+        (2, true),
+        "{}",
+        changed.stderr
+    );
+    std::fs::write(run.join("config.toml"), edited).unwrap();
     let workers = smoke(&run).args(["--resume", "--workers", "1", "--seed", "0"]).run();
     assert_eq!(workers.code, 0, "{}", workers.stderr);
 }

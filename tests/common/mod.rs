@@ -53,6 +53,17 @@ impl Program {
         self
     }
 
+    /// As `nohup` starts a program.
+    #[cfg(unix)]
+    pub fn ignoring_hangups(self) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+        shell.arg(self.0.get_program()).args(self.0.get_args());
+        shell.current_dir(self.0.get_current_dir().expect("always set"));
+        shell.stdin(Stdio::null());
+        Self(shell)
+    }
+
     /// Runs to the end, whatever the end.
     pub fn run(self) -> Output {
         self.spawn().finish()
@@ -86,6 +97,11 @@ impl Running {
             .status()
             .expect("a shell is there");
         assert!(status.success(), "the program is still running");
+    }
+
+    /// What a reader does that ends before the program.
+    pub fn close_standard_error(&mut self) {
+        drop(self.child().stderr.take());
     }
 
     /// Whether it has ended by itself.

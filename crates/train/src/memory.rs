@@ -22,6 +22,22 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// What the estimate says about a machine with `available` bytes: one line when it cannot be enough.
+    ///
+    /// # Errors
+    /// The line.
+    pub fn check(&self, available: u64) -> Result<(), String> {
+        if self.total() <= available {
+            return Ok(());
+        }
+        Err(format!(
+            "a step takes at least {} of memory and this machine has {}; pass a smaller --batch-size, or lower model.width, \
+             views.size or model.projector",
+            bytes(self.total()),
+            bytes(available)
+        ))
+    }
+
     /// The estimate for a step of `config`, whose network has `parameters` and whose loss takes `form`.
     pub fn estimate(config: &Config, model: &BarlowTwinsModelConfig, parameters: Parameters, form: LossForm) -> Self {
         let n = config.train.batch_size as u64;
@@ -61,6 +77,14 @@ fn loss_values(form: LossForm, n: u64, d: u64) -> u64 {
     }
 }
 
+/// Memory of this machine, where the system tells it.
+pub fn physical() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
 /// `1536` as `1.5 KiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -82,6 +106,24 @@ mod tests {
     fn bytes_are_written_for_people() {
         let texts = [0, 999, 1000, 1536, 10 << 20, 3 << 29].map(bytes);
         assert_eq!(texts, ["0 B", "999 B", "1.0 KiB", "1.5 KiB", "10 MiB", "1.5 GiB"]);
+    }
+
+    #[test]
+    fn what_cannot_fit_is_one_line() {
+        let memory = Memory {
+            parameters: 1 << 30,
+            activations: 6 << 30,
+            loss: 1 << 30,
+        };
+        assert_eq!(memory.check(8 << 30), Ok(()));
+        let line = memory.check((8 << 30) - 1).unwrap_err();
+        assert!(line.starts_with("a step takes at least 8.0 GiB of memory"), "{line}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_machine_has_memory() {
+        assert!(physical().is_some_and(|bytes| bytes > 64 << 20));
     }
 
     #[test]

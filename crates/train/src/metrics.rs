@@ -118,8 +118,9 @@ impl MetricsLog {
 /// # Errors
 /// With the path when it cannot be read.
 pub fn read(path: &Path) -> Result<Vec<Metric>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+    let text = match std::fs::read(path) {
+        // Damaged bytes spoil their line alone.
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };

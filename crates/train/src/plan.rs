@@ -5,7 +5,7 @@ use crate::config::{Config, OptimizerKind};
 use crate::memory::{self, Memory};
 use crate::optim::{LearningRates, peak_rates};
 use crate::schedule::Schedule;
-use barlow_loss::{Normalization, Objective, loss_start};
+use barlow_loss::{LossForm, Normalization, Objective, loss_start};
 use barlow_model::BarlowTwinsModelConfig;
 use serde::Serialize;
 use std::path::Path;
@@ -104,6 +104,17 @@ impl Plan {
         (self.config.train.batch_size, d)
     }
 
+    /// The form of the loss, and why.
+    fn loss_form(&self) -> (LossForm, String) {
+        let (n, d) = self.loss_shape();
+        self.config.loss_config().init().form(n, d, self.largest_buffer)
+    }
+
+    /// What a step takes at least on the device.
+    pub fn memory(&self) -> Memory {
+        Memory::estimate(&self.config, &self.model, self.parameters, self.loss_form().0)
+    }
+
     /// What was chosen and why, a line each.
     pub fn report(&self, selected: &Selected, workers: usize, out: Option<&Path>) -> Vec<String> {
         let Config {
@@ -116,7 +127,7 @@ impl Plan {
             ..
         } = &self.config;
         let (n, d) = self.loss_shape();
-        let (form, form_reason) = self.config.loss_config().init().form(n, d, self.largest_buffer);
+        let (form, form_reason) = self.loss_form();
         let start = match (self.loss_start(), self.loss_floor()) {
             (Some(start), Some(floor)) => format!("starts near {start:.0}, cannot fall below {floor:.2}"),
             (Some(start), None) => format!("starts near {start:.0}, its floor is not defined"),
@@ -177,7 +188,7 @@ impl Plan {
                 name_of(&form),
             ),
         ];
-        let memory = Memory::estimate(&self.config, &self.model, self.parameters, form);
+        let memory = self.memory();
         lines.push(format!(
             "memory      at least {} on the device: activations {}, weights, gradients and optimiser {}, loss {}",
             memory::bytes(memory.total()),

@@ -30,7 +30,7 @@ pub enum BackendChoice {
     Auto,
     /// NVIDIA, through the driver and the CUDA toolkit.
     Cuda,
-    /// Vulkan, Metal or DX12; a software adapter too when asked for by name.
+    /// Vulkan, on macOS Metal; a software adapter too when asked for by name.
     Wgpu,
     /// This machine's processor.
     Cpu,

@@ -24,16 +24,18 @@ pub(super) fn keep_in_cache_folder() {
     });
 }
 
-/// The first folder that can be written to: CubeCL panics on one that cannot.
+/// The user's folder, or one for this process alone where that cannot be written to: CubeCL panics then.
 fn folder() -> PathBuf {
     let wanted = dirs::cache_dir().map(|cache| cache.join(FOLDER));
     wanted
         .filter(|folder| is_writable(folder))
-        .unwrap_or_else(|| std::env::temp_dir().join(FOLDER))
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("{FOLDER}-{}", std::process::id())))
 }
 
+/// Whether the folder can be written to, or made. Leaves nothing behind: a dry run comes here too.
 fn is_writable(folder: &Path) -> bool {
-    std::fs::create_dir_all(folder).is_ok() && tempfile::tempfile_in(folder).is_ok()
+    let there = folder.ancestors().find(|folder| folder.exists());
+    there.is_some_and(|folder| tempfile::tempfile_in(folder).is_ok())
 }
 
 #[cfg(test)]
@@ -41,9 +43,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_below_a_file_is_not_writable() {
+    fn a_folder_below_a_file_is_not_writable_and_nothing_is_made() {
         let folder = tempfile::tempdir().unwrap();
         assert!(is_writable(&folder.path().join("a/b")));
+        assert!(!folder.path().join("a").exists());
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         assert!(!is_writable(&file.join("b")));

@@ -48,6 +48,10 @@ pub(super) fn probe() -> Probe {
             driver_files()
         ));
     }
+    // The default device is another one where there is another.
+    if found.len() > 1 {
+        found.retain(|(_, found)| !matches!(found.device, Device::Wgpu(WgpuDevice::DefaultDevice)));
+    }
     found.sort_by_key(|(rank, _)| *rank);
     Ok(found.into_iter().map(|(_, found)| found).collect())
 }

@@ -1,6 +1,7 @@
 //! What was typed: clap's structs and help texts. No input or output here.
 
 use barlow_train::backend::BackendChoice;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -30,7 +31,7 @@ pub(super) struct RunArgs {
     #[arg(long, global = true, value_name = "N", help_heading = "Device")]
     pub threads: Option<usize>,
     /// Recipe: a TOML file, or the name of a shipped one [default: sign-digits]
-    #[arg(long, global = true, value_name = "FILE|NAME", help_heading = "Recipe")]
+    #[arg(long, global = true, value_name = "FILE|NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Recipe")]
     pub config: Option<String>,
     /// Override one key of the recipe, e.g. --set loss.lambda=0.01 (repeatable)
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", help_heading = "Recipe")]
@@ -91,7 +92,7 @@ pub(super) enum Command {
 #[derive(Debug, ClapArgs)]
 pub(super) struct ProbeArgs {
     /// The run: its folder takes the best checkpoint (by kNN on its test images), FOLDER@last the last one
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
     pub from: String,
 }
 

@@ -1,6 +1,7 @@
 //! A panic as one line: libraries that drive a device panic where the device gives up, for instance out of memory.
 
 use barlow_train::error::AppError;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Mutex;
 
@@ -31,6 +32,7 @@ fn note(info: &PanicHookInfo<'_>) {
         *SEEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(format!("{message}{place}"));
     } else {
         // Told at once: whoever waits for this thread may learn less than this.
-        eprintln!("warning: thread {}: {message}{place}", thread.name().unwrap_or("?"));
+        let line = format!("warning: thread {}: {message}{place}", thread.name().unwrap_or("?"));
+        drop(writeln!(std::io::stderr(), "{line}"));
     }
 }

@@ -30,14 +30,16 @@ pub fn main() -> ExitCode {
 
 fn dispatch(args: &Args) -> Result<(), AppError> {
     let command = args.command.as_ref().unwrap_or(&Command::Pretrain);
-    if args.run.dry_run && !matches!(command, Command::Pretrain) {
-        return Err(AppError::usage("--dry-run goes with pretrain only; leave it out"));
-    }
+    usage::refuse_what_is_not_read(command, &args.run)?;
     resolve::set_threads(&args.run)?;
     match command {
         Command::Pretrain => {
             // First of all: a run is asked to stop, never killed half-way through its first files.
-            let stop = StopFlag::on_signals().map_err(anyhow::Error::from)?;
+            let stop = if args.run.dry_run {
+                StopFlag::default()
+            } else {
+                StopFlag::on_signals().map_err(anyhow::Error::from)?
+            };
             let request = resolve::pretrain(&args.run)?;
             commands::pretrain::run(request, Console::new(args.run.quiet), stop)
         }

@@ -4,10 +4,10 @@ use super::args::RunArgs;
 use crate::commands::pretrain::{Request, Start};
 use crate::commands::probe::ProbeRequest;
 use barlow_train::backend::{BackendChoice, select};
-use barlow_train::config::{Config, Layers, Normalize, NormalizeName, load};
+use barlow_train::config::{Config, Layers, MOST_THREADS, Normalize, NormalizeName, load};
 use barlow_train::error::AppError;
 use barlow_train::run_dir::{RunDir, RunDirError, default_root};
-use barlow_train::sources;
+use barlow_train::sources::{self, SourceError};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -18,6 +18,11 @@ pub(super) fn set_threads(args: &RunArgs) -> Result<(), AppError> {
         return Err(AppError::usage(
             "--threads 0: at least one thread is needed; leave it out to take all cores",
         ));
+    }
+    if threads > MOST_THREADS {
+        return Err(AppError::usage(format!(
+            "--threads {threads}: at most {MOST_THREADS}; leave it out to take all cores"
+        )));
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     pool.map_err(|error| AppError::usage(format!("--threads {threads}: {error}")))
@@ -32,12 +37,7 @@ pub(super) fn config(args: &RunArgs) -> Result<(String, Config), AppError> {
 fn layers(args: &RunArgs) -> Result<Layers, AppError> {
     let mut flags = Vec::new();
     let mut flag = |key, value: Option<Value>| flags.extend(value.map(|value| (key, value)));
-    flag(
-        "data.path",
-        args.data
-            .as_ref()
-            .map(|path| Value::String(path.to_string_lossy().into_owned())),
-    );
+    flag("data.path", data_path(args)?);
     flag("run.seed", args.seed.map(|seed| integer("--seed", seed)).transpose()?);
     flag(
         "train.epochs",
@@ -60,6 +60,14 @@ fn layers(args: &RunArgs) -> Result<Layers, AppError> {
         sets: args.sets.clone(),
         flags,
     })
+}
+
+/// The value of `--data`; a config is text.
+fn data_path(args: &RunArgs) -> Result<Option<Value>, AppError> {
+    let Some(path) = &args.data else { return Ok(None) };
+    let text = path.to_str();
+    let text = text.ok_or_else(|| AppError::usage(SourceError::NotUnicode(path.clone())))?;
+    Ok(Some(Value::String(text.to_owned())))
 }
 
 /// TOML's integers are signed.
@@ -141,11 +149,7 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError
         sets: args.sets.clone(),
         ..Layers::of_file(&run.config())
     };
-    let data = args
-        .data
-        .as_ref()
-        .map(|data| Value::String(data.to_string_lossy().into_owned()));
-    layers.flags.extend(data.map(|data| ("data.path", data)));
+    layers.flags.extend(data_path(args)?.map(|data| ("data.path", data)));
     let (_, config) = load(&layers).map_err(AppError::usage)?;
     // Features of a few thousand images are not worth the start-up of a GPU unless it is asked for.
     let choice = if args.backend == BackendChoice::Auto {

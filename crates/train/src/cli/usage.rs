@@ -1,8 +1,9 @@
 //! What clap has to say, in the program's own manner: help and version on standard output, a mistake as one line.
 
-use super::args::Args;
+use super::args::{Args, Command, RunArgs};
+use barlow_train::backend::BackendChoice;
 use barlow_train::console::Console;
-use barlow_train::error::{EXIT_DONE, EXIT_USAGE, usage_line};
+use barlow_train::error::{AppError, EXIT_DONE, EXIT_USAGE, usage_line};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use std::io::Write;
@@ -19,6 +20,43 @@ pub(super) fn parse() -> Result<Args, ExitCode> {
         drop(error.print());
         ExitCode::from(EXIT_DONE)
     })
+}
+
+/// Refuses flags that the command would not look at: a person who gives one expects it to do something.
+///
+/// # Errors
+/// [`AppError::Usage`] with the first such flag.
+pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Result<(), AppError> {
+    let (name, read): (&str, &[&str]) = match command {
+        Command::Pretrain => return Ok(()),
+        Command::Knn(_) => ("knn", &["--backend", "--device", "--threads", "--set", "--data"]),
+        Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
+        Command::Report(_) => ("report", &["--out"]),
+        Command::Views(_) => ("views", &["--config", "--set", "--seed", "--out"]),
+        Command::Devices => ("devices", &["--threads"]),
+        Command::Completions(_) => ("completions", &[]),
+    };
+    let given = [
+        ("--backend", run.backend != BackendChoice::Auto),
+        ("--device", run.device.is_some()),
+        ("--threads", run.threads.is_some()),
+        ("--config", run.config.is_some()),
+        ("--set", !run.sets.is_empty()),
+        ("--data", run.data.is_some()),
+        ("--seed", run.seed.is_some()),
+        ("--epochs", run.epochs.is_some()),
+        ("--batch-size", run.batch_size.is_some()),
+        ("--workers", run.workers.is_some()),
+        ("--out", run.out.is_some()),
+        ("--resume", run.resume),
+        ("--dry-run", run.dry_run),
+    ];
+    match given.into_iter().find(|(flag, given)| *given && !read.contains(flag)) {
+        Some((flag, _)) => Err(AppError::usage(format!(
+            "{flag} does nothing with {name}; leave it out"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Prints the completions of a shell.

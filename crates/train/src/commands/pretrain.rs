@@ -8,6 +8,7 @@ use barlow_train::checkpoint::Checkpoint;
 use barlow_train::config::{Config, Normalize, NormalizeName};
 use barlow_train::console::{Console, print_result};
 use barlow_train::error::AppError;
+use barlow_train::memory;
 use barlow_train::plan::{ImageCounts, Parameters, Plan};
 use barlow_train::pretrain::{Job, pretrain};
 use barlow_train::run_dir::{RunDir, write_atomic};
@@ -78,6 +79,11 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         classes: sources.classes.len(),
     };
     let plan = Plan::new(recipe, config, images, parameters, largest_buffer);
+    if selected.backend == "cpu"
+        && let Some(available) = memory::physical()
+    {
+        plan.memory().check(available).map_err(AppError::usage)?;
+    }
     let root = match &start {
         Start::New(root) => root.clone(),
         Start::Resume(run) => run.root().to_owned(),
@@ -87,6 +93,11 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         print_result(&format!("\n{}", plan.config.to_toml()));
         return Ok(());
     }
+    if stop.is_set() {
+        return Err(AppError::Interrupted(
+            "interrupted before anything was written".to_owned(),
+        ));
+    }
     let (run, checkpoint) = match start {
         Start::New(root) => {
             let run = RunDir::create(&root).map_err(AppError::usage)?;
@@ -95,7 +106,10 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         }
         Start::Resume(run) => {
             let checkpoint = Checkpoint::newest(&run)?;
-            check_images(checkpoint.as_ref(), plan.images.train)?;
+            if let Some(checkpoint) = &checkpoint {
+                check_images(checkpoint, plan.images.train)?;
+                check_config(checkpoint, &plan.config, &run)?;
+            }
             (run, checkpoint)
         }
     };
@@ -174,14 +188,31 @@ fn check_batch(batch_size: usize, images: usize) -> Result<(), AppError> {
 }
 
 /// Other images would be other batches under the same step numbers.
-fn check_images(checkpoint: Option<&Checkpoint>, images: usize) -> Result<(), AppError> {
-    match checkpoint {
-        Some(checkpoint) if checkpoint.progress.images != images => Err(AppError::usage(format!(
-            "the run was started on {} training images and there are {images} now; restore the data set or start a new run",
-            checkpoint.progress.images
-        ))),
-        _ => Ok(()),
+fn check_images(checkpoint: &Checkpoint, images: usize) -> Result<(), AppError> {
+    let before = checkpoint.progress.images;
+    if before == images {
+        return Ok(());
     }
+    Err(AppError::usage(format!(
+        "the run was started on {before} training images and there are {images} now; restore the data set or start a new run"
+    )))
+}
+
+/// A run's `config.toml` that was edited would mix two schedules, and a summary tell of only one.
+fn check_config(checkpoint: &Checkpoint, config: &Config, run: &RunDir) -> Result<(), AppError> {
+    let with_any_workers = |config: &Config| {
+        let mut config = config.clone();
+        config.data.workers = None;
+        config
+    };
+    let before = toml::from_str::<Config>(&checkpoint.progress.config);
+    if before.is_ok_and(|before| with_any_workers(&before) == with_any_workers(config)) {
+        return Ok(());
+    }
+    Err(AppError::usage(format!(
+        "{} is not the config that the run was started with; undo the change or start a new run",
+        run.config().display()
+    )))
 }
 
 fn counted(images: usize) -> String {

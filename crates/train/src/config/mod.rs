@@ -16,6 +16,7 @@ pub use sections::{
     OptimizerKind, Precision, RunConfig, ScheduleConfig, TrainConfig,
 };
 pub use suggest::nearest;
+pub use validate::MOST_THREADS;
 
 use barlow_augment::TwinViewsConfig;
 use serde::{Deserialize, Serialize};

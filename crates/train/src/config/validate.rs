@@ -7,6 +7,13 @@ use barlow_model::{BarlowTwinsModelConfig, ProjectorConfig, ResNetConfig};
 use std::fmt::Display;
 use std::str::FromStr;
 
+/// The most threads that can be asked for: beyond lies a typing mistake.
+pub const MOST_THREADS: usize = 1024;
+/// The widest layer, in channels or features.
+const WIDEST: usize = 1 << 20;
+/// The largest side of an image for the network, in pixels.
+const LARGEST_SIDE: usize = 4096;
+
 impl Config {
     /// Checks every number against its range.
     ///
@@ -31,23 +38,29 @@ impl Config {
             .validate()
             .map_err(|error| range_text("loss", &error.to_string()))?;
         let _ = loss;
-        ProjectorConfig::from_str(&model.projector)
+        let projector = ProjectorConfig::from_str(&model.projector)
             .map_err(|error| range("model.projector", format!("\"{}\"", model.projector), error))?;
-        at_least("model.width", model.width, 1)?;
+        for &width in &projector.widths {
+            within("model.projector", width, 1, WIDEST)?;
+        }
+        within("model.width", model.width, 1, WIDEST >> 5)?;
         check(
             "model.in_channels",
             model.in_channels,
             model.in_channels == 3,
             "images are read as RGB, so it must be 3",
         )?;
-        at_least("data.queue", data.queue, 1)?;
+        within("data.queue", data.queue, 1, MOST_THREADS)?;
+        within("data.workers", data.workers.unwrap_or(0), 0, MOST_THREADS)?;
+        within("views.size", views.size, 1, LARGEST_SIDE)?;
         if let Normalize::Given { mean, std } = data.normalize {
-            let finite = mean.iter().chain(&std).all(|value| value.is_finite()) && std.iter().all(|&value| value > 0.0);
+            let finite =
+                mean.iter().chain(&std).all(|value| value.is_finite()) && std.iter().all(|&value| value >= 1e-6);
             check(
                 "data.normalize",
                 format!("{mean:?} {std:?}"),
                 finite,
-                "mean must be finite and std above 0",
+                "mean must be finite and std at least 1e-6",
             )?;
         }
         positive("optimizer.learning_rate_weights", optimizer.learning_rate_weights)?;
@@ -69,7 +82,7 @@ impl Config {
             (0.0..=1.0).contains(&ratio),
             "it must be in [0, 1]",
         )?;
-        at_least("train.epochs", train.epochs, 1)?;
+        within("train.epochs", train.epochs, 1, 1_000_000)?;
         check(
             "train.batch_size",
             train.batch_size,
@@ -79,7 +92,7 @@ impl Config {
         at_least("train.log_every", train.log_every, 1)?;
         at_least("train.checkpoint_every", train.checkpoint_every, 1)?;
         at_least("train.keep", train.keep, 1)?;
-        at_least("eval.crop", eval.crop, 1)?;
+        within("eval.crop", eval.crop, 1, LARGEST_SIDE)?;
         check(
             "eval.resize",
             eval.resize,
@@ -145,6 +158,15 @@ fn at_least<T: PartialOrd + Display>(key: &str, value: T, least: T) -> Result<()
         Ok(())
     } else {
         Err(range(key, value, format!("it must be at least {least}")))
+    }
+}
+
+fn within<T: PartialOrd + Display>(key: &str, value: T, least: T, most: T) -> Result<(), ConfigError> {
+    at_least(key, &value, &least)?;
+    if value <= most {
+        Ok(())
+    } else {
+        Err(range(key, value, format!("it must be at most {most}")))
     }
 }
 
