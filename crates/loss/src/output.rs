@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::reference::Terms;
+use crate::reference::{Terms, positive_part};
 
 /// What the loss gives: the scalar to differentiate, its two terms, and readings of the correlation matrix C.
 ///
@@ -40,7 +40,7 @@ impl<B: Backend> BarlowTwinsOutput<B> {
             ),
             diagonal_mean: mean,
             // The gram form's difference may round to below zero.
-            off_diagonal_rms: off_diagonal.div_scalar(pairs).clamp_min(0.0).sqrt(),
+            off_diagonal_rms: positive_part(off_diagonal.div_scalar(pairs)).sqrt(),
         }
     }
 }
@@ -53,5 +53,5 @@ fn spread<B: Backend>(mean: Tensor<B, 1>, squares: Tensor<B, 1>, deviations: Ten
     let rest = mean.clone().neg().add_scalar(1.0);
     let about_zero = squares - mean.clone().square();
     let about_one = deviations - rest.clone().square();
-    (rest * about_zero + mean * about_one).clamp_min(0.0).sqrt()
+    positive_part(rest * about_zero + mean * about_one).sqrt()
 }

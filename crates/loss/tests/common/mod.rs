@@ -70,6 +70,18 @@ pub fn loss<T: Tested>(form: LossForm, [a, b]: [&Host; 2], device: &T::Device) -
     f64::from(scalar(config(form).init().forward(a, b).loss))
 }
 
+/// Every reading, by name.
+pub fn readings<B: Backend>(out: BarlowTwinsOutput<B>) -> [(&'static str, f32); 6] {
+    [
+        ("loss", scalar(out.loss)),
+        ("invariance", scalar(out.invariance)),
+        ("redundancy reduction", scalar(out.redundancy_reduction)),
+        ("diagonal mean", scalar(out.diagonal_mean)),
+        ("diagonal std", scalar(out.diagonal_std)),
+        ("off-diagonal rms", scalar(out.off_diagonal_rms)),
+    ]
+}
+
 pub fn scalar<B: Backend>(x: Tensor<B, 1>) -> f32 {
     values(x)[0]
 }
