@@ -135,8 +135,8 @@ impl BarlowTwinsLoss {
             Product::Direct => {
                 let c = forms::unwrap(peers.sum(a.clone().transpose().matmul(b.clone().div_scalar(n))));
                 let sums = forms::wrap(I::correlation_sums(c.clone()));
-                let slope = I::correlation_gradient(c, forms::unwrap(weights));
-                let slope = forms::wrap::<I, 2>(slope).div_scalar(n);
+                // As in `forms::backward`: two numbers are divided, not [D, D].
+                let slope = forms::wrap::<I, 2>(I::correlation_gradient(c, forms::unwrap(weights.div_scalar(n))));
                 (
                     sums,
                     b.clone().matmul(slope.clone().transpose()),

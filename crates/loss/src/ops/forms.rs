@@ -85,7 +85,8 @@ pub(super) fn backward<B: LossOps>(
     let weights = wrap::<B, 1>(gradient).narrow(0, 0, 2);
     let [slope_a, slope_b] = match product {
         Product::Direct => {
-            let slope = wrap::<B, 2>(B::correlation_gradient(unwrap(next()), unwrap(weights))).div_scalar(n);
+            // The two weights are divided by N, not the whole [D, D] that comes out of them.
+            let slope = wrap::<B, 2>(B::correlation_gradient(unwrap(next()), unwrap(weights.div_scalar(n))));
             [
                 wanted[0].then(|| b.clone().matmul(slope.clone().transpose())),
                 wanted[1].then(|| a.clone().matmul(slope)),
