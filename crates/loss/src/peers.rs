@@ -4,7 +4,7 @@
 //! backward pass, so peers cannot wait for one another in different orders.
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::{DType, FloatDType, Tensor};
 
 use crate::ops::forms::{self, Moments};
 use crate::ops::{LossOps, Product};
@@ -130,7 +130,7 @@ impl BarlowTwinsLoss {
         let (moments_a, moments_b) = (moments(0), moments(1));
         let (a, b) = (moments_a.standardise(z_a), moments_b.standardise(z_b));
 
-        let weights = Tensor::<I, 1>::from_floats(self.weights().map(|weight| weight as f32), &a.device());
+        let weights = Tensor::<I, 1>::from_data(self.weights().map(|weight| weight as f32), (&a.device(), DType::F32));
         let (sums, slope_a, slope_b) = match product {
             Product::Direct => {
                 let c = forms::unwrap(peers.sum(a.clone().transpose().matmul(b.clone().div_scalar(n))));
