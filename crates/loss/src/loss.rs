@@ -49,6 +49,9 @@ impl BarlowTwinsLoss {
     /// [`Self::forward`] for any backend, by Burn's own operations and Burn's own gradients: the same numbers up to rounding,
     /// more passes over memory.
     ///
+    /// It knows no buffer limit, as only [`LossOps`] tells it: `Auto` goes by operations alone here. Where a device's limit is below
+    /// that form's square matrix, ask for the other form by name.
+    ///
     /// # Shapes
     ///
     /// - z_a, z_b: `[N, D]`
