@@ -135,7 +135,7 @@ macro_rules! suite {
             every_variant_agrees_with_its_formula gradients_of_variants_agree_with_finite_differences
             not_a_number_stays_not_a_number_in_variants one_feature_in_every_variant);
         $crate::suite!(@ $backend, $device, peers:
-            any_number_of_peers_gives_the_same);
+            any_number_of_peers_gives_the_same shapes_at_fault_on_one_peer_stop_them_all);
         $crate::suite!(@ $backend, $device, refusals:
             shapes_that_do_not_fit_are_named);
     };
