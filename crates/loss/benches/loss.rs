@@ -1,6 +1,6 @@
 //! Forward and backward of the loss on the CPU backend, form by form.
 //!
-//! `cargo bench -p barlow-loss` prints a table; `-- --json` one object a line. `--shapes 256x8192,128x16384` and
+//! `cargo bench -p barlow-loss` prints a table; `-- --json` one object a line (`peak_mb` and `moved_mb` are MiB, as in the table). `--shapes 256x8192,128x16384` and
 //! `--forms auto,gram` choose, `--repeats N` sets how many runs the median is of. Each case runs in a process of its own, so
 //! that its resident maximum is its own.
 //!
@@ -50,7 +50,7 @@ fn main() {
         return;
     }
     if !options.json {
-        println!("    N      D  form       takes     median ms    min ms    max ms  peak MB  moved MB");
+        println!("    N      D  form       takes     median ms    min ms    max ms peak MiB moved MiB");
     }
     let program = std::env::current_exe().expect("the path of this program");
     for [n, d] in &options.shapes {
@@ -145,14 +145,14 @@ fn embeddings(n: usize, d: usize, seed: u64) -> Tensor<Autodiff<Flex>, 2> {
     Tensor::from_data(TensorData::new(values, [n, d]), &Default::default()).require_grad()
 }
 
-/// The model of the head of this file, in units of 10⁶ bytes.
+/// The model of the head of this file, in MiB.
 fn moved_megabytes(form: LossForm, n: f64, d: f64) -> f64 {
     let floats = match form {
         LossForm::Gram => 6.0 * n * d + 6.0 * n * n,
         LossForm::Direct => 14.0 * n * d + 5.0 * d * d,
         LossForm::Auto | LossForm::Reference => 70.0 * n * d + 19.0 * d * d,
     };
-    4e-6 * floats
+    4.0 * floats / f64::from(1 << 20)
 }
 
 /// Resident maximum of this process so far, in MiB, where the system tells it.

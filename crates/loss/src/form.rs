@@ -14,7 +14,16 @@ impl BarlowTwinsLoss {
     pub fn form(&self, n: usize, d: usize, largest_buffer: Option<u64>) -> (LossForm, String) {
         let config = &self.config;
         if config.form != LossForm::Auto {
-            return (config.form, "asked for by name".to_owned());
+            let side = if config.form == LossForm::Gram { n } else { d };
+            let reason = match largest_buffer {
+                Some(limit) if bytes(side) > limit => format!(
+                    "asked for by name, though a matrix of {side} x {side} ({:.1} MB) exceeds the device's {} MB a buffer",
+                    bytes(side) as f64 / (1 << 20) as f64,
+                    limit >> 20
+                ),
+                _ => "asked for by name".to_owned(),
+            };
+            return (config.form, reason);
         }
         if !config.objective.is_squares() {
             let reason = format!("the only one for the objective {}", config.objective.name());
@@ -36,8 +45,9 @@ impl BarlowTwinsLoss {
             side: n,
         };
         let (best, other) = if 3 * d > 4 * n { (gram, direct) } else { (direct, gram) };
-        match largest_buffer {
-            Some(limit) if best.bytes() > limit && other.bytes() <= limit => {
+        let operations = format!("{:.3} against {:.3} GFLOP a step", best.operations, other.operations);
+        match largest_buffer.filter(|&limit| bytes(best.side) > limit) {
+            Some(limit) if bytes(other.side) <= limit => {
                 let reason = format!(
                     "a matrix of {0} x {0} exceeds the device's {1} MB a buffer, {2} x {2} does not",
                     best.side,
@@ -46,10 +56,16 @@ impl BarlowTwinsLoss {
                 );
                 (other.form, reason)
             }
-            _ => {
-                let reason = format!("{:.3} against {:.3} GFLOP a step", best.operations, other.operations);
+            Some(limit) => {
+                let reason = format!(
+                    "{operations}; a matrix of {0} x {0} or {1} x {1}: neither fits the device's {2} MB a buffer",
+                    best.side,
+                    other.side,
+                    limit >> 20
+                );
                 (best.form, reason)
             }
+            None => (best.form, operations),
         }
     }
 }
@@ -62,10 +78,9 @@ struct Candidate {
     side: usize,
 }
 
-impl Candidate {
-    fn bytes(&self) -> u64 {
-        4 * (self.side as u64).pow(2)
-    }
+/// Of a square matrix in f32.
+fn bytes(side: usize) -> u64 {
+    4 * (side as u64).pow(2)
 }
 
 #[cfg(test)]
@@ -96,7 +111,11 @@ mod tests {
     fn a_buffer_limit_turns_the_choice_where_that_helps() {
         let limit = Some(128 << 20);
         let (form, reason) = auto(6000, 7000, limit);
-        assert_eq!(form, LossForm::Direct, "neither fits: {reason}");
+        assert_eq!(form, LossForm::Direct);
+        assert_eq!(
+            reason,
+            "1764.000 against 2016.000 GFLOP a step; a matrix of 7000 x 7000 or 6000 x 6000: neither fits the device's 128 MB a buffer"
+        );
         let (form, reason) = auto(5600, 6000, limit);
         assert_eq!(form, LossForm::Gram);
         assert_eq!(
@@ -109,8 +128,15 @@ mod tests {
     #[test]
     fn names_and_variants_decide_first() {
         let config = BarlowTwinsLossConfig::new;
-        let named = config().with_form(LossForm::Direct).init().form(256, 8192, Some(1));
-        assert_eq!(named, (LossForm::Direct, "asked for by name".to_owned()));
+        let named = |form, limit| config().with_form(form).init().form(256, 8192, limit);
+        for (form, limit) in [(LossForm::Direct, None), (LossForm::Gram, Some(128 << 20))] {
+            assert_eq!(named(form, limit), (form, "asked for by name".to_owned()));
+        }
+        for form in [LossForm::Direct, LossForm::Reference] {
+            let reason =
+                "asked for by name, though a matrix of 8192 x 8192 (256.0 MB) exceeds the device's 128 MB a buffer";
+            assert_eq!(named(form, Some(128 << 20)), (form, reason.to_owned()));
+        }
         let variant = config()
             .with_objective(Objective::CrossEntropy)
             .init()

@@ -29,8 +29,8 @@
 //! [`mod@reference`] is the specification in plain tensor operations; [`LossForm`] names the faster ways to the same numbers,
 //! [`Objective`] and [`Normalization`] the variants of the paper's tables. [`loss_floor`] tells how low the loss can get.
 //!
-//! [`BarlowTwinsLoss::forward`] wants a backend with [`ops::LossOps`], which an empty impl gives;
-//! [`BarlowTwinsLoss::forward_portable`] takes any backend as it is. A batch that is spread over processes goes through
+//! [`BarlowTwinsLoss::forward`] wants a backend with [`ops::LossOps`]: those that this crate has features for, and by an empty impl a
+//! backend type of your own crate (the orphan rule allows no other). [`BarlowTwinsLoss::forward_portable`] takes any backend as it is. A batch that is spread over processes goes through
 //! [`BarlowTwinsLoss::forward_with_peers`].
 
 mod config;

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::reference::Terms;
+use crate::reference::{Terms, positive_part};
 
 /// What the loss gives: the scalar to differentiate, its two terms, and readings of the correlation matrix C.
 ///
@@ -40,7 +40,7 @@ impl<B: Backend> BarlowTwinsOutput<B> {
             ),
             diagonal_mean: mean,
             // The gram form's difference may round to below zero.
-            off_diagonal_rms: off_diagonal.div_scalar(pairs).clamp_min(0.0).sqrt(),
+            off_diagonal_rms: positive_part(off_diagonal.div_scalar(pairs)).sqrt(),
         }
     }
 }
@@ -48,10 +48,47 @@ impl<B: Backend> BarlowTwinsOutput<B> {
 /// Standard deviation from the mean m, the mean of c² and the mean of (1 − c)².
 ///
 /// Both E c² − m² and E (1 − c)² − (1 − m)² are the variance; the first cancels where m is near 1 (a trained network), the second
-/// where it is near 0. Weighted by 1 − m and m each counts where it is good.
+/// where it is near 0. Weighted by 1 − m and m each counts where it is good. Outside [0, 1] (C of other normalisations than the
+/// default) weights go no further than 0 and 1: they would blow up the rounding of both.
 fn spread<B: Backend>(mean: Tensor<B, 1>, squares: Tensor<B, 1>, deviations: Tensor<B, 1>) -> Tensor<B, 1> {
     let rest = mean.clone().neg().add_scalar(1.0);
     let about_zero = squares - mean.clone().square();
     let about_one = deviations - rest.clone().square();
-    (rest * about_zero + mean * about_one).clamp_min(0.0).sqrt()
+    // NaN passes, whatever clamp makes of it, by both estimates.
+    let weight = mean.clamp(0.0, 1.0);
+    let other = weight.clone().neg().add_scalar(1.0);
+    positive_part(other * about_zero + weight * about_one).sqrt()
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use burn_flex::Flex;
+
+    fn spread_of(diagonal: &[f64]) -> f64 {
+        let mean_of = |f: &dyn Fn(f64) -> f64| {
+            let mean = diagonal.iter().map(|&c| f(c)).sum::<f64>() / diagonal.len() as f64;
+            Tensor::<Flex, 1>::from_floats([mean as f32], &Default::default())
+        };
+        let got = spread(mean_of(&|c| c), mean_of(&|c| c * c), mean_of(&|c| (1.0 - c).powi(2)));
+        f64::from(got.into_scalar())
+    }
+
+    #[test]
+    fn the_spread_is_exact_to_rounding_whatever_the_mean() {
+        for mean in [-3000.0, -40.0, -0.3, 0.0, 0.5, 0.999, 1.3, 50.0, 3000.0] {
+            // About a tenth of the mean, but for the smallest; none is symmetric.
+            let width = 0.1 * f64::max(f64::abs(mean), 0.1);
+            let diagonal: Vec<f64> = (0..50).map(|k| mean + width * (1.7 * f64::from(k)).sin()).collect();
+            let centre = diagonal.iter().sum::<f64>() / 50.0;
+            let variance = diagonal.iter().map(|c| (c - centre).powi(2)).sum::<f64>() / 50.0;
+            let error = spread_of(&diagonal) / variance.sqrt() - 1.0;
+            assert!(error.abs() <= 1e-4, "mean {mean}: off by {error:e}");
+        }
+    }
+
+    #[test]
+    fn the_spread_of_not_a_number_is_none() {
+        assert!(spread_of(&[0.5, f64::NAN]).is_nan());
+    }
 }

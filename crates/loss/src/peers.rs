@@ -4,7 +4,7 @@
 //! backward pass, so peers cannot wait for one another in different orders.
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::{DType, FloatDType, Tensor};
 
 use crate::ops::forms::{self, Moments};
 use crate::ops::{LossOps, Product};
@@ -13,8 +13,8 @@ use crate::{BarlowTwinsLoss, BarlowTwinsOutput, LossForm};
 
 /// The others that hold parts of the batch. Every peer must call every operation, in the same order.
 pub trait Peers<B: Backend> {
-    /// The sum of `rows` over all peers.
-    fn total(&self, rows: usize) -> usize;
+    /// The sum of `count` over all peers.
+    fn total(&self, count: usize) -> usize;
 
     /// Element by element, the sum over all peers; the shapes are the same everywhere, and so must be the bytes of the result.
     fn sum(&self, x: Tensor<B, 2>) -> Tensor<B, 2>;
@@ -44,7 +44,8 @@ impl BarlowTwinsLoss {
     ///
     /// # Panics
     ///
-    /// If the shapes differ, all peers together have fewer than two rows, or D = 0.
+    /// If the shapes of the views differ on any peer, D differs between peers, all peers together have fewer than two rows, or D = 0:
+    /// then on every peer, so that none is left waiting for another.
     pub fn forward_with_peers<B>(
         &self,
         z_a: Tensor<B, 2>,
@@ -55,10 +56,7 @@ impl BarlowTwinsLoss {
         B: AutodiffBackend,
         B::InnerBackend: LossOps,
     {
-        let ([rows_a, d], [rows_b, d_b]) = (z_a.dims(), z_b.dims());
-        let (n, n_b) = (peers.total(rows_a), peers.total(rows_b));
-        check_shapes([n, d], [n_b, d_b]);
-        check_rows([rows_a, d], [rows_b, d_b]);
+        let [n, d] = check_together(z_a.dims(), z_b.dims(), peers);
         let z = [z_a, z_b].map(|z| z.cast(FloatDType::F32));
         let inner = z.clone().map(Tensor::inner);
         let limit = B::InnerBackend::largest_buffer(&inner[0].device());
@@ -130,13 +128,13 @@ impl BarlowTwinsLoss {
         let (moments_a, moments_b) = (moments(0), moments(1));
         let (a, b) = (moments_a.standardise(z_a), moments_b.standardise(z_b));
 
-        let weights = Tensor::<I, 1>::from_floats(self.weights().map(|weight| weight as f32), &a.device());
+        let weights = Tensor::<I, 1>::from_data(self.weights().map(|weight| weight as f32), (&a.device(), DType::F32));
         let (sums, slope_a, slope_b) = match product {
             Product::Direct => {
                 let c = forms::unwrap(peers.sum(a.clone().transpose().matmul(b.clone().div_scalar(n))));
                 let sums = forms::wrap(I::correlation_sums(c.clone()));
-                let slope = I::correlation_gradient(c, forms::unwrap(weights));
-                let slope = forms::wrap::<I, 2>(slope).div_scalar(n);
+                // As in `forms::backward`: two numbers are divided, not [D, D].
+                let slope = forms::wrap::<I, 2>(I::correlation_gradient(c, forms::unwrap(weights.div_scalar(n))));
                 (
                     sums,
                     b.clone().matmul(slope.clone().transpose()),
@@ -169,12 +167,19 @@ impl BarlowTwinsLoss {
     }
 }
 
-/// This peer's own shapes.
-fn check_rows(a: [usize; 2], b: [usize; 2]) {
+/// N of all peers, and D; or a panic on all of them, whichever peer's shapes are at fault.
+fn check_together<B: Backend>(a: [usize; 2], b: [usize; 2], peers: &impl Peers<B>) -> [usize; 2] {
+    let [rows, d] = a;
+    let (n, count) = (peers.total(rows), peers.total(1));
+    // Some peer may have the mean D where D differs, so that what each found is exchanged as well.
+    let other_width = peers.total(d) != d * count;
+    let at_fault = peers.total(usize::from(a != b || other_width));
     assert!(
-        a == b,
-        "the embeddings of the two views must have the same shape [N, D]: z_a is {a:?}, z_b is {b:?}"
+        at_fault == 0,
+        "the embeddings of the two views must have the same shape [N, D], and all peers the same D: z_a is {a:?}, z_b is {b:?} here, \
+         and {at_fault} of {count} peers have views that differ or another D than the peers' mean"
     );
+    check_shapes([n, d], [n, d])
 }
 
 fn from_inner<B: AutodiffBackend>(terms: Terms<B::InnerBackend>) -> Terms<B> {

@@ -99,6 +99,12 @@ pub(crate) fn sum<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 1> {
     x.sum_dim(1).sum_dim(0).reshape([1])
 }
 
+/// max(x, 0) where NaN stays NaN: `clamp_min` of some backends is `f32::max`, which makes it 0.
+pub(crate) fn positive_part<B: Backend, const R: usize>(x: Tensor<B, R>) -> Tensor<B, R> {
+    let negative = x.clone().lower_elem(0.0);
+    x.mask_fill(negative, 0.0)
+}
+
 /// N and D of both views, or a panic that names both shapes.
 pub(crate) fn check_shapes(a: [usize; 2], b: [usize; 2]) -> [usize; 2] {
     assert!(

@@ -5,7 +5,7 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::reference::{self, Terms, off_diagonal, sum};
+use crate::reference::{self, Terms, off_diagonal, positive_part, sum};
 use crate::{Normalization, Objective};
 
 /// What decides the terms besides the embeddings.
@@ -37,7 +37,7 @@ impl Variant {
                 ..plain
             },
             Objective::CrossEntropy => {
-                let positive = off_diagonal(c).clamp_min(0.0);
+                let positive = positive_part(off_diagonal(c));
                 let [_, d] = diagonal.dims();
                 Terms {
                     invariance: self.log_sum_exp(diagonal.clone()).neg(),

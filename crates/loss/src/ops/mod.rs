@@ -1,7 +1,8 @@
 //! Backend extension: what the fused forms of the loss need beyond Burn's own ops.
 //!
-//! [`LossOps`] has default bodies made of Burn's own ops, so any backend works by an empty impl; a backend with something
-//! better overrides them (`flex` for the CPU overrides whole forms). Under autodiff each form is one node with the
+//! [`LossOps`] has default bodies made of Burn's own ops, so an empty impl is enough for a backend type of your own crate (Rust's
+//! orphan rule allows it for no other; those that have no impl here take
+//! [`forward_portable`](crate::BarlowTwinsLoss::forward_portable)). A backend with something better overrides them (`flex` for the CPU overrides whole forms). Under autodiff each form is one node with the
 //! embeddings as parents (`autodiff`). Nothing here knows of lambda, scale, objectives or diagnostics: the currency
 //! is the packed vector of [`LossOps::correlation_sums`].
 

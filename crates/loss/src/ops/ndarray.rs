@@ -1,3 +1,12 @@
-//! The ndarray backend takes every default body.
+//! The ndarray backend, of any element types, takes every default body.
 
-impl super::LossOps for burn_ndarray::NdArray {}
+use burn_ndarray::{FloatNdArrayElement, IntNdArrayElement, NdArray, NdArrayTensor, QuantElement, SharedArray};
+
+impl<E, I, Q> super::LossOps for NdArray<E, I, Q>
+where
+    E: FloatNdArrayElement,
+    I: IntNdArrayElement,
+    Q: QuantElement,
+    NdArrayTensor: From<SharedArray<E>> + From<SharedArray<I>>,
+{
+}

@@ -43,14 +43,15 @@ pub(crate) fn correlation_gradient<B: Backend>(c: FloatTensor<B>, weights: Float
     let correction = diagonal.clone().sub_scalar(1.0) * invariance.reshape([1, 1]).mul_scalar(2.0)
         - diagonal * redundancy.clone().reshape([1, 1]).mul_scalar(2.0);
     let uniform = c * redundancy.reshape([1, 1]).mul_scalar(2.0);
-    let eye = Tensor::<B, 2>::eye(d, &uniform.device());
+    let eye = Tensor::<B, 2>::eye(d, &uniform.device()).cast(uniform.dtype());
     (uniform + eye * correction).into_primitive().tensor()
 }
 
 /// The diagonal of [D, D] as a row [1, D].
 fn diagonal<B: Backend>(c: &Tensor<B, 2>) -> Tensor<B, 2> {
     let [d, _] = c.dims();
-    let tail = Tensor::zeros([d], &c.device());
+    // Of the matrix's type, which need not be the backend's default.
+    let tail = Tensor::zeros([d], (&c.device(), c.dtype()));
     Tensor::cat(vec![c.clone().reshape([d * d]), tail], 0)
         .reshape([d, d + 1])
         .narrow(1, 0, 1)

@@ -70,6 +70,18 @@ pub fn loss<T: Tested>(form: LossForm, [a, b]: [&Host; 2], device: &T::Device) -
     f64::from(scalar(config(form).init().forward(a, b).loss))
 }
 
+/// Every reading, by name.
+pub fn readings<B: Backend>(out: BarlowTwinsOutput<B>) -> [(&'static str, f32); 6] {
+    [
+        ("loss", scalar(out.loss)),
+        ("invariance", scalar(out.invariance)),
+        ("redundancy reduction", scalar(out.redundancy_reduction)),
+        ("diagonal mean", scalar(out.diagonal_mean)),
+        ("diagonal std", scalar(out.diagonal_std)),
+        ("off-diagonal rms", scalar(out.off_diagonal_rms)),
+    ]
+}
+
 pub fn scalar<B: Backend>(x: Tensor<B, 1>) -> f32 {
     values(x)[0]
 }
@@ -123,7 +135,7 @@ macro_rules! suite {
             every_variant_agrees_with_its_formula gradients_of_variants_agree_with_finite_differences
             not_a_number_stays_not_a_number_in_variants one_feature_in_every_variant);
         $crate::suite!(@ $backend, $device, peers:
-            any_number_of_peers_gives_the_same);
+            any_number_of_peers_gives_the_same shapes_at_fault_on_one_peer_stop_them_all);
         $crate::suite!(@ $backend, $device, refusals:
             shapes_that_do_not_fit_are_named);
     };

@@ -1,8 +1,9 @@
 //! A batch over several peers, threads of one process here, against the whole batch in one.
 
 use std::ops::Range;
-use std::sync::{Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use barlow_loss::{BarlowTwinsLossConfig, LossForm, Normalization, Objective, Peers};
 use burn::tensor::Tensor;
@@ -10,6 +11,7 @@ use burn::tensor::backend::Backend;
 
 use super::inputs::{Host, views};
 use super::parity::same;
+use super::refusals::panic_of;
 use super::{Outcome, Tested, outcome, run};
 
 /// A table with a seat for each peer.
@@ -17,6 +19,16 @@ struct Table<B: Backend> {
     seats: Mutex<Vec<Option<Tensor<B, 2>>>>,
     counts: Mutex<Vec<usize>>,
     barrier: Barrier,
+}
+
+impl<B: Backend> Table<B> {
+    fn of(peers: usize) -> Self {
+        Self {
+            seats: Mutex::new(vec![None; peers]),
+            counts: Mutex::new(vec![0; peers]),
+            barrier: Barrier::new(peers),
+        }
+    }
 }
 
 struct Seat<'a, B: Backend> {
@@ -43,8 +55,8 @@ impl<B: Backend> Seat<'_, B> {
 }
 
 impl<B: Backend> Peers<B> for Seat<'_, B> {
-    fn total(&self, rows: usize) -> usize {
-        self.table.counts.lock().unwrap()[self.rank] = rows;
+    fn total(&self, count: usize) -> usize {
+        self.table.counts.lock().unwrap()[self.rank] = count;
         self.table.barrier.wait();
         let total = self.table.counts.lock().unwrap().iter().sum();
         self.table.barrier.wait();
@@ -90,6 +102,47 @@ pub fn any_number_of_peers_gives_the_same<T: Tested>(device: &T::Device) {
     }
 }
 
+pub fn shapes_at_fault_on_one_peer_stop_them_all<T: Tested>(device: &T::Device) {
+    // The shapes of both views, peer by peer.
+    let cases = [
+        vec![[[4, 3], [4, 3]], [[5, 3], [4, 3]]],
+        // The numbers of rows add up to the same for both views.
+        vec![[[4, 3], [5, 3]], [[5, 3], [4, 3]], [[2, 3], [2, 3]]],
+        vec![[[4, 3], [4, 3]], [[4, 3], [4, 2]]],
+        // The first has the mean D.
+        vec![[[4, 4], [4, 4]], [[4, 3], [4, 3]], [[4, 5], [4, 5]]],
+        vec![[[1, 3], [1, 3]], [[0, 3], [0, 3]]],
+        vec![[[4, 0], [4, 0]], [[4, 0], [4, 0]]],
+    ];
+    for shapes in cases {
+        let table = Arc::new(Table::<T::InnerBackend>::of(shapes.len()));
+        let (send, receive) = mpsc::channel();
+        for (rank, pair) in shapes.iter().copied().enumerate() {
+            let (table, device, send) = (table.clone(), device.clone(), send.clone());
+            // Not scoped: one that waits for ever must not hold up the test.
+            thread::spawn(move || {
+                let seat = Seat { table: &table, rank };
+                let text = panic_of(|| {
+                    let [a, b] = pair.map(|shape| Tensor::<T, 2>::zeros(shape, &device));
+                    drop(BarlowTwinsLossConfig::new().init().forward_with_peers(a, b, &seat));
+                });
+                send.send((pair, text))
+            });
+        }
+        for _ in &shapes {
+            let (pair, text) = receive
+                .recv_timeout(Duration::from_secs(60))
+                .expect("every peer panics");
+            let [a, b] = pair;
+            let named = text.contains(&format!("z_a is {a:?}, z_b is {b:?} here"));
+            assert!(
+                named || text.contains("N = 2") || text.contains("D = 0"),
+                "{shapes:?}: {text}"
+            );
+        }
+    }
+}
+
 /// Every peer's outcome joined: the readings must be the same everywhere, the gradients are one below the other.
 fn together<T: Tested>(
     config: &BarlowTwinsLossConfig,
@@ -97,11 +150,7 @@ fn together<T: Tested>(
     parts: &[Range<usize>],
     device: &T::Device,
 ) -> Outcome {
-    let table = Table::<T::InnerBackend> {
-        seats: Mutex::new(vec![None; parts.len()]),
-        counts: Mutex::new(vec![0; parts.len()]),
-        barrier: Barrier::new(parts.len()),
-    };
+    let table = Table::<T::InnerBackend>::of(parts.len());
     let peer = |rank: usize| {
         let [a, b] = hosts.map(|host| {
             let Range { start, end } = parts[rank];

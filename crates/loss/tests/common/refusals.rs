@@ -33,7 +33,7 @@ pub fn shapes_that_do_not_fit_are_named<T: Tested>(device: &T::Device) {
     }
 }
 
-fn panic_of(work: impl FnOnce()) -> String {
+pub fn panic_of(work: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(work)).expect_err("a panic");
     let text = payload.downcast::<String>().expect("a panic with a formatted text");
     *text
