@@ -1,7 +1,7 @@
 //! Backend extensions: the convolution a ResNet spends its time in, and its batch norm.
 //!
-//! [`ConvOps`] and [`NormOps`] have default bodies made of Burn's own ops, so any backend of one's own crate works by an empty impl; a backend
-//! with something better overrides them (`flex` for the CPU). Nothing here knows of layers or networks.
+//! [`ConvOps`] and [`NormOps`] have default bodies made of Burn's own ops, so an empty impl makes any backend of one's own
+//! crate work; a backend with something better overrides them (`flex` for the CPU). Nothing here knows of layers or networks.
 
 mod autodiff;
 #[cfg(feature = "cpu")]
