@@ -6,7 +6,7 @@
 mod common;
 
 use common::fake_cuda::{Driver, FakeCuda};
-use common::{Output, Program, bytes, folder, metrics, smoke, summary};
+use common::{Output, Program, bytes, folder, left_out, metrics, smoke, summary};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;

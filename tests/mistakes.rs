@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Program, fixtures, folder, smoke, summary};
+use common::{Program, fixtures, folder, left_out, smoke, summary};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -330,7 +330,7 @@ fn completions_know_the_flags_in_every_shell() {
         .arg(&script)
         .output()
     else {
-        println!("no bash on this machine: its completions were generated and not run");
+        left_out("no bash on this machine: its completions were generated and not run");
         return;
     };
     let words = String::from_utf8_lossy(&output.stdout);

@@ -79,11 +79,6 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         classes: sources.classes.len(),
     };
     let plan = Plan::new(recipe, config, images, parameters, largest_buffer);
-    if selected.backend == "cpu"
-        && let Some(available) = memory::physical()
-    {
-        plan.memory().check(available).map_err(AppError::usage)?;
-    }
     let root = match &start {
         Start::New(root) => root.clone(),
         Start::Resume(run) => run.root().to_owned(),
@@ -92,6 +87,11 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         print_result(&plan.report(&selected, workers, Some(&root)).join("\n"));
         print_result(&format!("\n{}", plan.config.to_toml()));
         return Ok(());
+    }
+    if selected.backend == "cpu"
+        && let Some(available) = memory::physical()
+    {
+        plan.memory().check(available).map_err(AppError::usage)?;
     }
     if stop.is_set() {
         return Err(AppError::Interrupted(
@@ -161,7 +161,7 @@ impl OnBackend for Work<'_> {
     }
 }
 
-/// The network's size and the device's limit. Allocates no weights: those of a fresh module exist when they are first used.
+/// The network's size and the device's limit. Allocates no weights, which exist when they are first used, but the norms'.
 struct Measure(BarlowTwinsModelConfig);
 
 impl OnBackend for Measure {
