@@ -119,9 +119,7 @@ fn vulkan_is_here() -> bool {
         "CI needs a Vulkan driver, on Debian mesa-vulkan-drivers:\n{devices}"
     );
     if !found {
-        println!(
-            "LEFT OUT: no Vulkan driver on this machine; install one (on Debian mesa-vulkan-drivers) to test wgpu"
-        );
+        left_out("no Vulkan driver on this machine; install one (on Debian mesa-vulkan-drivers) to test wgpu");
     }
     found
 }
