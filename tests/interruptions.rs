@@ -148,7 +148,7 @@ fn a_signal_is_heard_when_nobody_reads_standard_error_any_more() {
 }
 
 #[test]
-fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let folder = folder();
     let run = folder.path().join("run");
     let mut child = long_epochs(&run).ignoring_hangups().spawn();

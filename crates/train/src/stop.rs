@@ -12,7 +12,8 @@ pub struct StopFlag(Arc<AtomicBool>);
 impl StopFlag {
     /// A flag that signals set. To be called once in a process.
     ///
-    /// Signals that were ignored when the program was started stay ignored: `nohup` means it.
+    /// A hangup that was ignored when the program was started stays ignored: `nohup` means it. An interrupt is heard all the same,
+    /// though shells ignore it for what they start in the background: whoever sends one to this process means it.
     ///
     /// # Errors
     /// When the system refuses the handler.
@@ -20,7 +21,7 @@ impl StopFlag {
         let flag = Self::default();
         let shared = flag.clone();
         #[cfg(unix)]
-        let ignored = ignored_signals();
+        let ignored = is_ignored(libc::SIGHUP);
         ctrlc::set_handler(move || {
             if shared.0.swap(true, Ordering::SeqCst) {
                 end_at_once();
@@ -30,9 +31,9 @@ impl StopFlag {
             drop(writeln!(std::io::stderr(), "{line}"));
         })?;
         #[cfg(unix)]
-        for signal in ignored {
+        if ignored {
             // SAFETY: a plain system call with constants.
-            unsafe { libc::signal(signal, libc::SIG_IGN) };
+            unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
         }
         Ok(flag)
     }
@@ -48,20 +49,14 @@ impl StopFlag {
     }
 }
 
-/// Which of the signals that the handler takes over are ignored now.
+/// Whether a signal is ignored now.
 #[cfg(unix)]
-fn ignored_signals() -> Vec<libc::c_int> {
-    let is_ignored = |signal: &libc::c_int| {
-        // SAFETY: asks for the present action alone and gives it room to be written to; all zeros is a valid value.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            libc::sigaction(*signal, std::ptr::null(), &mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
-        }
-    };
-    [libc::SIGINT, libc::SIGTERM, libc::SIGHUP]
-        .into_iter()
-        .filter(is_ignored)
-        .collect()
+fn is_ignored(signal: libc::c_int) -> bool {
+    // SAFETY: asks for the present action alone and gives it room to be written to; all zeros is a valid value.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+    }
 }
 
 /// Ends the process without the libraries' own tidying up, which may wait for a device that is busy.
