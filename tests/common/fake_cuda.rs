@@ -40,7 +40,7 @@ impl FakeCuda {
     /// With a driver.
     pub fn driver(self, driver: Driver) -> Self {
         let Driver { init, devices } = driver;
-        self.library(
+        self.with_library(
             "libcuda",
             &format!(
                 r#"
@@ -60,7 +60,7 @@ impl FakeCuda {
 
     /// With the run-time compiler.
     pub fn nvrtc(self) -> Self {
-        self.library("libnvrtc", "")
+        self.with_library("libnvrtc", "")
     }
 
     /// With the toolkit's headers.
@@ -87,7 +87,7 @@ impl FakeCuda {
         self.folder.path()
     }
 
-    fn library(self, name: &str, source: &str) -> Self {
+    fn with_library(self, name: &str, source: &str) -> Self {
         let (file, built) = (self.path().join("source.rs"), self.path().join(format!("{name}.so")));
         std::fs::write(&file, source).unwrap();
         // A Rust toolchain is there wherever these tests were built.
