@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use barlow_augment::DecodeError;
 
+use crate::SetError;
+
 /// Why data could not be opened, read or loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -110,13 +112,16 @@ pub enum DataError {
         /// The panic's message.
         message: String,
     },
+    /// Something is wrong with a set that is not a folder of image files.
+    #[error(transparent)]
+    Set(#[from] SetError),
 }
 
 impl DataError {
     /// Whether the error is about one file's content, so that skipping this file goes on.
     #[must_use]
     pub fn is_bad_image(&self) -> bool {
-        matches!(self, Self::BadImage { .. })
+        matches!(self, Self::BadImage { .. }) || matches!(self, Self::Set(error) if error.is_bad_image())
     }
 
     /// The file or folder the error is about, if it is about one.
@@ -131,6 +136,7 @@ impl DataError {
             | Self::MixedFolder { path, .. }
             | Self::UnknownClass { path, .. }
             | Self::BadImage { path, .. } => Some(path),
+            Self::Set(error) => error.path(),
             _ => None,
         }
     }

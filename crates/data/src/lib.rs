@@ -13,6 +13,7 @@ mod error;
 mod eval;
 mod folder;
 mod loader;
+mod sets;
 mod shuffle;
 mod source;
 mod splits;
@@ -26,6 +27,10 @@ pub use error::DataError;
 pub use eval::eval_pixels;
 pub use folder::{IMAGE_EXTENSIONS, ImageFolder};
 pub use loader::{TwinLoader, TwinLoaderConfig};
+pub use sets::{
+    CIFAR_SIDE, CifarFault, CifarKind, IdxArray, IdxFault, IdxType, MAX_IDX_BYTES, SetError, Split,
+    check_cifar_records, parse_cifar_names,
+};
 pub use shuffle::shuffled_indices;
 pub use source::{BadImages, ImageSource, LabelledImage, Skipped};
 pub use splits::Splits;
