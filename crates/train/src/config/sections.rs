@@ -69,7 +69,7 @@ pub enum DataFormat {
 }
 
 /// Channel statistics that pixels are normalised with.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(
     untagged,
     expecting = "expected \"imagenet\", \"data\" or { mean = [r, g, b], std = [r, g, b] }"
@@ -79,10 +79,10 @@ pub enum Normalize {
     Named(NormalizeName),
     /// Statistics of pixels in [0, 1].
     Given {
-        /// Mean of each channel.
-        mean: [f32; 3],
+        /// Mean of each channel, as many as `model.in_channels`.
+        mean: Vec<f32>,
         /// Standard deviation of each channel, above 0.
-        std: [f32; 3],
+        std: Vec<f32>,
     },
 }
 
@@ -112,7 +112,7 @@ pub struct ModelConfig {
     pub stem: Stem,
     /// Channels of the first stage (64 is standard).
     pub width: usize,
-    /// Channels of an image.
+    /// Channels of an image; images of 1, 3 and 4 channels are converted to each other (grey, RGB, RGB with alpha).
     pub in_channels: usize,
     /// Zero the last norm's scale in every block, so that each block starts as the identity.
     pub zero_init_residual: bool,
