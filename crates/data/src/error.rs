@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use barlow_augment::DecodeError;
 
-use crate::SetError;
+use crate::{CacheError, SetError};
 
 /// Why data could not be opened, read or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +126,9 @@ pub enum DataError {
     /// Something is wrong with a set that is not a folder of image files.
     #[error(transparent)]
     Set(#[from] SetError),
+    /// Something is wrong with the file of an image cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
 }
 
 impl DataError {
@@ -148,6 +151,7 @@ impl DataError {
             | Self::UnknownClass { path, .. }
             | Self::BadImage { path, .. } => Some(path),
             Self::Set(error) => error.path(),
+            Self::Cache(error) => Some(error.path()),
             _ => None,
         }
     }

@@ -7,11 +7,13 @@
 //! This crate must not know models, losses or optimisers, and must not use the network.
 
 mod batch;
+mod cache;
 mod decoded;
 mod epoch;
 mod error;
 mod eval;
 mod folder;
+mod items;
 mod loader;
 mod sets;
 mod shuffle;
@@ -21,15 +23,19 @@ mod statistics;
 mod subset;
 
 pub use batch::{HostBatch, TwinBatch};
+pub use cache::{
+    CACHE_VERSION, CacheEntry, CacheError, CacheFault, CacheIndex, CacheState, DiskCache, DiskCacheConfig,
+};
 pub use decoded::DecodedSet;
 pub use epoch::EpochIter;
 pub use error::DataError;
 pub use eval::eval_pixels;
 pub use folder::{IMAGE_EXTENSIONS, ImageFolder};
+pub use items::SourceDataset;
 pub use loader::{TwinLoader, TwinLoaderConfig};
 pub use sets::{
-    CIFAR_SIDE, CifarFault, CifarKind, IdxArray, IdxFault, IdxType, MAX_IDX_BYTES, SetError, Split,
-    check_cifar_records, parse_cifar_names,
+    CIFAR_SIDE, CifarFault, CifarKind, CifarSet, ConvertedItem, DatasetSource, IdxArray, IdxFault, IdxSet, IdxType,
+    MAX_IDX_BYTES, MemorySet, SetError, Split, check_cifar_records, parse_cifar_names,
 };
 pub use shuffle::shuffled_indices;
 pub use source::{BadImages, ImageSource, LabelledImage, Skipped};

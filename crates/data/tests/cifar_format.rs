@@ -20,7 +20,10 @@ fn cut_files_and_labels_out_of_range_are_refused() {
         let record = kind.record_bytes();
         assert_eq!(check_cifar_records(kind, &[]), Err(CifarFault::Empty));
         for bytes in [1, record - 1, record + 1, 2 * record - 1] {
-            assert_eq!(check_cifar_records(kind, &vec![0; bytes]), Err(CifarFault::Cut { bytes, record }));
+            assert_eq!(
+                check_cifar_records(kind, &vec![0; bytes]),
+                Err(CifarFault::Cut { bytes, record })
+            );
         }
     }
     let label = |kind, at: usize, value| {
@@ -28,7 +31,13 @@ fn cut_files_and_labels_out_of_range_are_refused() {
         bytes[2 * kind.record_bytes() + at] = value;
         check_cifar_records(kind, &bytes)
     };
-    let fault = |label, classes| Err(CifarFault::Label { record: 2, label, classes });
+    let fault = |label, classes| {
+        Err(CifarFault::Label {
+            record: 2,
+            label,
+            classes,
+        })
+    };
     assert_eq!(label(CifarKind::Cifar10, 0, 10), fault(10, 10));
     // Both labels are looked at, whichever is used: a wrong one shows that the bytes are shifted.
     for kind in [CifarKind::Cifar100, CifarKind::Cifar100Coarse] {
@@ -50,5 +59,8 @@ fn names_are_one_a_line_and_complete() {
     let twice = "a\nb\nc\nd\ne\nf\ng\nh\ni\nc\n";
     let fault = Err(CifarFault::SameName { name: "c".into() });
     assert_eq!(parse_cifar_names(CifarKind::Cifar10, twice.as_bytes()), fault);
-    assert_eq!(parse_cifar_names(CifarKind::Cifar10, b"\xFF\xFE"), Err(CifarFault::NotText));
+    assert_eq!(
+        parse_cifar_names(CifarKind::Cifar10, b"\xFF\xFE"),
+        Err(CifarFault::NotText)
+    );
 }

@@ -28,7 +28,11 @@ fn fault(bytes: &[u8]) -> IdxFault {
 fn bytes_and_big_endian_numbers_are_read_plain_and_gzipped() {
     let images = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 10, 11, 12, 13];
     assert_eq!(images[..], idx(8, &[2, 1, 2], &[10, 11, 12, 13]));
-    for bytes in [images.to_vec(), gzip(&images), [gzip(&images[..9]), gzip(&images[9..])].concat()] {
+    for bytes in [
+        images.to_vec(),
+        gzip(&images),
+        [gzip(&images[..9]), gzip(&images[9..])].concat(),
+    ] {
         let array = IdxArray::parse(&bytes).unwrap();
         assert_eq!((array.kind, &array.dims[..]), (IdxType::U8, &[2, 1, 2][..]));
         assert_eq!(array.values().collect::<Vec<_>>(), [10, 11, 12, 13]);
@@ -50,7 +54,10 @@ fn every_shorter_and_longer_file_is_refused() {
     assert_eq!(fault(&whole[..11]), IdxFault::NoHeader);
     assert_eq!(fault(&whole[..15]), IdxFault::Cut { found: 3, claimed: 4 });
     assert_eq!(fault(&[&whole[..], &[0]].concat()), IdxFault::TooLong { claimed: 4 });
-    assert_eq!(fault(&gzip(&[&whole[..], &[0]].concat())), IdxFault::TooLong { claimed: 4 });
+    assert_eq!(
+        fault(&gzip(&[&whole[..], &[0]].concat())),
+        IdxFault::TooLong { claimed: 4 }
+    );
 }
 
 #[test]
@@ -73,10 +80,19 @@ fn every_damaged_byte_of_a_gzip_file_is_noticed_or_harmless() {
 fn headers_that_claim_too_much_allocate_nothing() {
     let huge = idx(8, &[u32::MAX, u32::MAX, u32::MAX, u32::MAX], &[]);
     assert!(matches!(fault(&huge), IdxFault::TooLarge { dims } if dims == [u32::MAX as usize; 4]));
-    assert!(matches!(fault(&idx(8, &[(2 << 30) + 1], &[])), IdxFault::TooLarge { .. }));
+    assert!(matches!(
+        fault(&idx(8, &[(2 << 30) + 1], &[])),
+        IdxFault::TooLarge { .. }
+    ));
     // Within the limit: what is missing is noticed after reading what is there.
     let claimed = 2 << 30;
-    assert_eq!(fault(&idx(8, &[claimed], &[5])), IdxFault::Cut { found: 1, claimed: claimed.into() });
+    assert_eq!(
+        fault(&idx(8, &[claimed], &[5])),
+        IdxFault::Cut {
+            found: 1,
+            claimed: claimed.into()
+        }
+    );
     // A bomb, a hundred million zeros in a hundred kilobytes: no more is unpacked than claimed and one byte.
     let bomb = gzip(&[idx(8, &[4], &[]), vec![0; 100_000_000]].concat());
     assert_eq!(fault(&bomb), IdxFault::TooLong { claimed: 4 });
@@ -85,7 +101,12 @@ fn headers_that_claim_too_much_allocate_nothing() {
 #[test]
 fn other_files_types_and_dimensions_are_named() {
     assert_eq!(fault(b""), IdxFault::NoHeader);
-    for other in [&b"\x89PNG\r\n\x1a\n"[..], b"<html>", &[0, 0, 7, 1, 0, 0, 0, 0], &[0, 1, 8, 1, 0, 0, 0, 0]] {
+    for other in [
+        &b"\x89PNG\r\n\x1a\n"[..],
+        b"<html>",
+        &[0, 0, 7, 1, 0, 0, 0, 0],
+        &[0, 1, 8, 1, 0, 0, 0, 0],
+    ] {
         assert_eq!(fault(other), IdxFault::Magic);
     }
     for code in [0x09, 0x0B, 0x0D, 0x0E] {

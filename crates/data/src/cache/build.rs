@@ -5,6 +5,7 @@
 
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use barlow_augment::{CropBox, Image8, resize_bicubic};
 use rayon::prelude::*;
@@ -49,16 +50,15 @@ pub(crate) fn build(
         for (number, made) in numbers.zip(images) {
             match made {
                 Ok((image, checksum)) => {
-                    out.write_all(image.bytes()).map_err(write_error)?;
+                    out.write_all(image.pixels()).map_err(write_error)?;
                     index.entries.push(CacheEntry {
                         offset,
                         number,
                         width: image.width(),
                         height: image.height(),
-                        interleaved: matches!(image, Image8::Rgb(_)),
                         checksum,
                     });
-                    offset += image.bytes().len() as u64;
+                    offset += image.bytes() as u64;
                 }
                 Err(error) if config.bad_images == BadImages::Skip && error.is_bad_image() => {
                     if index.skipped == 0 {
@@ -84,19 +84,32 @@ pub(crate) fn build(
     out.flush().map_err(write_error)
 }
 
-/// Image `number` as it is stored.
-fn make(source: &dyn ImageSource, number: usize, side: Option<usize>) -> Result<(Image8, [u8; 16]), DataError> {
-    let image = source.image(number)?;
-    if image.channels() != source.channels() {
-        return Err(DataError::Cache(CacheError::Channels {
-            name: source.name(number),
-            found: image.channels(),
-            expected: source.channels(),
-        }));
-    }
-    let image = shrink(image, side);
-    let checksum = pixel_checksum(image.bytes());
+/// Image `number` as it is stored, with its checksum.
+fn make(source: &dyn ImageSource, number: usize, side: Option<usize>) -> Result<(Arc<Image8>, [u8; 16]), DataError> {
+    let image = shrink(source.image(number)?, side);
+    let (found, expected) = (image.channels(), source.channels());
+    let is_rgb = matches!(*image, Image8::Rgb(_));
+    assert!(
+        found == expected && is_rgb == (found == 3),
+        "{} has {found} channels (RGB: {is_rgb}), its set says {expected}",
+        source.name(number)
+    );
+    let checksum = pixel_checksum(image.pixels());
     Ok((image, checksum))
+}
+
+/// The image with a shorter side of at most `side`; the longer one is cut to whole pixels, as torchvision's `Resize` does.
+fn shrink(image: Arc<Image8>, side: Option<usize>) -> Arc<Image8> {
+    let (width, height) = (image.width(), image.height());
+    let shorter = width.min(height);
+    match side {
+        Some(side) if side < shorter => {
+            let [width_after, height_after] = [width, height].map(|length| side * length / shorter);
+            let whole = CropBox::whole(width, height);
+            Arc::new(resize_bicubic(&image, whole, width_after, height_after))
+        }
+        _ => image,
+    }
 }
 
 fn shorten(mut text: String) -> String {

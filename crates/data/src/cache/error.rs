@@ -27,16 +27,6 @@ pub enum CacheError {
         /// Name of the image.
         name: String,
     },
-    /// The images turned out to have other channels than their source says.
-    #[error("{name} has {found} channels, but its set says {expected}; mend the set")]
-    Channels {
-        /// Name of the image.
-        name: String,
-        /// Channels it has.
-        found: usize,
-        /// Channels it should have.
-        expected: usize,
-    },
 }
 
 impl CacheError {
@@ -50,12 +40,11 @@ impl CacheError {
         }
     }
 
-    /// The file the error is about, if it is about one.
+    /// The file the error is about.
     #[must_use]
-    pub fn path(&self) -> Option<&Path> {
+    pub fn path(&self) -> &Path {
         match self {
-            Self::DiskFull { path } | Self::Write { path, .. } | Self::Damaged { path, .. } => Some(path),
-            Self::Channels { .. } => None,
+            Self::DiskFull { path } | Self::Write { path, .. } | Self::Damaged { path, .. } => path,
         }
     }
 }

@@ -6,18 +6,18 @@
 //! 12   u32 channels                   80   16 zero bytes
 //! 16   32 bytes fingerprint           96   32 bytes BLAKE3 of bytes 0..96 and everything from the index on
 //! 48   u64 images                     128  pixels, image after image
-//! 56   u64 bytes of pixels            128 + bytes of pixels: the index, 48 bytes an image; then the text
-//! index: u64 offset, u64 number in the source, u32 width, u32 height, u32 layout (0 planar, 1 interleaved RGB), u32 0,
-//!        first 16 bytes of the BLAKE3 of the image's pixels
+//! 56   u64 bytes of pixels            128 + bytes of pixels: the index, 40 bytes an image; then the text
+//! index: u64 offset, u64 number in the source, u32 width, u32 height, first 16 bytes of the BLAKE3 of
+//!        the pixels
 //! ```
-//! Numbers are little-endian. This file must not know what the fingerprint is made of.
+//! Numbers are little-endian; three channels are interleaved RGB, others planes. This file must not know what the fingerprint is made of.
 
 /// Version of the layout; another one is built anew.
 pub const CACHE_VERSION: u32 = 1;
 pub(crate) const HEADER: usize = 128;
 const MAGIC: [u8; 8] = *b"BARLOWIC";
 const SUMMED: usize = 96;
-const ENTRY: usize = 48;
+const ENTRY: usize = 40;
 /// Longest text about the first bad image.
 pub(crate) const MAX_TEXT: usize = 4096;
 
@@ -58,8 +58,6 @@ pub struct CacheEntry {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Whether the pixels are interleaved RGB and not planes.
-    pub interleaved: bool,
     /// First bytes of the BLAKE3 of the pixels.
     pub checksum: [u8; 16],
 }
@@ -108,23 +106,23 @@ impl CacheIndex {
         let mut entries: Vec<CacheEntry> = Vec::with_capacity(tail.len() / ENTRY);
         for bytes in tail.chunks_exact(ENTRY).take(to_usize(count)?) {
             let (offset, number) = (u64_at(bytes, 0), u64_at(bytes, 8));
-            let (width, height, layout) = (u32_at(bytes, 16), u32_at(bytes, 20), u32_at(bytes, 24));
+            let (width, height) = (u32_at(bytes, 16), u32_at(bytes, 20));
             let possible = offset == next
                 && width > 0
                 && height > 0
-                && (layout == 0 || (layout == 1 && channels == 3))
                 && entries.last().is_none_or(|last| (last.number as u64) < number);
             // Two u32 fit; the third may not.
             let bytes_of_image = (u64::from(width) * u64::from(height)).checked_mul(channels);
-            let end = bytes_of_image.and_then(|bytes| offset.checked_add(bytes)).filter(|_| possible);
+            let end = bytes_of_image
+                .and_then(|bytes| offset.checked_add(bytes))
+                .filter(|_| possible);
             next = end.ok_or(CacheFault::Index)?;
             entries.push(CacheEntry {
                 offset,
                 number: to_usize(number)?,
                 width: width as usize,
                 height: height as usize,
-                interleaved: layout == 1,
-                checksum: bytes[32..].try_into().expect("an entry of 48 bytes"),
+                checksum: bytes[24..].try_into().expect("an entry of 40 bytes"),
             });
         }
         if channels == 0 || Some(next) != pixels.checked_add(HEADER as u64) {
@@ -146,7 +144,7 @@ impl CacheIndex {
         for entry in &self.entries {
             tail.extend(entry.offset.to_le_bytes());
             tail.extend((entry.number as u64).to_le_bytes());
-            for value in [entry.width as u32, entry.height as u32, entry.interleaved.into(), 0] {
+            for value in [entry.width as u32, entry.height as u32] {
                 tail.extend(value.to_le_bytes());
             }
             tail.extend(entry.checksum);
@@ -157,7 +155,12 @@ impl CacheIndex {
         header[8..12].copy_from_slice(&CACHE_VERSION.to_le_bytes());
         header[12..16].copy_from_slice(&(self.channels as u32).to_le_bytes());
         header[16..48].copy_from_slice(&self.fingerprint);
-        let numbers = [self.entries.len() as u64, pixels, self.skipped as u64, self.first_skipped.len() as u64];
+        let numbers = [
+            self.entries.len() as u64,
+            pixels,
+            self.skipped as u64,
+            self.first_skipped.len() as u64,
+        ];
         for (at, number) in numbers.into_iter().enumerate() {
             header[48 + 8 * at..][..8].copy_from_slice(&number.to_le_bytes());
         }
@@ -189,16 +192,27 @@ pub(crate) fn tail_offset(header: &[u8; HEADER], len: u64) -> Result<u64, CacheF
 /// What is wrong with a file that has no room for a header.
 pub(crate) fn short_fault(file: &[u8]) -> CacheFault {
     let shown = file.len().min(MAGIC.len());
-    if file[..shown] == MAGIC[..shown] { CacheFault::Length } else { CacheFault::Foreign }
+    if file[..shown] == MAGIC[..shown] {
+        CacheFault::Length
+    } else {
+        CacheFault::Foreign
+    }
 }
 
 /// The checksum that an image's entry holds.
 pub(crate) fn pixel_checksum(pixels: &[u8]) -> [u8; 16] {
-    *blake3::hash(pixels).as_bytes().first_chunk().expect("a hash has 32 bytes")
+    *blake3::hash(pixels)
+        .as_bytes()
+        .first_chunk()
+        .expect("a hash has 32 bytes")
 }
 
 fn checksum(header: &[u8; HEADER], tail: &[u8]) -> [u8; 32] {
-    *blake3::Hasher::new().update(&header[..SUMMED]).update(tail).finalize().as_bytes()
+    *blake3::Hasher::new()
+        .update(&header[..SUMMED])
+        .update(tail)
+        .finalize()
+        .as_bytes()
 }
 
 /// Channels, images, bytes of pixels, images left out, bytes of text.

@@ -91,7 +91,12 @@ impl DiskCache {
             }
         };
         let path = path.to_owned();
-        let cache = Self { source, path, file, index };
+        let cache = Self {
+            source,
+            path,
+            file,
+            index,
+        };
         Ok((cache, state))
     }
 
@@ -130,7 +135,10 @@ fn write(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<File, DataError> {
     let write_error = |error| DataError::Cache(CacheError::write(path, error));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(write_error)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".images-").suffix(".tmp");
@@ -146,9 +154,17 @@ fn write(
 /// A hash of what the pixels depend on, as far as it can be known without decoding.
 fn fingerprint(source: &dyn ImageSource, config: &DiskCacheConfig) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(b"barlow image cache").update(&CACHE_VERSION.to_le_bytes()).update(&config.key);
+    hasher
+        .update(b"barlow image cache")
+        .update(&CACHE_VERSION.to_le_bytes())
+        .update(&config.key);
     let side = config.side.unwrap_or(usize::MAX);
-    for number in [side, source.channels(), source.len(), usize::from(config.bad_images == BadImages::Skip)] {
+    for number in [
+        side,
+        source.channels(),
+        source.len(),
+        usize::from(config.bad_images == BadImages::Skip),
+    ] {
         hasher.update(&(number as u64).to_le_bytes());
     }
     for index in 0..source.len() {
@@ -203,7 +219,7 @@ impl ImageSource for DiskCache {
                 name: self.name(index),
             }));
         }
-        Ok(Arc::new(if entry.interleaved {
+        Ok(Arc::new(if channels == 3 {
             RgbImage8::new(entry.width, entry.height, pixels).into()
         } else {
             PlanarImage8::new(channels, entry.width, entry.height, pixels).into()

@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barlow_augment::{Image8, RgbImage8};
+use barlow_augment::{ChannelsError, Image8, PlanarImage8};
 
-use super::cifar_records::{PLANE, split_record};
+use super::cifar_records::split_record;
 use super::files::read_whole;
 use super::{CIFAR_SIDE, CifarKind, SetError, Split, check_cifar_records, parse_cifar_names};
 use crate::{DataError, ImageSource};
@@ -42,13 +42,6 @@ impl CifarSet {
     /// [`SetError::Channels`], [`DataError::MissingFolder`], [`DataError::Read`].
     pub fn open(root: impl AsRef<Path>, kind: CifarKind, split: Split, channels: usize) -> Result<Self, DataError> {
         let folder = find_folder(root.as_ref(), kind)?;
-        if !matches!(channels, 1 | 3 | 4) {
-            return Err(DataError::Set(SetError::Channels {
-                set: kind.set_name().into(),
-                found: 3,
-                wanted: channels,
-            }));
-        }
         let names_file = kind.names_file();
         let fault = |name: &str| {
             let path = folder.join(name);
@@ -83,6 +76,11 @@ impl CifarSet {
                 set.records.extend(bytes);
             }
         }
+        // Every image has the same channels: what can be made of the first can be made of all.
+        set.cut(0).map_err(|reason| SetError::Channels {
+            what: kind.set_name().into(),
+            reason,
+        })?;
         Ok(set)
     }
 
@@ -108,6 +106,11 @@ impl CifarSet {
         self.kind
     }
 
+    fn cut(&self, index: usize) -> Result<Image8, ChannelsError> {
+        let planes = self.record(index).1.to_vec();
+        Image8::from(PlanarImage8::new(3, CIFAR_SIDE, CIFAR_SIDE, planes)).into_channels(self.channels)
+    }
+
     fn record(&self, index: usize) -> (usize, &[u8]) {
         let (bytes, len) = (self.kind.record_bytes(), self.len());
         assert!(index < len, "image {index} of a set of {len}");
@@ -119,7 +122,9 @@ impl CifarKind {
     /// Whether `root`, or the folder in it as the archive is unpacked, holds files of this set.
     #[must_use]
     pub fn is_at(self, root: &Path) -> bool {
-        [root.to_owned(), root.join(self.archive_folder())].iter().any(|folder| self.has_files(folder))
+        [root.to_owned(), root.join(self.archive_folder())]
+            .iter()
+            .any(|folder| self.has_files(folder))
     }
 
     fn has_files(self, folder: &Path) -> bool {
@@ -130,7 +135,11 @@ impl CifarKind {
     }
 
     fn archive_folder(self) -> &'static str {
-        if self == Self::Cifar10 { "cifar-10-batches-bin" } else { "cifar-100-binary" }
+        if self == Self::Cifar10 {
+            "cifar-10-batches-bin"
+        } else {
+            "cifar-100-binary"
+        }
     }
 
     fn set_name(self) -> &'static str {
@@ -147,9 +156,13 @@ impl CifarKind {
 
     fn files(self, split: Split) -> &'static [&'static str] {
         match (self, split) {
-            (Self::Cifar10, Split::Train) => {
-                &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"]
-            }
+            (Self::Cifar10, Split::Train) => &[
+                "data_batch_1.bin",
+                "data_batch_2.bin",
+                "data_batch_3.bin",
+                "data_batch_4.bin",
+                "data_batch_5.bin",
+            ],
             (Self::Cifar10, Split::Test) => &["test_batch.bin"],
             (_, Split::Train) => &["train.bin"],
             (_, Split::Test) => &["test.bin"],
@@ -163,7 +176,11 @@ fn find_folder(root: &Path, kind: CifarKind) -> Result<PathBuf, DataError> {
         return Err(DataError::MissingFolder { path: root.into() });
     }
     let below = root.join(kind.archive_folder());
-    let folder = if below.is_dir() && !kind.has_files(root) { below } else { root.to_owned() };
+    let folder = if below.is_dir() && !kind.has_files(root) {
+        below
+    } else {
+        root.to_owned()
+    };
     let python = ["data_batch_1", "train", "cifar-10-batches-py", "cifar-100-python"];
     let is_python = |name: &str| folder.join(name).is_file() || (name.contains('-') && folder.join(name).is_dir());
     if !kind.has_files(&folder) && python.iter().any(|name| is_python(name)) {
@@ -193,13 +210,14 @@ impl ImageSource for CifarSet {
     fn name(&self, index: usize) -> String {
         assert!(index < self.len(), "image {index} of a set of {}", self.len());
         let part = self.files.iter().rfind(|part| part.first <= index);
-        part.map(|part| format!("{}#{}", part.name, index - part.first)).unwrap_or_default()
+        part.map(|part| format!("{}#{}", part.name, index - part.first))
+            .unwrap_or_default()
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
-        let planes = self.record(index).1;
-        let image = Image8::from(RgbImage8::new(CIFAR_SIDE, CIFAR_SIDE, interleave(planes)));
-        let image = image.into_channels(self.channels).expect("the channels were checked when the set was opened");
-        Ok(Arc::new(image))
+        let image = self.cut(index);
+        Ok(Arc::new(
+            image.expect("the channels were checked when the set was opened"),
+        ))
     }
 }

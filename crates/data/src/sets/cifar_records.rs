@@ -5,10 +5,8 @@
 
 /// Columns and rows of every image.
 pub const CIFAR_SIDE: usize = 32;
-/// Bytes of one colour plane.
-pub(crate) const PLANE: usize = CIFAR_SIDE * CIFAR_SIDE;
 /// Bytes of the three planes.
-pub(crate) const PIXELS: usize = 3 * PLANE;
+const PIXELS: usize = 3 * CIFAR_SIDE * CIFAR_SIDE;
 
 /// Which set, and for CIFAR-100 which of its two labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -41,7 +41,8 @@ pub struct DatasetSource<D, I, F> {
 }
 
 impl<D: Dataset<I>, I, F: Fn(I) -> ConvertedItem + Send + Sync> DatasetSource<D, I, F> {
-    /// The items of `dataset` through `convert`, as a set without labels of images of `channels` channels. Labels that
+    /// The items of `dataset` through `convert`, as a set of images of `channels` channels without labels. Grey images,
+    /// RGB and RGBA become one another as `channels` asks. Labels that
     /// `convert` gives are not used until one of the two methods below asks for them.
     #[must_use]
     pub fn new(dataset: D, channels: usize, convert: F) -> Self {
@@ -65,7 +66,11 @@ impl<D: Dataset<I>, I, F: Fn(I) -> ConvertedItem + Send + Sync> DatasetSource<D,
     pub fn with_labels(mut self, labels: Vec<usize>, classes: Vec<String>) -> Self {
         assert_eq!(labels.len(), self.len, "labels given, and items of the dataset");
         let outside = labels.iter().find(|&&label| label >= classes.len());
-        assert!(outside.is_none(), "label {outside:?} of a set of {} classes", classes.len());
+        assert!(
+            outside.is_none(),
+            "label {outside:?} of a set of {} classes",
+            classes.len()
+        );
         (self.labels, self.classes) = (Some(labels), classes);
         self
     }
@@ -98,19 +103,21 @@ impl<D: Dataset<I>, I, F: Fn(I) -> ConvertedItem + Send + Sync> DatasetSource<D,
 
     fn convert(&self, index: usize) -> Result<(Image8, Option<usize>), DataError> {
         assert!(index < self.len, "image {index} of a set of {}", self.len);
-        let item = self.dataset.get(index).ok_or(SetError::NoItem { index, len: self.len })?;
+        let item = self
+            .dataset
+            .get(index)
+            .ok_or(SetError::NoItem { index, len: self.len })?;
         let bad = |reason: String| SetError::BadItem {
             index,
             reason: reason.replace('\n', " "),
         };
         let (image, label) = (self.convert)(item).map_err(bad)?;
-        if image.channels() != self.channels {
-            return Err(DataError::Set(SetError::Channels {
-                set: format!("item {index} of the dataset"),
-                found: image.channels(),
-                wanted: self.channels,
-            }));
-        }
+        let image = image
+            .into_channels(self.channels)
+            .map_err(|reason| SetError::Channels {
+                what: format!("item {index} of the dataset"),
+                reason,
+            })?;
         Ok((image, label))
     }
 }

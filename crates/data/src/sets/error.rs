@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use barlow_augment::ChannelsError;
+
 use super::{CifarFault, IdxFault};
 
 /// Why a set in a published format, in memory or of a user's own making gives no images.
@@ -52,14 +54,12 @@ pub enum SetError {
         fault: IdxFault,
     },
     /// The images have a number of channels that cannot be turned into the one asked for.
-    #[error("{set} has {found} channels, which cannot become {wanted}; set model.in_channels to {found}")]
+    #[error("{what}: {reason}")]
     Channels {
-        /// The set.
-        set: String,
-        /// Channels of its images.
-        found: usize,
-        /// Channels asked for.
-        wanted: usize,
+        /// The set, or the image of a set.
+        what: String,
+        /// The two numbers.
+        reason: ChannelsError,
     },
     /// A tensor of images holds something that is no pixel.
     #[error("image {index} of the tensor holds {value}, outside {range}; scale the values first")]

@@ -33,8 +33,8 @@ pub struct IdxSet {
 
 impl IdxSet {
     /// Reads one split: `train-images-idx3-ubyte` with `train-labels-idx1-ubyte`, or `t10k-..`, each also with `.gz` or
-    /// with a dot before `idx`. Images of 1, 3 or 4 channels become `channels` channels where that is defined; others
-    /// are given as they are. There are as many classes as the largest training label says.
+    /// with a dot before `idx`. Images of 1, 3 or 4 channels are given with `channels` of these, images of any other
+    /// number only with that number. There are as many classes as the largest training label says.
     ///
     /// # Errors
     /// [`SetError::MissingPart`] for a file that is not there, [`SetError::Idx`] for a damaged one,
@@ -52,7 +52,12 @@ impl IdxSet {
             let (_, classes) = read_labels(&train_labels, None)?;
             read_labels(&part(root, split, Kind::Labels)?, Some(classes))?
         };
-        let fault = |fault| DataError::Set(SetError::Idx { path: images.clone(), fault });
+        let fault = |fault| {
+            DataError::Set(SetError::Idx {
+                path: images.clone(),
+                fault,
+            })
+        };
         let array = read_array(&images)?;
         let (height, width, stored) = match array.dims[..] {
             [_, height, width] => (height, width, 1),
@@ -79,13 +84,12 @@ impl IdxSet {
             pixels: array.data,
             name: if split == Split::Train { "train" } else { "test" },
         };
-        if set.cut(0).into_channels(channels).is_err() {
-            return Err(DataError::Set(SetError::Channels {
-                set: images.display().to_string(),
-                found: stored,
-                wanted: channels,
-            }));
-        }
+        set.cut(0)
+            .into_channels(channels)
+            .map_err(|reason| SetError::Channels {
+                what: images.display().to_string(),
+                reason,
+            })?;
         Ok(set)
     }
 
@@ -96,7 +100,9 @@ impl IdxSet {
     pub fn open_splits(root: impl AsRef<Path>, channels: usize) -> Result<(Self, Option<Self>), DataError> {
         let root = root.as_ref();
         let train = Self::open(root, Split::Train, channels)?;
-        let has_test = [Kind::Images, Kind::Labels].iter().any(|&kind| find(root, Split::Test, kind).is_some());
+        let has_test = [Kind::Images, Kind::Labels]
+            .iter()
+            .any(|&kind| find(root, Split::Test, kind).is_some());
         let test = has_test.then(|| Self::open(root, Split::Test, channels));
         Ok((train, test.transpose()?))
     }
@@ -104,7 +110,9 @@ impl IdxSet {
     /// Whether `root` holds files of such a set.
     #[must_use]
     pub fn is_at(root: &Path) -> bool {
-        [Kind::Images, Kind::Labels].iter().any(|&kind| find(root, Split::Train, kind).is_some())
+        [Kind::Images, Kind::Labels]
+            .iter()
+            .any(|&kind| find(root, Split::Train, kind).is_some())
     }
 
     /// Image `index` as it is stored.
@@ -146,7 +154,9 @@ impl ImageSource for IdxSet {
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         assert!(index < self.len(), "image {index} of a set of {}", self.len());
         let image = self.cut(index).into_channels(self.channels);
-        Ok(Arc::new(image.expect("the channels were checked when the set was opened")))
+        Ok(Arc::new(
+            image.expect("the channels were checked when the set was opened"),
+        ))
     }
 }
 
@@ -159,14 +169,21 @@ enum Kind {
 /// How the file may be called, the usual name first.
 fn names(split: Split, kind: Kind) -> Vec<String> {
     let split = if split == Split::Train { "train" } else { "t10k" };
-    let stems: &[&str] = if kind == Kind::Images { &["images-idx3", "images-idx4"] } else { &["labels-idx1"] };
+    let stems: &[&str] = if kind == Kind::Images {
+        &["images-idx3", "images-idx4"]
+    } else {
+        &["labels-idx1"]
+    };
     let dashed = stems.iter().map(|stem| format!("{split}-{stem}-ubyte"));
     let both = dashed.flat_map(|name| [name.clone(), name.replacen("-idx", ".idx", 1)]);
     both.flat_map(|name| [name.clone(), format!("{name}.gz")]).collect()
 }
 
 fn find(root: &Path, split: Split, kind: Kind) -> Option<PathBuf> {
-    names(split, kind).iter().map(|name| root.join(name)).find(|path| path.is_file())
+    names(split, kind)
+        .iter()
+        .map(|name| root.join(name))
+        .find(|path| path.is_file())
 }
 
 fn part(root: &Path, split: Split, kind: Kind) -> Result<PathBuf, DataError> {
@@ -192,7 +209,12 @@ fn read_array(path: &Path) -> Result<IdxArray, DataError> {
 /// Labels, and the number of classes: the given one, or one more than the largest label.
 fn read_labels(path: &Path, classes: Option<usize>) -> Result<(Vec<usize>, usize), DataError> {
     let array = read_array(path)?;
-    let fault = |fault| DataError::Set(SetError::Idx { path: path.into(), fault });
+    let fault = |fault| {
+        DataError::Set(SetError::Idx {
+            path: path.into(),
+            fault,
+        })
+    };
     if array.dims.len() != 1 {
         return Err(fault(IdxFault::NotLabels { dims: array.dims }));
     }
@@ -205,7 +227,11 @@ fn read_labels(path: &Path, classes: Option<usize>) -> Result<(Vec<usize>, usize
             classes: limit,
         })),
     };
-    let labels = array.values().enumerate().map(label).collect::<Result<Vec<usize>, DataError>>()?;
+    let labels = array
+        .values()
+        .enumerate()
+        .map(label)
+        .collect::<Result<Vec<usize>, DataError>>()?;
     let found = labels.iter().max().map_or(0, |largest| largest + 1);
     Ok((labels, classes.unwrap_or(found)))
 }

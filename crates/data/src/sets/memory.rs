@@ -21,7 +21,7 @@ pub struct MemorySet {
 }
 
 impl MemorySet {
-    /// A set of `images`, all of the same number of channels; sides may differ. `labels` count in `classes`, which is
+    /// A set of `images`, all of the same number of channels (three are taken for RGB); sides may differ. `labels` count in `classes`, which is
     /// empty without labels.
     ///
     /// # Panics
@@ -29,7 +29,10 @@ impl MemorySet {
     /// or there are classes without labels.
     #[must_use]
     pub fn new(images: Vec<Image8>, labels: Option<Vec<usize>>, classes: Vec<String>) -> Self {
-        let channels = images.first().map(Image8::channels).expect("a set in memory needs an image");
+        let channels = images
+            .first()
+            .map(Image8::channels)
+            .expect("a set in memory needs an image");
         if let Some(at) = images.iter().position(|image| image.channels() != channels) {
             let other = images[at].channels();
             panic!("image 0 has {channels} channels and image {at} has {other}; one set has one number of channels");
@@ -38,12 +41,19 @@ impl MemorySet {
             Some(labels) => {
                 assert_eq!(labels.len(), images.len(), "labels given, and images given");
                 let outside = labels.iter().find(|&&label| label >= classes.len());
-                assert!(outside.is_none(), "label {outside:?} of a set of {} classes", classes.len());
+                assert!(
+                    outside.is_none(),
+                    "label {outside:?} of a set of {} classes",
+                    classes.len()
+                );
             }
             None => assert!(classes.is_empty(), "{} classes for a set without labels", classes.len()),
         }
         Self {
-            images: images.into_iter().map(Arc::new).collect(),
+            images: images
+                .into_iter()
+                .map(|image| Arc::new(image.into_channels(channels).expect(SAME)))
+                .collect(),
             labels,
             classes,
             channels,
@@ -94,7 +104,7 @@ impl MemorySet {
     /// Bytes the pixels take.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.images.iter().map(|image| image.bytes().len() as u64).sum()
+        self.images.iter().map(|image| image.bytes() as u64).sum()
     }
 }
 
@@ -120,14 +130,12 @@ fn to_bytes<T: Copy>(
     values.iter().enumerate().map(convert).collect()
 }
 
-/// The images of row-major `[N, C, H, W]` bytes; RGB is stored interleaved, as the colour operations need it.
+const SAME: &str = "an image can keep its channels";
+
+/// The images of row-major `[N, C, H, W]` bytes.
 fn cut(pixels: &[u8], [_, channels, height, width]: [usize; 4]) -> Vec<Image8> {
-    let plane = width * height;
-    let image = |planes: &[u8]| match channels {
-        3 => RgbImage8::new(width, height, interleave(planes)).into(),
-        _ => PlanarImage8::new(channels, width, height, planes.to_vec()).into(),
-    };
-    pixels.chunks_exact(channels * plane).map(image).collect()
+    let image = |planes: &[u8]| PlanarImage8::new(channels, width, height, planes.to_vec()).into();
+    pixels.chunks_exact(channels * width * height).map(image).collect()
 }
 
 impl ImageSource for MemorySet {

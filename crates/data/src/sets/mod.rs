@@ -2,20 +2,24 @@
 //!
 //! Each has its parser apart from its files, so that hostile bytes can be tried on the parser alone.
 
-//mod cifar;
+mod cifar;
 mod cifar_records;
+mod dataset;
 mod error;
 mod files;
-//mod idx;
+mod idx;
 mod idx_format;
+mod memory;
 
 use serde::{Deserialize, Serialize};
 
-//pub use cifar::CifarSet;
+pub use cifar::CifarSet;
 pub use cifar_records::{CIFAR_SIDE, CifarFault, CifarKind, check_cifar_records, parse_cifar_names};
+pub use dataset::{ConvertedItem, DatasetSource};
 pub use error::SetError;
-//pub use idx::IdxSet;
+pub use idx::IdxSet;
 pub use idx_format::{IdxArray, IdxFault, IdxType, MAX_IDX_BYTES};
+pub use memory::MemorySet;
 
 /// Which part of a published set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
