@@ -31,6 +31,12 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.alloc(layout) }
     }
 
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps `alloc_zeroed`'s contract. The default would write the zeros one by one.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: the caller keeps `dealloc`'s contract, and the pointer came from `System`.
         unsafe { System.dealloc(pointer, layout) }
@@ -81,7 +87,7 @@ fn plan() -> (f64, usize) {
 /// Batches a second of an epoch whose caller takes them at once.
 fn batches_per_s(workers: usize) -> f64 {
     let image = |seed: usize| {
-        let value = |x, y, c| (x * 37 + y * 61 + c * 89 + seed * 53) as u8;
+        let value = |x: usize, y: usize, c: usize| (x * 37 + y * 61 + c * 89 + seed * 53) as u8;
         RgbImage8::from_fn(32, 32, |x, y| [0, 1, 2].map(|c| value(x, y, c))).into()
     };
     let set = MemorySet::new((0..IMAGES).map(image).collect(), None, Vec::new());
