@@ -79,7 +79,7 @@ fn a_second_run_reads_the_file_and_decodes_nothing() {
     for (expected, decoded) in [(CacheState::Built, 8), (CacheState::Reused, 8)] {
         let (cache, state) = open(&source, &path, &config());
         assert_eq!(
-            (state, ImageSource::len(&cache), cache.classes(), cache.channels()),
+            (state, cache.len(), cache.classes(), cache.channels()),
             (expected, 8, source.classes(), 3)
         );
         assert_eq!(
@@ -182,10 +182,7 @@ fn bad_images_are_left_out_and_still_told_when_the_file_is_used_again() {
     };
     for expected in [CacheState::Built, CacheState::Reused] {
         let (cache, state) = open(&source, &path, &skip);
-        assert_eq!(
-            (state, ImageSource::len(&cache), cache.skipped().count),
-            (expected, 6, 3)
-        );
+        assert_eq!((state, cache.len(), cache.skipped().count), (expected, 6, 3));
         assert!(cache.skipped().first.unwrap().contains("a_cut.jpg"));
         // The good images keep their names and labels; the bad ones lie between them.
         assert_eq!(

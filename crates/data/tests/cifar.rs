@@ -63,10 +63,7 @@ fn open_error(root: &Path, kind: CifarKind, split: Split) -> SetError {
 fn records_become_images_in_the_order_of_the_files() {
     let dir = cifar10();
     let set = CifarSet::open(dir.path(), CifarKind::Cifar10, Split::Train, 3).unwrap();
-    assert_eq!(
-        (ImageSource::len(&set), set.channels(), &set.classes()[9][..]),
-        (15, 3, "truck")
-    );
+    assert_eq!((set.len(), set.channels(), &set.classes()[9][..]), (15, 3, "truck"));
     for index in [0, 2, 3, 14] {
         let image = set.image(index).unwrap();
         assert_eq!(
@@ -128,7 +125,7 @@ fn the_folder_is_found_as_the_archives_unpack() {
     assert!(CifarKind::Cifar10.is_at(&dir.path().join("cifar-10-batches-bin")));
     for (kind, len) in [(CifarKind::Cifar10, 15), (CifarKind::Cifar100, 2)] {
         let (train, test) = CifarSet::open_splits(dir.path(), kind, 3).unwrap();
-        assert_eq!((ImageSource::len(&train), train.kind()), (len, kind));
+        assert_eq!((train.len(), train.kind()), (len, kind));
         assert!(test.is_some());
     }
     assert!(matches!(

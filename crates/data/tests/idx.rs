@@ -68,7 +68,7 @@ fn grey_images_and_labels_are_read_and_classes_are_numbers() {
     let (train, test) = IdxSet::open_splits(dir.path(), 1).unwrap();
     let test = test.unwrap();
     assert_eq!(
-        (ImageSource::len(&train), train.classes(), train.channels()),
+        (train.len(), train.classes(), train.channels()),
         (4, &["0", "1", "2"].map(String::from)[..], 1)
     );
     assert_eq!(
@@ -76,7 +76,7 @@ fn grey_images_and_labels_are_read_and_classes_are_numbers() {
         (Some(2), Some(1), Some(1))
     );
     // The test split has no image of class 2 and knows the class all the same.
-    assert_eq!((ImageSource::len(&test), test.classes()), (2, train.classes()));
+    assert_eq!((test.len(), test.classes()), (2, train.classes()));
     let image = train.image(3).unwrap();
     assert_eq!(
         (image.width(), image.height(), image.pixels()),
@@ -106,8 +106,8 @@ fn gzipped_and_dotted_names_and_wide_labels_are_accepted() {
     assert!(IdxSet::is_at(dir.path()));
     for split in [Split::Train, Split::Test] {
         let [expected, set] = [&plain, &dir].map(|dir| IdxSet::open(dir.path(), split, 1).unwrap());
-        assert_eq!(ImageSource::len(&set), ImageSource::len(&expected));
-        for index in 0..ImageSource::len(&set) {
+        assert_eq!(set.len(), expected.len());
+        for index in 0..set.len() {
             assert_eq!(set.image(index).unwrap(), expected.image(index).unwrap());
             assert_eq!(set.label(index), expected.label(index));
         }

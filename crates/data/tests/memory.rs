@@ -31,7 +31,7 @@ fn images_in_memory_are_a_set() {
     let images: Vec<Image8> = (0..3).map(|seed| image(seed).into()).collect();
     let set = MemorySet::new(images.clone(), Some(vec![1, 0, 1]), names(&["ant", "bee"]));
     assert_eq!(
-        (ImageSource::len(&set), set.channels(), set.classes()),
+        (set.len(), set.channels(), set.classes()),
         (3, 3, &names(&["ant", "bee"])[..])
     );
     assert_eq!(
