@@ -43,6 +43,7 @@ fn an_index_that_contradicts_itself_is_refused_though_its_checksum_fits() {
         (&[(128, 4, 3, 2), (140, 4, 1, 4)], 20),
         (&[(128, 4, 3, 2), (140, 3, 1, 4)], 20),
         (&[(128, 0, 3, 2), (139, 1, 1, 4)], 20),
+        (&[(130, 0, 3, 2), (140, 1, 1, 4)], 20),
         (&[(128, 0, u32::MAX as usize, u32::MAX as usize)], 12),
     ] {
         assert_eq!(parse(&index(entries), pixels), Err(CacheFault::Index), "{entries:?}");
