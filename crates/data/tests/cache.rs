@@ -2,46 +2,22 @@
 
 mod caches;
 mod common;
+mod counting;
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barlow_augment::{CropBox, Image8, PlanarImage8, resize_bicubic};
 use barlow_data::{BadImages, CacheIndex, CacheState, DataError, DiskCache, DiskCacheConfig, ImageSource, MemorySet};
 use burn_dataset::Dataset;
 use caches::{config, open, open_error};
 use common::{add_hostile_files, image, source, two_classes};
-
-/// Counts the images asked for.
-struct Counting(Arc<dyn ImageSource>, AtomicUsize);
-
-impl ImageSource for Counting {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn classes(&self) -> &[String] {
-        self.0.classes()
-    }
-    fn channels(&self) -> usize {
-        self.0.channels()
-    }
-    fn label(&self, index: usize) -> Option<usize> {
-        self.0.label(index)
-    }
-    fn name(&self, index: usize) -> String {
-        self.0.name(index)
-    }
-    fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        self.0.image(index)
-    }
-}
+use counting::Counting;
 
 #[test]
 fn a_second_run_reads_the_file_and_decodes_nothing() {
     let (dir, place) = (two_classes(4), tempfile::tempdir().unwrap());
-    let counting = Arc::new(Counting(source(&dir), AtomicUsize::new(0)));
+    let counting = Counting::new(source(&dir));
     let (source, path): (Arc<dyn ImageSource>, _) = (counting.clone(), place.path().join("cache"));
     for (expected, decoded) in [(CacheState::Built, 8), (CacheState::Reused, 8)] {
         let (cache, state) = open(&source, &path, &config());
@@ -62,7 +38,7 @@ fn a_second_run_reads_the_file_and_decodes_nothing() {
         }
         assert_eq!(cache.get(5).unwrap().unwrap().image, image(5).into());
         assert_eq!((cache.skipped().count, cache.source_index(5)), (0, 5));
-        assert_eq!(counting.1.load(Ordering::Relaxed), decoded);
+        assert_eq!(counting.asked(), decoded);
     }
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
 }
