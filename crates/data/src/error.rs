@@ -42,6 +42,36 @@ pub enum DataError {
         /// The class folder.
         path: PathBuf,
     },
+    /// Some class folders hold images, this one only folders.
+    #[error(
+        "class folder {} holds folders only (as {folder}); put its images directly into it, or remove it",
+        path.display()
+    )]
+    NestedClass {
+        /// The class folder.
+        path: PathBuf,
+        /// Name of the first folder in it.
+        folder: String,
+    },
+    /// No images within one level, and further down a data set with splits.
+    #[error(
+        "{} holds no images, neither itself nor in folders one level below, but {} looks like a part of a data set; pass \
+         the folder that holds train",
+        path.display(),
+        split.display()
+    )]
+    NestedSplit {
+        /// The folder.
+        path: PathBuf,
+        /// The folder with a split's name.
+        split: PathBuf,
+    },
+    /// A file name that cannot be kept. On Unix all can.
+    #[error("the name of {} is not Unicode; rename it", path.display())]
+    NameNotUnicode {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// Images beside folders: it cannot be told whether the folders are classes.
     #[error(
         "{} holds images (as {image}) beside folders (as {folder}); move the images into class folders, or the folders \
@@ -128,6 +158,9 @@ impl DataError {
             | Self::Read { path, .. }
             | Self::NoImages { path }
             | Self::EmptyClass { path }
+            | Self::NestedClass { path, .. }
+            | Self::NestedSplit { path, .. }
+            | Self::NameNotUnicode { path }
             | Self::MixedFolder { path, .. }
             | Self::UnknownClass { path, .. }
             | Self::BadImage { path, .. } => Some(path),

@@ -7,12 +7,19 @@
 //! This crate must not know models, losses or optimisers, and must not use the network.
 
 mod batch;
+mod classes;
 mod decoded;
 mod epoch;
 mod error;
 mod eval;
 mod folder;
+mod index;
+mod index_cache;
+mod index_format;
 mod loader;
+mod names;
+mod read;
+mod scan;
 mod shuffle;
 mod source;
 mod splits;
@@ -24,8 +31,12 @@ pub use decoded::DecodedSet;
 pub use epoch::EpochIter;
 pub use error::DataError;
 pub use eval::eval_pixels;
-pub use folder::{IMAGE_EXTENSIONS, ImageFolder};
+pub use folder::ImageFolder;
+pub use index::{FolderIndex, FolderLayout};
+pub use index_cache::{IndexCache, IndexNote};
+pub use index_format::{IndexError, StoredIndex, parse_index};
 pub use loader::{TwinLoader, TwinLoaderConfig};
+pub use scan::IMAGE_EXTENSIONS;
 pub use shuffle::shuffled_indices;
 pub use source::{BadImages, ImageSource, LabelledImage, Skipped};
 pub use splits::Splits;

@@ -7,7 +7,10 @@ use std::path::Path;
 use crate::{DataError, ImageFolder};
 
 /// Folder names of the held-out images, the first that is there.
-const TEST_NAMES: [&str; 2] = ["test", "val"];
+const TEST_NAMES: [&str; 4] = ["test", "val", "valid", "validation"];
+
+/// All folder names that are splits.
+pub(crate) const SPLIT_NAMES: [&str; 5] = ["train", "test", "val", "valid", "validation"];
 
 /// Training images and, if the set has them, test images. Labels of both count in the training classes.
 #[derive(Debug, Clone)]
