@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barlow_augment::RgbImage8;
+use barlow_augment::Image8;
 
 use crate::classes::places;
 use crate::index::{FolderIndex, FolderLayout};
@@ -18,6 +18,7 @@ use crate::{DataError, ImageSource, LabelledImage};
 #[derive(Debug, Clone)]
 pub struct ImageFolder {
     root: PathBuf,
+    channels: usize,
     index: FolderIndex,
     classes: Vec<String>,
     /// Label of each folder's images; empty without labels.
@@ -31,29 +32,34 @@ impl ImageFolder {
     ///
     /// Images go by folder, then by name, each compared byte by byte. Hidden files and other kinds of files are ignored; a
     /// file is judged by its name here, by its content when it is read. A name that is not Unicode leads to its file, and
-    /// is shown with replacement characters.
+    /// is shown with replacement characters. Images are given with `channels` channels: 1, 3 or 4
+    /// ([`barlow_augment::decode_channels`]).
     ///
     /// # Errors
     /// [`DataError`] when the folder is missing, is none, holds no image, holds images beside folders, has a class
     /// folder without images, or holds a data set with splits somewhere below.
-    pub fn open(root: impl AsRef<Path>) -> Result<Self, DataError> {
+    pub fn open(root: impl AsRef<Path>, channels: usize) -> Result<Self, DataError> {
         let root = root.as_ref();
-        Ok(Self::from_index(root, scan(root)?.index))
+        Ok(Self::from_index(root, scan(root)?.index, channels))
     }
 
     /// As [`ImageFolder::open`], with the list of names taken from `cache` while it is true and kept there otherwise.
     ///
     /// # Errors
     /// As [`ImageFolder::open`]; the cache is never a reason.
-    pub fn open_cached(root: impl AsRef<Path>, cache: &IndexCache) -> Result<(Self, IndexNote), DataError> {
+    pub fn open_cached(
+        root: impl AsRef<Path>,
+        channels: usize,
+        cache: &IndexCache,
+    ) -> Result<(Self, IndexNote), DataError> {
         let root = root.as_ref();
         let (index, note) = cache.index(root)?;
-        Ok((Self::from_index(root, index), note))
+        Ok((Self::from_index(root, index, channels), note))
     }
 
     /// The images of an index, as it stands. Nothing is looked at on disk until an image is asked for.
     #[must_use]
-    pub fn from_index(root: impl Into<PathBuf>, index: FolderIndex) -> Self {
+    pub fn from_index(root: impl Into<PathBuf>, index: FolderIndex, channels: usize) -> Self {
         let classes: Vec<String> = match index.layout() {
             FolderLayout::Classes => index
                 .folders()
@@ -64,6 +70,7 @@ impl ImageFolder {
         };
         Self {
             root: root.into(),
+            channels,
             index,
             labels: (0..classes.len()).collect(),
             classes,
@@ -139,6 +146,10 @@ impl ImageSource for ImageFolder {
         &self.classes
     }
 
+    fn channels(&self) -> usize {
+        self.channels
+    }
+
     fn label(&self, index: usize) -> Option<usize> {
         self.label(index)
     }
@@ -147,8 +158,8 @@ impl ImageSource for ImageFolder {
         shown(&self.index.path(index))
     }
 
-    fn image(&self, index: usize) -> Result<Arc<RgbImage8>, DataError> {
-        read_image(&self.path(index)).map(Arc::new)
+    fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
+        read_image(&self.path(index), self.channels).map(Arc::new)
     }
 }
 
@@ -157,7 +168,7 @@ impl burn_dataset::Dataset<Result<LabelledImage, DataError>> for ImageFolder {
     fn get(&self, index: usize) -> Option<Result<LabelledImage, DataError>> {
         (index < self.len()).then(|| {
             let label = self.label(index);
-            read_image(&self.path(index)).map(|image| LabelledImage { image, label, index })
+            read_image(&self.path(index), self.channels).map(|image| LabelledImage { image, label, index })
         })
     }
 

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use barlow_augment::{DecodeError, RgbImage8, decode};
+use barlow_augment::{DecodeError, Image8, decode_channels};
 
 use crate::DataError;
 use crate::error::panic_message;
@@ -13,8 +13,8 @@ use crate::error::panic_message;
 /// Largest file that is read, in bytes: beyond it lies a mistake, not a photograph.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// Reads and decodes a file.
-pub(crate) fn read_image(path: &Path) -> Result<RgbImage8, DataError> {
+/// Reads a file and decodes it to `channels` channels.
+pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataError> {
     let read_error = |source| DataError::Read {
         path: path.into(),
         source,
@@ -29,7 +29,7 @@ pub(crate) fn read_image(path: &Path) -> Result<RgbImage8, DataError> {
     }
     let bytes = fs::read(path).map_err(read_error)?;
     // A decoder that panics on a hostile file must not take a long run with it.
-    let decoded = std::panic::catch_unwind(|| decode(&bytes)).unwrap_or_else(|payload| {
+    let decoded = std::panic::catch_unwind(|| decode_channels(&bytes, channels)).unwrap_or_else(|payload| {
         Err(DecodeError::Damaged(format!(
             "the decoder panicked: {}",
             panic_message(&*payload)
