@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use barlow_augment::DecodeError;
 
+use crate::{ListError, VocError};
+
 /// Why data could not be opened, read or loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -72,6 +74,12 @@ pub enum DataError {
         /// The file or folder.
         path: PathBuf,
     },
+    /// A Pascal VOC set that cannot be used.
+    #[error(transparent)]
+    Voc(#[from] VocError),
+    /// A file list that cannot be used.
+    #[error(transparent)]
+    List(#[from] ListError),
     /// Images beside folders: it cannot be told whether the folders are classes.
     #[error(
         "{} holds images (as {image}) beside folders (as {folder}); move the images into class folders, or the folders \
@@ -175,6 +183,8 @@ impl DataError {
             | Self::MixedFolder { path, .. }
             | Self::UnknownClass { path, .. }
             | Self::BadImage { path, .. } => Some(path),
+            Self::Voc(error) => Some(error.path()),
+            Self::List(error) => Some(error.path()),
             _ => None,
         }
     }

@@ -43,20 +43,24 @@ const CORNERS: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
 pub fn parse_annotation(bytes: &[u8]) -> Result<Annotation, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8 from byte {} on", error.valid_up_to()))?;
     let mut reader = Reader::from_str(text.strip_prefix('\u{FEFF}').unwrap_or(text));
-    reader.config_mut().expand_empty_elements = true;
     let mut walk = Walk::default();
     loop {
         let event = reader.read_event();
         match event.map_err(|error| one_line(&error.to_string()))? {
             Event::Start(start) => walk.open(start.name().as_ref())?,
             Event::End(_) => walk.close()?,
+            Event::Empty(element) => {
+                walk.open(element.name().as_ref())?;
+                walk.close()?;
+            }
             Event::Text(text) => walk.text.push_str(&text.xml10_content()),
             Event::CData(text) => walk.text.push_str(&text.xml10_content()),
             Event::GeneralRef(entity) => match entity.resolve_char_ref() {
                 Ok(Some(letter)) => walk.text.push(letter),
                 Ok(None) => {
                     let known = resolve_xml_entity(&entity);
-                    walk.text.push_str(known.ok_or_else(|| one_line(&format!("unknown entity &{};", &*entity)))?);
+                    walk.text
+                        .push_str(known.ok_or_else(|| one_line(&format!("unknown entity &{};", &*entity)))?);
                 }
                 Err(error) => return Err(one_line(&error.to_string())),
             },
@@ -121,7 +125,8 @@ impl Walk {
             ["annotation", "object", "bndbox", corner] => {
                 if let Some(place) = CORNERS.iter().position(|known| *known == corner) {
                     let value = text.parse().ok().filter(|value: &f32| value.is_finite());
-                    let value = value.ok_or_else(|| one_line(&format!("{corner} is \"{text}\" instead of a number")))?;
+                    let value =
+                        value.ok_or_else(|| one_line(&format!("{corner} is \"{text}\" instead of a number")))?;
                     self.corners[place] = Some(value);
                 }
             }
@@ -149,7 +154,11 @@ impl Walk {
 
 /// A message as one line of a length that a person reads, whatever the file put into it.
 fn one_line(message: &str) -> String {
-    message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    message
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(200)
+        .collect()
 }
 
 #[cfg(test)]
@@ -208,13 +217,25 @@ mod tests {
             (&deep, "64 deep"),
             (&object(BOX), "object 1 has no name"),
             (&object("<name>a\nb</name>"), "object 1 (a b) has no xmin"),
-            (&object("<name>cat</name><bndbox><xmin>left</xmin></bndbox>"), "xmin is \"left\""),
-            (&object("<name>cat</name><bndbox><xmin>nan</xmin></bndbox>"), "xmin is \"nan\""),
-            (&object("<name>cat</name><bndbox><xmin>1e99</xmin></bndbox>"), "xmin is \"1e99\""),
+            (
+                &object("<name>cat</name><bndbox><xmin>left</xmin></bndbox>"),
+                "xmin is \"left\"",
+            ),
+            (
+                &object("<name>cat</name><bndbox><xmin>nan</xmin></bndbox>"),
+                "xmin is \"nan\"",
+            ),
+            (
+                &object("<name>cat</name><bndbox><xmin>1e99</xmin></bndbox>"),
+                "xmin is \"1e99\"",
+            ),
         ] {
             let error = parse_annotation(text.as_bytes()).unwrap_err();
             assert!(error.contains(part) && !error.contains('\n'), "{text:.50}: {error}");
         }
-        assert_eq!(parse_annotation(b"<annotation>\xFF"), Err("not UTF-8 from byte 12 on".into()));
+        assert_eq!(
+            parse_annotation(b"<annotation>\xFF"),
+            Err("not UTF-8 from byte 12 on".into())
+        );
     }
 }
