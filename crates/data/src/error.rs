@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use barlow_augment::DecodeError;
 
-use crate::{ListError, VocError};
+use crate::{CacheError, ListError, SetError, VocError};
 
 /// Why data could not be opened, read or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -159,13 +159,19 @@ pub enum DataError {
         /// The panic's message.
         message: String,
     },
+    /// Something is wrong with a set that is not a folder of image files.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// Something is wrong with the file of an image cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
 }
 
 impl DataError {
     /// Whether the error is about one file's content, so that skipping this file goes on.
     #[must_use]
     pub fn is_bad_image(&self) -> bool {
-        matches!(self, Self::BadImage { .. })
+        matches!(self, Self::BadImage { .. }) || matches!(self, Self::Set(error) if error.is_bad_image())
     }
 
     /// The file or folder the error is about, if it is about one.
@@ -185,6 +191,8 @@ impl DataError {
             | Self::BadImage { path, .. } => Some(path),
             Self::Voc(error) => Some(error.path()),
             Self::List(error) => Some(error.path()),
+            Self::Set(error) => error.path(),
+            Self::Cache(error) => Some(error.path()),
             _ => None,
         }
     }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use barlow_augment::Image8;
 
 use crate::classes::places;
+use crate::index::scan;
 use crate::index::{FolderIndex, FolderLayout};
-use crate::index_cache::{IndexCache, IndexNote};
+use crate::index::{IndexCache, IndexNote};
 use crate::read::read_image;
-use crate::scan::scan;
-use crate::{DataError, ImageSource, LabelledImage};
+use crate::{DataError, ImageSource};
 
 /// The images below one folder.
 #[derive(Debug, Clone)]
@@ -160,20 +160,6 @@ impl ImageSource for ImageFolder {
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         read_image(&self.path(index), self.channels).map(Arc::new)
-    }
-}
-
-/// For Burn's own loaders. Items are results, because `get` has no other way to report a bad file.
-impl burn_dataset::Dataset<Result<LabelledImage, DataError>> for ImageFolder {
-    fn get(&self, index: usize) -> Option<Result<LabelledImage, DataError>> {
-        (index < self.len()).then(|| {
-            let label = self.label(index);
-            read_image(&self.path(index), self.channels).map(|image| LabelledImage { image, label, index })
-        })
-    }
-
-    fn len(&self) -> usize {
-        self.len()
     }
 }
 

@@ -11,6 +11,15 @@ pub enum ListError {
         /// The list.
         path: PathBuf,
     },
+    /// A folder was passed for its lists, and has none.
+    #[error(
+        "{} holds no list: looked for train.txt in it; pass a text file of image paths or a folder with train.txt",
+        path.display()
+    )]
+    NoTrainList {
+        /// The folder.
+        path: PathBuf,
+    },
     /// No line names an image.
     #[error("{} names no images; write one path a line", path.display())]
     Empty {
@@ -57,6 +66,7 @@ impl ListError {
     pub fn path(&self) -> &Path {
         match self {
             Self::Missing { path }
+            | Self::NoTrainList { path }
             | Self::Empty { path }
             | Self::BadLine { path, .. }
             | Self::MissingFile { path, .. }

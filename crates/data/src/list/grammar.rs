@@ -12,7 +12,7 @@
 
 use std::path::Path;
 
-use crate::scan::{IMAGE_EXTENSIONS, has_image_extension};
+use crate::index::{IMAGE_EXTENSIONS, has_image_extension};
 
 /// One line that names an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

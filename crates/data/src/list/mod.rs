@@ -14,7 +14,7 @@ use barlow_augment::Image8;
 use rayon::prelude::*;
 
 use crate::folder::shown;
-use crate::names::Names;
+use crate::index::Names;
 use crate::read::read_image;
 use crate::{DataError, ImageSource};
 pub use error::ListError;

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 
 use super::VocError;
 use crate::DataError;
-use crate::scan::list;
+use crate::index::list;
 
 /// Largest list that is read, in bytes: some ten million lines.
 const MAX_LIST_BYTES: u64 = 256 << 20;
 
-/// Folders that are looked into when a VOC set is sought: more are the classes of another kind of set.
-const MAX_FOLDERS: usize = 64;
+/// A folder of more things than this is not looked through for a VOC set: they are images or classes of another kind.
+const MAX_ENTRIES: usize = 100;
 
 /// Whether a folder is the root of a VOC set.
-pub(crate) fn is_voc(folder: &Path) -> bool {
+fn is_voc(folder: &Path) -> bool {
     folder.join("JPEGImages").is_dir() && folder.join("Annotations").is_dir()
 }
 
@@ -27,6 +27,15 @@ pub(crate) fn is_voc(folder: &Path) -> bool {
 pub(crate) fn find_voc(path: &Path) -> Result<PathBuf, DataError> {
     if is_voc(path) {
         return Ok(path.into());
+    }
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(DataError::NotAFolder { path: path.into() }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(DataError::MissingFolder { path: path.into() });
+        }
+        // The listing says what is wrong.
+        Err(_) => {}
     }
     let mut found = Vec::new();
     for folder in folders(path)? {
@@ -53,11 +62,24 @@ fn begins_with_voc(name: &OsStr) -> bool {
     start.is_some_and(|start| start.eq_ignore_ascii_case(b"voc"))
 }
 
-/// The folders in a folder, none if there are too many of them.
+/// The folders in a folder by name; none if it holds too many things to be looked through.
 fn folders(path: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let folders = list(path)?.folders;
-    let taken = if folders.len() > MAX_FOLDERS { 0 } else { folders.len() };
-    Ok(folders[..taken].iter().map(|folder| path.join(&folder.name)).collect())
+    let read_error = |source| DataError::Read {
+        path: path.into(),
+        source,
+    };
+    let mut folders = Vec::new();
+    for (entry, number) in fs::read_dir(path).map_err(read_error)?.zip(1..) {
+        if number > MAX_ENTRIES {
+            return Ok(Vec::new());
+        }
+        let path = entry.map_err(read_error)?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
 }
 
 /// The file that lists a split.

@@ -19,7 +19,7 @@ use crate::read::read_image;
 use crate::{DataError, ImageSource};
 pub use annotation::{AnnotatedObject, Annotation, parse_annotation};
 pub use error::VocError;
-pub(crate) use layout::{find_voc, is_voc};
+pub(crate) use layout::find_voc;
 use layout::{image_files, list_file, read_ids};
 
 /// Largest annotation that is read, in bytes.

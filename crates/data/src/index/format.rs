@@ -6,8 +6,8 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use crate::index::{FolderIndex, FolderLayout};
-use crate::names::Names;
+use super::names::Names;
+use super::{FolderIndex, FolderLayout};
 
 const MAGIC: [u8; 8] = *b"BTWINIDX";
 /// Raised when the bytes change their meaning or when a listing takes other files than before.

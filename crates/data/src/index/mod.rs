@@ -3,11 +3,20 @@
 //! Order is part of the contract (sample numbers key the random draws): folders by path, files by name within, each
 //! compared byte by byte. This file must not read the disk.
 
+mod cache;
+mod format;
+mod names;
+mod scan;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::DataError;
-use crate::names::Names;
+pub use cache::{IndexCache, IndexNote};
+pub use format::{IndexError, StoredIndex, parse_index};
+pub(crate) use names::Names;
+pub use scan::IMAGE_EXTENSIONS;
+pub(crate) use scan::{has_image_extension, list, scan};
 
 /// How images lie below a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 
+use super::names::Names;
+use super::{FolderIndex, FolderLayout};
 use crate::DataError;
-use crate::index::{FolderIndex, FolderLayout};
-use crate::names::Names;
 use crate::splits::SPLIT_NAMES;
 
 /// File name extensions that make a file an image, in any case of letters.

@@ -8,16 +8,15 @@ use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 
+use super::FolderIndex;
+use super::format::{StoredIndex, parse_index};
+use super::names::to_bytes;
+use super::scan::{Scan, changed, nanoseconds, scan};
 use crate::DataError;
-use crate::index::FolderIndex;
-use crate::index_format::{StoredIndex, parse_index};
-use crate::names::to_bytes;
-use crate::scan::{Scan, changed, nanoseconds, scan};
 
 /// A folder that changed less than this before it was listed may change again within one tick of its file system's
 /// clock (two seconds on FAT), and its time would not show it.
@@ -165,21 +164,17 @@ fn real(root: &Path) -> PathBuf {
 
 /// Writes beside the place and moves there, so that another program never reads half an index.
 fn store(stored: &StoredIndex, file: &Path) -> Result<(), String> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
     let bytes = stored.to_bytes().ok_or("a path in it is too long or not Unicode")?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    let told = |path: &Path| {
-        let path = path.display().to_string();
-        move |error: std::io::Error| format!("cannot write {path}: {error}")
-    };
-    fs::create_dir_all(folder).map_err(told(folder))?;
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let temporary = file.with_extension(format!("{}-{number}.tmp", std::process::id()));
-    let written = fs::File::create(&temporary).and_then(|mut file| file.write_all(&bytes));
-    let moved = written.and_then(|()| fs::rename(&temporary, file));
-    moved.map_err(|error| {
-        // What is left of a full disk's half file is of no use; that it cannot be removed either is no news.
-        let _ = fs::remove_file(&temporary);
-        told(file)(error)
-    })
+    let told = |path: &Path, error: std::io::Error| format!("cannot write {}: {error}", path.display());
+    fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".index-").suffix(".tmp");
+    // Readable for whom the user's mask allows, as any file: a set is often shared.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut temporary = builder.tempfile_in(folder).map_err(|error| told(folder, error))?;
+    temporary.write_all(&bytes).map_err(|error| told(file, error))?;
+    temporary.persist(file).map_err(|error| told(file, error.error))?;
+    Ok(())
 }
