@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use burn_dataset::Dataset;
 
-use crate::{CifarSet, ConvertedItem, DataError, DatasetSource, DecodedSet, DiskCache, IdxSet, ImageSource};
-use crate::{LabelledImage, MemorySet, Subset};
+use crate::{CifarSet, ConvertedItem, DataError, DatasetSource, DecodedSet, DiskCache, FileList, IdxSet, ImageFolder};
+use crate::{ImageSource, LabelledImage, MemorySet, Subset, VocSet};
 
 type Item = Result<LabelledImage, DataError>;
 
@@ -58,7 +58,17 @@ macro_rules! burn_dataset {
     )+};
 }
 
-burn_dataset!(CifarSet, DecodedSet, DiskCache, IdxSet, MemorySet, Subset);
+burn_dataset!(
+    CifarSet,
+    DecodedSet,
+    DiskCache,
+    FileList,
+    IdxSet,
+    ImageFolder,
+    MemorySet,
+    Subset,
+    VocSet,
+);
 
 impl Dataset<Item> for SourceDataset {
     fn get(&self, index: usize) -> Option<Item> {
