@@ -12,6 +12,8 @@
 //! ```
 //! Numbers are little-endian; three channels are interleaved RGB, others planes. This file must not know what the fingerprint is made of.
 
+use super::CacheFault;
+
 /// Version of the layout; another one is built anew.
 pub const CACHE_VERSION: u32 = 1;
 pub(crate) const HEADER: usize = 128;
@@ -20,32 +22,6 @@ const SUMMED: usize = 96;
 const ENTRY: usize = 40;
 /// Longest text about the first bad image.
 pub(crate) const MAX_TEXT: usize = 4096;
-
-/// Why a file is not the cache it should be. Reads as "the file .. because {}".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CacheFault {
-    /// The first bytes are another format's.
-    #[error("it is not an image cache")]
-    Foreign,
-    /// Made by another version of this program.
-    #[error("its format has version {found} and this program makes version {CACHE_VERSION}")]
-    Version {
-        /// Its version.
-        found: u32,
-    },
-    /// Its length is not what its header says.
-    #[error("it has another length than its header says (cut off?)")]
-    Length,
-    /// A checksum does not fit.
-    #[error("its checksum is wrong (damaged)")]
-    Checksum,
-    /// The checksum fits, and yet the numbers cannot be.
-    #[error("its index contradicts itself")]
-    Index,
-    /// It is whole, but holds other images.
-    #[error("it was made from other images or with other settings")]
-    Outdated,
-}
 
 /// Where an image of the cache is, and which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
