@@ -74,7 +74,9 @@ macro_rules! own_len {
     )+};
 }
 
-own_len!(CifarSet, DecodedSet, DiskCache, FileList, IdxSet, MemorySet, Subset, VocSet);
+own_len!(
+    CifarSet, DecodedSet, DiskCache, FileList, IdxSet, MemorySet, Subset, VocSet
+);
 
 impl Dataset<Item> for SourceDataset {
     fn get(&self, index: usize) -> Option<Item> {
