@@ -11,7 +11,7 @@ use crate::classes::places;
 use crate::index::scan;
 use crate::index::{FolderIndex, FolderLayout};
 use crate::index::{IndexCache, IndexNote};
-use crate::read::read_image;
+use crate::read::{file_stamp, read_image};
 use crate::{DataError, ImageSource};
 
 /// The images below one folder.
@@ -156,6 +156,10 @@ impl ImageSource for ImageFolder {
 
     fn name(&self, index: usize) -> String {
         shown(&self.index.path(index))
+    }
+
+    fn stamp(&self, index: usize) -> [u64; 2] {
+        file_stamp(&self.path(index))
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
