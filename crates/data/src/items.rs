@@ -23,6 +23,7 @@ pub(crate) fn item(source: &(impl ImageSource + ?Sized), index: usize) -> Option
         Ok(LabelledImage {
             image: Arc::unwrap_or_clone(image),
             label: source.label(index),
+            labels: source.labels(index),
             index,
         })
     })

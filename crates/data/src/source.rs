@@ -70,8 +70,10 @@ pub trait ImageSource: Send + Sync {
 pub struct LabelledImage {
     /// The decoded pixels.
     pub image: Image8,
-    /// Its class, `None` in a set without labels.
+    /// Its only class, `None` in a set without labels and in one whose images hold several.
     pub label: Option<usize>,
+    /// All its classes, as [`ImageSource::labels`] gives them.
+    pub labels: Vec<usize>,
     /// Its number in the set.
     pub index: usize,
 }
