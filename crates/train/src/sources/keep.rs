@@ -100,7 +100,7 @@ impl Keeper<'_> {
         let what = match state {
             CacheState::Reused => "found in".to_owned(),
             CacheState::Built => "written to".to_owned(),
-            CacheState::Rebuilt(fault) => format!("written again, because the one that was there {fault}, to"),
+            CacheState::Rebuilt(fault) => format!("written again, because {fault}, to"),
         };
         (self.say)(&format!(
             "cache       {} {part} images ({}), {what} {}",
