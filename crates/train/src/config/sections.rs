@@ -1,10 +1,8 @@
 //! The sections of a config and their defaults (the official ImageNet recipe unless a line says otherwise).
 
-use barlow_data::BadImages;
 use barlow_loss::{LossForm, Normalization, Objective};
 use barlow_model::{ResNetDepth, Stem};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::path::PathBuf;
 
 /// `[run]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,83 +21,6 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-}
-
-/// `[data]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataConfig {
-    /// The data set. A path that starts with `assets/` is sought from the working directory upwards.
-    pub path: PathBuf,
-    /// How the data set is laid out.
-    pub format: DataFormat,
-    /// What to do with a file that cannot be decoded.
-    pub bad_images: BadImages,
-    /// Threads that make views; 0 makes them between two steps, absent takes all cores.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workers: Option<usize>,
-    /// Batches made ahead of the device (≥ 1).
-    pub queue: usize,
-    /// Channel statistics that pixels are normalised with.
-    pub normalize: Normalize,
-}
-
-impl Default for DataConfig {
-    fn default() -> Self {
-        Self {
-            path: PathBuf::new(),
-            format: DataFormat::default(),
-            bad_images: BadImages::default(),
-            workers: None,
-            queue: 2,
-            normalize: Normalize::default(),
-        }
-    }
-}
-
-/// Layout of a data set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DataFormat {
-    /// Recognise it.
-    #[default]
-    Auto,
-    /// A folder per class, below `train/` and `test/` (or `val/`) or at the top; or a flat folder without labels.
-    Folder,
-}
-
-/// Channel statistics that pixels are normalised with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected \"imagenet\", \"data\" or { mean = [r, g, b], std = [r, g, b] }"
-)]
-pub enum Normalize {
-    /// A known set of statistics.
-    Named(NormalizeName),
-    /// Statistics of pixels in [0, 1].
-    Given {
-        /// Mean of each channel, as many as `model.in_channels`.
-        mean: Vec<f32>,
-        /// Standard deviation of each channel, above 0.
-        std: Vec<f32>,
-    },
-}
-
-impl Default for Normalize {
-    fn default() -> Self {
-        Self::Named(NormalizeName::Imagenet)
-    }
-}
-
-/// A known set of channel statistics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NormalizeName {
-    /// ImageNet's, as the official code.
-    Imagenet,
-    /// Computed from the training images in one pass.
-    Data,
 }
 
 /// `[model]`

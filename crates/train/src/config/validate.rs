@@ -1,6 +1,6 @@
 //! The range of every number in a config, checked before anything is opened.
 
-use super::{Config, ConfigError, Normalize, NormalizeName};
+use super::{Config, ConfigError, DataCache, Normalize, NormalizeName};
 use barlow_augment::{EvalTransform, Normalization};
 use barlow_loss::BarlowTwinsLossConfig;
 use barlow_model::{BarlowTwinsModelConfig, ProjectorConfig, ResNetConfig};
@@ -49,6 +49,9 @@ impl Config {
         within("model.in_channels", model.in_channels, 1, MOST_CHANNELS)?;
         within("data.queue", data.queue, 1, MOST_THREADS)?;
         within("data.workers", data.workers.unwrap_or(0), 0, MOST_THREADS)?;
+        if let DataCache::Side(side) = data.cache {
+            within("data.cache", side, 1, LARGEST_SIDE)?;
+        }
         within("views.size", views.size, 1, LARGEST_SIDE)?;
         normalize(&data.normalize, model.in_channels)?;
         positive("optimizer.learning_rate_weights", optimizer.learning_rate_weights)?;
