@@ -5,33 +5,20 @@
 //! arithmetic and the rounding to 8 bits after each pass, so results are equal to the byte. This file must not draw
 //! random numbers: the caller gives `sigma`.
 
-use crate::{PlanarImage8, RgbImage8};
+use crate::PlanarImage8;
+use crate::simd::dispatch;
 
 /// Number of box blurs that stand for one Gaussian (Pillow's default).
 const PASSES: usize = 3;
+/// Values computed together: their sums fit the registers.
+const LANES: usize = 64;
 
-/// Blurs the image in place by Pillow's `GaussianBlur(sigma_pixels)`: along x three times, then along y three times.
+/// Blurs every plane in place by Pillow's `GaussianBlur(sigma_pixels)`: along x three times, then along y three times.
 /// Pixels beyond the border repeat the edge. `sigma_pixels` = 0 changes nothing.
 ///
 /// # Panics
 /// If `sigma_pixels` is negative or not finite.
-pub fn gaussian_blur(image: &mut RgbImage8, sigma_pixels: f64) {
-    let (width, height) = (image.width(), image.height());
-    blur_interleaved::<3>(image.pixels_mut(), width, height, sigma_pixels);
-}
-
-/// [`gaussian_blur`] of every plane.
-///
-/// # Panics
-/// As [`gaussian_blur`].
-pub fn gaussian_blur_planes(image: &mut PlanarImage8, sigma_pixels: f64) {
-    let (width, height) = (image.width(), image.height());
-    for channel in 0..image.channels() {
-        blur_interleaved::<1>(image.plane_mut(channel), width, height, sigma_pixels);
-    }
-}
-
-fn blur_interleaved<const C: usize>(pixels: &mut [u8], width: usize, height: usize, sigma_pixels: f64) {
+pub fn gaussian_blur(image: &mut PlanarImage8, sigma_pixels: f64) {
     assert!(
         sigma_pixels.is_finite() && sigma_pixels >= 0.0,
         "sigma of a blur: {sigma_pixels}"
@@ -40,19 +27,24 @@ fn blur_interleaved<const C: usize>(pixels: &mut [u8], width: usize, height: usi
     if window.far_weight == 0 && window.radius == 0 {
         return;
     }
-    let mut other = vec![0; pixels.len()];
-    // Only columns are blurred, whole rows at a time (that is what vectorises); x is y of the transposed image.
-    for (rows, row_pixels) in [(height, width), (width, height)] {
-        transpose::<C>(pixels, &mut other, row_pixels, rows);
-        let mut sums = vec![0; C * rows];
-        // Three passes to and fro, the last one back into the image.
-        blur_columns(&other, pixels, C * rows, &window, &mut sums);
-        blur_columns(pixels, &mut other, C * rows, &window, &mut sums);
-        blur_columns(&other, pixels, C * rows, &window, &mut sums);
+    let (width, height) = (image.width(), image.height());
+    let size = width * height;
+    let mut scratch = Scratch {
+        between: vec![0; size],
+        lines: [0, 1].map(|_| vec![0; width + 2 * window.radius + 2 + LANES]),
+    };
+    for plane in image.pixels_mut().chunks_exact_mut(size) {
+        dispatch(|| match window.radius {
+            // The radii of every sigma below 2.4, with loops of known length.
+            0 => blur_plane(plane, width, &BoxWindow { radius: 0, ..window }, &mut scratch),
+            1 => blur_plane(plane, width, &BoxWindow { radius: 1, ..window }, &mut scratch),
+            _ => blur_plane(plane, width, &window, &mut scratch),
+        });
     }
 }
 
 /// A box of `2 * radius + 1` full pixels and, at both ends, one pixel of a smaller weight; weights in 1/2^24.
+#[derive(Clone, Copy)]
 struct BoxWindow {
     radius: usize,
     weight: u32,
@@ -76,41 +68,104 @@ impl BoxWindow {
             far_weight,
         }
     }
+
+    /// The blurred value from the sum of the full pixels and the sum of the two at the ends.
+    #[inline(always)]
+    fn value(&self, sum: u32, far: u32) -> u8 {
+        ((sum * self.weight + far * self.far_weight + (1 << 23)) >> 24) as u8
+    }
 }
 
-/// One pass down the columns. `row` is the number of bytes in a row; `sums` holds one running sum per byte of a row.
-fn blur_columns(input: &[u8], output: &mut [u8], row: usize, window: &BoxWindow, sums: &mut [u32]) {
-    let last = input.len() / row - 1;
+/// Buffers of one plane.
+struct Scratch {
+    /// A whole plane.
+    between: Vec<u8>,
+    /// Two rows with the edge repeated on both sides.
+    lines: [Vec<u8>; 2],
+}
+
+#[inline(always)]
+fn blur_plane(plane: &mut [u8], width: usize, window: &BoxWindow, scratch: &mut Scratch) {
+    let Scratch {
+        between,
+        lines: [even, odd],
+    } = scratch;
+    let start = window.radius + 1;
+    for (row, out) in plane.chunks_exact(width).zip(between.chunks_exact_mut(width)) {
+        even[start..start + width].copy_from_slice(row);
+        repeat_edges(even, width, start);
+        blur_line(even, &mut odd[start..start + width], window);
+        repeat_edges(odd, width, start);
+        blur_line(odd, &mut even[start..start + width], window);
+        repeat_edges(even, width, start);
+        blur_line(even, out, window);
+    }
+    blur_columns(between, plane, width, window);
+    blur_columns(plane, between, width, window);
+    blur_columns(between, plane, width, window);
+}
+
+#[inline(always)]
+fn repeat_edges(line: &mut [u8], width: usize, start: usize) {
+    let (first, last) = (line[start], line[start + width - 1]);
+    line[..start].fill(first);
+    line[start + width..start + width + start].fill(last);
+}
+
+/// One pass along a row that starts `radius + 1` values into `line`.
+#[inline(always)]
+fn blur_line(line: &[u8], out: &mut [u8], window: &BoxWindow) {
+    let length = 2 * window.radius + 1;
+    for (chunk, out) in out.chunks_mut(LANES).enumerate() {
+        // The line is longer than its row by LANES, so that every chunk is whole.
+        let here = &line[chunk * LANES..];
+        let mut sums = [0_u32; LANES];
+        for offset in 1..=length {
+            add(&mut sums, &here[offset..offset + LANES]);
+        }
+        write(
+            out,
+            &sums,
+            &here[..LANES],
+            &here[length + 1..length + 1 + LANES],
+            window,
+        );
+    }
+}
+
+/// One pass down the columns.
+#[inline(always)]
+fn blur_columns(input: &[u8], output: &mut [u8], width: usize, window: &BoxWindow) {
+    let last = input.len() / width - 1;
+    let line = |y: isize| &input[y.clamp(0, last as isize) as usize * width..][..width];
     let radius = window.radius as isize;
-    let line = |y: isize| {
-        let y = y.clamp(0, last as isize) as usize;
-        &input[y * row..(y + 1) * row]
-    };
-    // The sum around row -1, which lies outside the image: the first step of the loop moves it to row 0.
-    sums.fill(0);
-    for y in -radius - 1..radius {
-        for (sum, &byte) in sums.iter_mut().zip(line(y)) {
-            *sum += u32::from(byte);
-        }
-    }
-    for (y, out) in (0..).zip(output.chunks_exact_mut(row)) {
-        let (before, enters, after) = (line(y - radius - 1), line(y + radius), line(y + radius + 1));
-        for ((((out, sum), &before), &enters), &after) in
-            out.iter_mut().zip(&mut *sums).zip(before).zip(enters).zip(after)
+    for (y, out) in (0..).zip(output.chunks_exact_mut(width)) {
+        let (above, below) = (line(y - radius - 1), line(y + radius + 1));
+        for (((out, above), below), start) in out
+            .chunks_mut(LANES)
+            .zip(above.chunks(LANES))
+            .zip(below.chunks(LANES))
+            .zip((0..).step_by(LANES))
         {
-            *sum = *sum + u32::from(enters) - u32::from(before);
-            let total = *sum * window.weight + (u32::from(before) + u32::from(after)) * window.far_weight;
-            *out = ((total + (1 << 23)) >> 24) as u8;
+            let mut sums = [0_u32; LANES];
+            for row in y - radius..=y + radius {
+                add(&mut sums, &line(row)[start..start + out.len()]);
+            }
+            write(out, &sums, above, below, window);
         }
     }
 }
 
-/// `output[x][y] = input[y][x]` for `rows` rows of `width` pixels.
-fn transpose<const C: usize>(input: &[u8], output: &mut [u8], width: usize, rows: usize) {
-    for (y, line) in input.chunks_exact(C * width).enumerate() {
-        for (x, pixel) in line.chunks_exact(C).enumerate() {
-            let start = C * (x * rows + y);
-            output[start..start + C].copy_from_slice(pixel);
-        }
+#[inline(always)]
+fn add(sums: &mut [u32; LANES], values: &[u8]) {
+    for (sum, &value) in sums.iter_mut().zip(values) {
+        *sum += u32::from(value);
+    }
+}
+
+#[inline(always)]
+fn write(out: &mut [u8], sums: &[u32; LANES], before: &[u8], after: &[u8], window: &BoxWindow) {
+    for (((out, &sum), &before), &after) in out.iter_mut().zip(sums).zip(before).zip(after) {
+        *out = window.value(sum, u32::from(before) + u32::from(after));
     }
 }

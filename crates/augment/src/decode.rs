@@ -161,7 +161,11 @@ fn to_grey8(image: DynamicImage) -> Image8 {
         DynamicImage::ImageLumaA8(grey) => grey.pixels().map(|p| p.0[0]).collect(),
         DynamicImage::ImageLuma16(grey) => grey.into_raw().into_iter().map(|v| v.min(255) as u8).collect(),
         DynamicImage::ImageLumaA16(grey) => grey.pixels().map(|p| (p.0[0] >> 8) as u8).collect(),
-        other => to_rgb8(other).pixels().chunks_exact(3).map(luma).collect(),
+        other => to_rgb8(other)
+            .pixels()
+            .chunks_exact(3)
+            .map(|p| luma(p[0], p[1], p[2]))
+            .collect(),
     };
     Image8::Planar(PlanarImage8::new(1, width, height, pixels))
 }
