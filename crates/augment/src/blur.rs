@@ -10,11 +10,10 @@ use crate::simd::dispatch;
 
 /// Number of box blurs that stand for one Gaussian (Pillow's default).
 const PASSES: usize = 3;
-/// Values computed together: their sums fit the registers.
-const LANES: usize = 64;
 
 /// Blurs every plane in place by Pillow's `GaussianBlur(sigma_pixels)`: along x three times, then along y three times.
-/// Pixels beyond the border repeat the edge. `sigma_pixels` = 0 changes nothing.
+/// Pixels beyond the border repeat the edge. `sigma_pixels` = 0 changes nothing; the
+/// time grows with the whole part of sigma.
 ///
 /// # Panics
 /// If `sigma_pixels` is negative or not finite.
@@ -27,24 +26,18 @@ pub fn gaussian_blur(image: &mut PlanarImage8, sigma_pixels: f64) {
     if window.far_weight == 0 && window.radius == 0 {
         return;
     }
-    let (width, height) = (image.width(), image.height());
-    let size = width * height;
+    let (width, size) = (image.width(), image.width() * image.height());
     let mut scratch = Scratch {
         between: vec![0; size],
-        lines: [0, 1].map(|_| vec![0; width + 2 * window.radius + 2 + LANES]),
+        lines: [0, 1].map(|_| vec![0; width + 2 * window.radius + 2]),
+        sums: vec![0; width],
     };
     for plane in image.pixels_mut().chunks_exact_mut(size) {
-        dispatch(|| match window.radius {
-            // The radii of every sigma below 2.4, with loops of known length.
-            0 => blur_plane(plane, width, &BoxWindow { radius: 0, ..window }, &mut scratch),
-            1 => blur_plane(plane, width, &BoxWindow { radius: 1, ..window }, &mut scratch),
-            _ => blur_plane(plane, width, &window, &mut scratch),
-        });
+        dispatch((plane, width, &window, &mut scratch), blur_plane);
     }
 }
 
 /// A box of `2 * radius + 1` full pixels and, at both ends, one pixel of a smaller weight; weights in 1/2^24.
-#[derive(Clone, Copy)]
 struct BoxWindow {
     radius: usize,
     weight: u32,
@@ -82,27 +75,30 @@ struct Scratch {
     between: Vec<u8>,
     /// Two rows with the edge repeated on both sides.
     lines: [Vec<u8>; 2],
+    /// A sum for each value of a row.
+    sums: Vec<u32>,
 }
 
 #[inline(always)]
-fn blur_plane(plane: &mut [u8], width: usize, window: &BoxWindow, scratch: &mut Scratch) {
+fn blur_plane((plane, width, window, scratch): (&mut [u8], usize, &BoxWindow, &mut Scratch)) {
     let Scratch {
         between,
         lines: [even, odd],
+        sums,
     } = scratch;
     let start = window.radius + 1;
     for (row, out) in plane.chunks_exact(width).zip(between.chunks_exact_mut(width)) {
         even[start..start + width].copy_from_slice(row);
         repeat_edges(even, width, start);
-        blur_line(even, &mut odd[start..start + width], window);
+        blur_row(&mut odd[start..start + width], window, sums, |at| &even[at..at + width]);
         repeat_edges(odd, width, start);
-        blur_line(odd, &mut even[start..start + width], window);
+        blur_row(&mut even[start..start + width], window, sums, |at| &odd[at..at + width]);
         repeat_edges(even, width, start);
-        blur_line(even, out, window);
+        blur_row(out, window, sums, |at| &even[at..at + width]);
     }
-    blur_columns(between, plane, width, window);
-    blur_columns(plane, between, width, window);
-    blur_columns(between, plane, width, window);
+    blur_columns(between, plane, width, window, sums);
+    blur_columns(plane, between, width, window, sums);
+    blur_columns(between, plane, width, window, sums);
 }
 
 #[inline(always)]
@@ -112,60 +108,50 @@ fn repeat_edges(line: &mut [u8], width: usize, start: usize) {
     line[start + width..start + width + start].fill(last);
 }
 
-/// One pass along a row that starts `radius + 1` values into `line`.
-#[inline(always)]
-fn blur_line(line: &[u8], out: &mut [u8], window: &BoxWindow) {
-    let length = 2 * window.radius + 1;
-    for (chunk, out) in out.chunks_mut(LANES).enumerate() {
-        // The line is longer than its row by LANES, so that every chunk is whole.
-        let here = &line[chunk * LANES..];
-        let mut sums = [0_u32; LANES];
-        for offset in 1..=length {
-            add(&mut sums, &here[offset..offset + LANES]);
-        }
-        write(
-            out,
-            &sums,
-            &here[..LANES],
-            &here[length + 1..length + 1 + LANES],
-            window,
-        );
-    }
-}
-
 /// One pass down the columns.
 #[inline(always)]
-fn blur_columns(input: &[u8], output: &mut [u8], width: usize, window: &BoxWindow) {
+fn blur_columns(input: &[u8], output: &mut [u8], width: usize, window: &BoxWindow, sums: &mut [u32]) {
     let last = input.len() / width - 1;
-    let line = |y: isize| &input[y.clamp(0, last as isize) as usize * width..][..width];
-    let radius = window.radius as isize;
-    for (y, out) in (0..).zip(output.chunks_exact_mut(width)) {
-        let (above, below) = (line(y - radius - 1), line(y + radius + 1));
-        for (((out, above), below), start) in out
-            .chunks_mut(LANES)
-            .zip(above.chunks(LANES))
-            .zip(below.chunks(LANES))
-            .zip((0..).step_by(LANES))
-        {
-            let mut sums = [0_u32; LANES];
-            for row in y - radius..=y + radius {
-                add(&mut sums, &line(row)[start..start + out.len()]);
+    for (y, out) in output.chunks_exact_mut(width).enumerate() {
+        blur_row(out, window, sums, |at| {
+            // The window's first row is radius + 1 above this one.
+            let row = (y + at).saturating_sub(window.radius + 1).min(last);
+            &input[row * width..(row + 1) * width]
+        });
+    }
+}
+
+/// One row of one pass. `window_at(k)` is the row of the input values that stand at place `k` of their window, of
+/// `2 * radius + 3` places.
+#[inline(always)]
+fn blur_row<'a>(out: &mut [u8], window: &BoxWindow, sums: &mut [u32], window_at: impl Fn(usize) -> &'a [u8]) {
+    let wide = |value: &u8| u32::from(*value);
+    let (before, after) = (window_at(0), window_at(2 * window.radius + 2));
+    let ends = out.iter_mut().zip(before).zip(after);
+    match window.radius {
+        // Every sigma below 1.4: no sums to keep.
+        0 => {
+            for (((out, before), after), here) in ends.zip(window_at(1)) {
+                *out = window.value(wide(here), wide(before) + wide(after));
             }
-            write(out, &sums, above, below, window);
         }
-    }
-}
-
-#[inline(always)]
-fn add(sums: &mut [u32; LANES], values: &[u8]) {
-    for (sum, &value) in sums.iter_mut().zip(values) {
-        *sum += u32::from(value);
-    }
-}
-
-#[inline(always)]
-fn write(out: &mut [u8], sums: &[u32; LANES], before: &[u8], after: &[u8], window: &BoxWindow) {
-    for (((out, &sum), &before), &after) in out.iter_mut().zip(sums).zip(before).zip(after) {
-        *out = window.value(sum, u32::from(before) + u32::from(after));
+        // Every sigma below 2.4.
+        1 => {
+            let three = window_at(1).iter().zip(window_at(2)).zip(window_at(3));
+            for (((out, before), after), ((a, b), c)) in ends.zip(three) {
+                *out = window.value(wide(a) + wide(b) + wide(c), wide(before) + wide(after));
+            }
+        }
+        radius => {
+            sums.fill(0);
+            for at in 1..2 * radius + 2 {
+                sums.iter_mut()
+                    .zip(window_at(at))
+                    .for_each(|(sum, value)| *sum += wide(value));
+            }
+            for (((out, before), after), sum) in ends.zip(sums) {
+                *out = window.value(*sum, wide(before) + wide(after));
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! loop vectorises.
 
 use crate::RgbPlanes;
-use crate::simd::dispatch;
+use crate::simd::{cut_to_u8, dispatch};
 
 /// torchvision's `adjust_hue(image, turn)`: `turn` in [-0.5, 0.5] of the colour circle. Even 0 goes through HSV.
 ///
@@ -16,11 +16,11 @@ pub fn hue(planes: RgbPlanes<'_>, turn: f64) {
     assert!((-0.5..=0.5).contains(&turn), "hue turn {turn} is outside [-0.5, 0.5]");
     // torchvision: np.int32(turn * 255).astype(np.uint8), added with overflow.
     let shift = (turn * 255.0) as i32 as u8;
-    dispatch(|| turn_all(planes, shift));
+    dispatch((planes, shift), turn_all);
 }
 
 #[inline(always)]
-fn turn_all(planes: RgbPlanes<'_>, shift: u8) {
+fn turn_all((planes, shift): (RgbPlanes<'_>, u8)) {
     for ((r, g), b) in planes.r.iter_mut().zip(planes.g).zip(planes.b) {
         let [h, s, v] = to_hsv(*r, *g, *b);
         [*r, *g, *b] = to_rgb(h.wrapping_add(shift), s, v);
@@ -50,13 +50,19 @@ fn to_hsv(r: u8, g: u8, b: u8) -> [u8; 3] {
     };
     let sixths: f32 = start + sign * distance;
     // fmod(sixths / 6 + 1, 1): the argument lies in [5/6, 11/6], so one subtraction is the whole remainder.
-    let turns = f64::from(sixths) / 6.0 + 1.0;
-    let hue = (if turns >= 1.0 { turns - 1.0 } else { turns }) as f32;
-    [
-        (f64::from(hue) * 255.0) as i32 as u8,
-        (saturation * 255.0) as i32 as u8,
-        max as u8,
-    ]
+    let turns = sixths / 6.0;
+    let turns = if turns < 0.0 { 1.0 + turns } else { turns };
+    [whole_of_255(turns), cut_to_u8(saturation * 255.0), max as u8]
+}
+
+/// `turns * 255` in [0, 255] without its fraction. Pillow multiplies in `double`, where the product is exact; here it may
+/// be rounded up to the next whole number, so that is compared exactly: 256 turns less the number with one turn.
+#[inline(always)]
+fn whole_of_255(turns: f32) -> u8 {
+    const WHOLE: f32 = 8_388_608.0;
+    let shifted = turns * 255.0 + WHOLE;
+    let is_above = turns * 256.0 - (shifted - WHOLE) < turns;
+    (shifted.to_bits() - u32::from(is_above)) as u8
 }
 
 /// Pillow's `hsv2rgb`.
@@ -68,7 +74,7 @@ fn to_rgb(h: u8, s: u8, v: u8) -> [u8; 3] {
     let position = (sixths - 255 * whole) as f32 / 255.0;
     let saturation = f32::from(s) / 255.0;
     // C's round() of a value that is never negative, without the call.
-    let part = |fraction: f32| (f32::from(v) * (1.0 - fraction) + 0.5) as i32 as u8;
+    let part = |fraction: f32| cut_to_u8(f32::from(v) * (1.0 - fraction) + 0.5);
     let is_odd = whole & 1 == 1;
     let low = part(saturation);
     let between = part(saturation * if is_odd { position } else { 1.0 - position });

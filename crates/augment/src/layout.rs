@@ -22,7 +22,10 @@ impl From<&PlanarImage8> for RgbImage8 {
     fn from(planes: &PlanarImage8) -> Self {
         assert!(planes.channels() >= 3, "three planes of {planes:?}");
         let mut pixels = vec![0; 3 * planes.width() * planes.height()];
-        dispatch(|| interleave(planes.plane(0), planes.plane(1), planes.plane(2), &mut pixels));
+        dispatch(
+            (planes.plane(0), planes.plane(1), planes.plane(2), &mut pixels[..]),
+            interleave,
+        );
         Self::new(planes.width(), planes.height(), pixels)
     }
 }
@@ -34,25 +37,32 @@ impl PlanarImage8 {
         let size = image.width() * image.height();
         let (r, rest) = self.pixels_mut().split_at_mut(size);
         let (g, b) = rest.split_at_mut(size);
-        dispatch(|| deinterleave(image.pixels(), r, g, b));
+        dispatch((image.pixels(), r, g, b), deinterleave);
     }
 }
 
 /// Mirrors left and right, whatever the channels are.
 pub fn flip_horizontal(image: &mut PlanarImage8) {
     let width = image.width();
-    dispatch(|| image.pixels_mut().chunks_exact_mut(width).for_each(<[u8]>::reverse));
+    dispatch((image.pixels_mut(), width), reverse_rows);
 }
 
 #[inline(always)]
-fn deinterleave(pixels: &[u8], r: &mut [u8], g: &mut [u8], b: &mut [u8]) {
+fn reverse_rows((pixels, width): (&mut [u8], usize)) {
+    for row in pixels.chunks_exact_mut(width) {
+        row.reverse();
+    }
+}
+
+#[inline(always)]
+fn deinterleave((pixels, r, g, b): (&[u8], &mut [u8], &mut [u8], &mut [u8])) {
     for (((rgb, r), g), b) in pixels.chunks_exact(3).zip(r).zip(g).zip(b) {
         (*r, *g, *b) = (rgb[0], rgb[1], rgb[2]);
     }
 }
 
 #[inline(always)]
-fn interleave(r: &[u8], g: &[u8], b: &[u8], pixels: &mut [u8]) {
+fn interleave((r, g, b, pixels): (&[u8], &[u8], &[u8], &mut [u8])) {
     for (((rgb, r), g), b) in pixels.chunks_exact_mut(3).zip(r).zip(g).zip(b) {
         rgb.copy_from_slice(&[*r, *g, *b]);
     }

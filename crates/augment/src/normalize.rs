@@ -79,13 +79,16 @@ impl Normalization {
 }
 
 /// A [`Normalization`] with the result for each of the 256 values of each channel.
+/// To be kept where many images are written.
 #[derive(Debug, Clone)]
-pub(crate) struct NormalizationTable {
+pub struct NormalizationTable {
     values: Vec<[f32; 256]>,
 }
 
 impl NormalizationTable {
-    pub(crate) fn new(normalization: &Normalization) -> Self {
+    /// The table of a valid normalisation ([`Normalization::validate`]).
+    #[must_use]
+    pub fn new(normalization: &Normalization) -> Self {
         let channels = normalization.mean.iter().zip(&normalization.std);
         Self {
             values: channels
@@ -95,20 +98,27 @@ impl NormalizationTable {
     }
 
     /// Channels it is for.
-    pub(crate) fn channels(&self) -> usize {
+    #[must_use]
+    pub fn channels(&self) -> usize {
         self.values.len()
     }
 
-    /// Writes the image as `[channels, height, width]`.
-    pub(crate) fn write_chw(&self, image: &Image8, output: &mut [f32]) {
+    /// As [`Normalization::write_chw`].
+    ///
+    /// # Panics
+    /// If the image has another number of channels, or `output` another number of values.
+    pub fn write_chw(&self, image: &Image8, output: &mut [f32]) {
         match image {
             Image8::Rgb(image) => self.write_planes(&image.into(), output),
             Image8::Planar(image) => self.write_planes(image, output),
         }
     }
 
-    /// [`NormalizationTable::write_chw`] of an image in work.
-    pub(crate) fn write_planes(&self, image: &PlanarImage8, output: &mut [f32]) {
+    /// [`NormalizationTable::write_chw`] of planes.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn write_planes(&self, image: &PlanarImage8, output: &mut [f32]) {
         let (channels, size) = (self.channels(), image.width() * image.height());
         assert_eq!(
             image.channels(),

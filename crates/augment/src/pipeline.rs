@@ -7,7 +7,6 @@
 use std::cell::RefCell;
 
 use crate::normalize::NormalizationTable;
-use crate::resize::ResizeScratch;
 use crate::{
     ConfigError, Image8, JitterOp, Normalization, PlanarImage8, RgbImage8, RgbPlanes, TwinViewsConfig, ViewConfig,
     ViewDraw, draw_view, keyed_rng,
@@ -68,7 +67,7 @@ impl TwinViews {
     /// # Panics
     /// If an output does not hold [`TwinViews::values`] values, or the image has another number of channels.
     pub fn apply(&self, image: &Image8, seed: u64, epoch: u64, index: u64, view_a: &mut [f32], view_b: &mut [f32]) {
-        SCRATCH.with_borrow_mut(|scratch| {
+        VIEW.with_borrow_mut(|pixels| {
             for (view, stream, output) in [(&self.a, STREAM_A, view_a), (&self.b, STREAM_B, view_b)] {
                 let draw = draw_view(
                     view,
@@ -76,8 +75,8 @@ impl TwinViews {
                     image.width(),
                     image.height(),
                 );
-                scratch.apply(image, &draw, self.size);
-                self.table.write_planes(&scratch.view, output);
+                apply_to(image, &draw, self.size, pixels);
+                self.table.write_planes(pixels, output);
             }
         });
     }
@@ -105,44 +104,33 @@ impl TwinViews {
 /// If the crop is not inside the image.
 #[must_use]
 pub fn apply_draw(image: &Image8, draw: &ViewDraw, size: usize) -> Image8 {
-    SCRATCH.with_borrow_mut(|scratch| {
-        scratch.apply(image, draw, size);
-        match image {
-            Image8::Rgb(_) => RgbImage8::from(&scratch.view).into(),
-            Image8::Planar(_) => scratch.view.clone().into(),
-        }
-    })
+    let mut view = PlanarImage8::default();
+    apply_to(image, draw, size, &mut view);
+    match image {
+        Image8::Rgb(_) => RgbImage8::from(&view).into(),
+        Image8::Planar(_) => view.into(),
+    }
 }
 
 thread_local! {
-    /// Buffers that live from image to image; nothing in them reaches the next result.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    /// The view in work: a buffer that lives from image to image; nothing in it reaches the next result.
+    static VIEW: RefCell<PlanarImage8> = RefCell::default();
 }
 
-#[derive(Default)]
-struct Scratch {
-    resize: ResizeScratch,
-    /// The view, after [`Scratch::apply`].
-    view: PlanarImage8,
-}
-
-impl Scratch {
-    fn apply(&mut self, image: &Image8, draw: &ViewDraw, size: usize) {
-        let view = &mut self.view;
-        self.resize.resize(image, draw.crop, size, size, view);
-        if draw.flip {
-            crate::flip_horizontal(view);
-        }
-        let is_rgb = matches!(image, Image8::Rgb(_));
-        if let Some(planes) = view.rgb_planes().filter(|_| is_rgb) {
-            change_colours(planes, draw);
-        }
-        if let Some(sigma) = draw.blur {
-            crate::gaussian_blur(view, sigma);
-        }
-        if let Some(planes) = view.rgb_planes().filter(|_| is_rgb && draw.solarize) {
-            crate::solarize(planes);
-        }
+fn apply_to(image: &Image8, draw: &ViewDraw, size: usize, view: &mut PlanarImage8) {
+    crate::resize_bicubic_into(image, draw.crop, size, size, view);
+    if draw.flip {
+        crate::flip_horizontal(view);
+    }
+    let is_rgb = matches!(image, Image8::Rgb(_));
+    if let Some(planes) = view.rgb_planes().filter(|_| is_rgb) {
+        change_colours(planes, draw);
+    }
+    if let Some(sigma) = draw.blur {
+        crate::gaussian_blur(view, sigma);
+    }
+    if let Some(planes) = view.rgb_planes().filter(|_| is_rgb && draw.solarize) {
+        crate::solarize(planes);
     }
 }
 

@@ -117,12 +117,7 @@ pub struct RgbPlanes<'a> {
     pub(crate) b: &'a mut [u8],
 }
 
-impl<'a> RgbPlanes<'a> {
-    #[inline(always)]
-    pub(crate) fn into_array(self) -> [&'a mut [u8]; 3] {
-        [self.r, self.g, self.b]
-    }
-
+impl RgbPlanes<'_> {
     /// The same planes for a shorter time, so that one operation can follow another.
     #[must_use]
     pub fn reborrow(&mut self) -> RgbPlanes<'_> {

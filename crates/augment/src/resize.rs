@@ -6,6 +6,8 @@
 //! and more, so the two directions are two calls here, horizontal first as Pillow's. The box is cut before: the filter
 //! sees nothing outside it, as in torchvision. This file must not know how the box was drawn.
 
+use std::cell::RefCell;
+
 use fast_image_resize::PixelTrait;
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3};
@@ -34,9 +36,22 @@ pub fn resize_bicubic(image: &Image8, crop: CropBox, width: usize, height: usize
     }
 }
 
+/// [`resize_bicubic`] into planes that get the new shape, with buffers that the thread keeps: what a view begins with.
+///
+/// # Panics
+/// As [`resize_bicubic`].
+pub fn resize_bicubic_into(image: &Image8, crop: CropBox, width: usize, height: usize, output: &mut PlanarImage8) {
+    SCRATCH.with_borrow_mut(|scratch| scratch.resize(image, crop, width, height, output));
+}
+
+thread_local! {
+    /// Nothing in it reaches the next result.
+    static SCRATCH: RefCell<ResizeScratch> = RefCell::default();
+}
+
 /// The buffers of a resize, to be used again.
 #[derive(Default)]
-pub(crate) struct ResizeScratch {
+struct ResizeScratch {
     resizer: Resizer,
     /// The crop, resized horizontally.
     between: Vec<u8>,
@@ -45,15 +60,7 @@ pub(crate) struct ResizeScratch {
 }
 
 impl ResizeScratch {
-    /// [`resize_bicubic`] into planes that get the new shape.
-    pub(crate) fn resize(
-        &mut self,
-        image: &Image8,
-        crop: CropBox,
-        width: usize,
-        height: usize,
-        output: &mut PlanarImage8,
-    ) {
+    fn resize(&mut self, image: &Image8, crop: CropBox, width: usize, height: usize, output: &mut PlanarImage8) {
         match image {
             Image8::Rgb(image) => {
                 self.resize_rgb(image, crop, width, height);
