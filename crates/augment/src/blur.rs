@@ -6,7 +6,7 @@
 //! random numbers: the caller gives `sigma`.
 
 use crate::PlanarImage8;
-use crate::simd::dispatch;
+use crate::simd::vectorised;
 
 /// Number of box blurs that stand for one Gaussian (Pillow's default).
 const PASSES: usize = 3;
@@ -33,7 +33,7 @@ pub fn gaussian_blur(image: &mut PlanarImage8, sigma_pixels: f64) {
         sums: vec![0; width],
     };
     for plane in image.pixels_mut().chunks_exact_mut(size) {
-        dispatch((plane, width, &window, &mut scratch), blur_plane);
+        blur_plane(plane, width, &window, &mut scratch);
     }
 }
 
@@ -79,26 +79,27 @@ struct Scratch {
     sums: Vec<u32>,
 }
 
-#[inline(always)]
-fn blur_plane((plane, width, window, scratch): (&mut [u8], usize, &BoxWindow, &mut Scratch)) {
-    let Scratch {
-        between,
-        lines: [even, odd],
-        sums,
-    } = scratch;
-    let start = window.radius + 1;
-    for (row, out) in plane.chunks_exact(width).zip(between.chunks_exact_mut(width)) {
-        even[start..start + width].copy_from_slice(row);
-        repeat_edges(even, width, start);
-        blur_row(&mut odd[start..start + width], window, sums, |at| &even[at..at + width]);
-        repeat_edges(odd, width, start);
-        blur_row(&mut even[start..start + width], window, sums, |at| &odd[at..at + width]);
-        repeat_edges(even, width, start);
-        blur_row(out, window, sums, |at| &even[at..at + width]);
+vectorised! {
+    fn blur_plane<'a>(plane: &'a mut [u8], width: usize, window: &'a BoxWindow, scratch: &'a mut Scratch) {
+        let Scratch {
+            between,
+            lines: [even, odd],
+            sums,
+        } = scratch;
+        let start = window.radius + 1;
+        for (row, out) in plane.chunks_exact(width).zip(between.chunks_exact_mut(width)) {
+            even[start..start + width].copy_from_slice(row);
+            repeat_edges(even, width, start);
+            blur_row(&mut odd[start..start + width], window, sums, |at| &even[at..at + width]);
+            repeat_edges(odd, width, start);
+            blur_row(&mut even[start..start + width], window, sums, |at| &odd[at..at + width]);
+            repeat_edges(even, width, start);
+            blur_row(out, window, sums, |at| &even[at..at + width]);
+        }
+        blur_columns(between, plane, width, window, sums);
+        blur_columns(plane, between, width, window, sums);
+        blur_columns(between, plane, width, window, sums);
     }
-    blur_columns(between, plane, width, window, sums);
-    blur_columns(plane, between, width, window, sums);
-    blur_columns(between, plane, width, window, sums);
 }
 
 #[inline(always)]

@@ -5,33 +5,33 @@
 //! number of channels gives. This file must not draw random numbers.
 
 use crate::RgbPlanes;
-use crate::simd::{cut_to_u8, dispatch};
+use crate::simd::{cut_to_u8, vectorised};
 
 /// Pillow's `ImageEnhance.Brightness`: every value times `factor` (>= 0), cut to [0, 255]. 1 changes nothing.
 pub fn brightness(planes: RgbPlanes<'_>, factor: f64) {
-    dispatch((planes, 0, factor as f32), blend_with_constant);
+    blend_with_constant(planes, 0, factor as f32);
 }
 
 /// Pillow's `ImageEnhance.Contrast`: distance from the image's mean grey (rounded to a whole value) times `factor`.
 pub fn contrast(mut planes: RgbPlanes<'_>, factor: f64) {
     let pixels = planes.r.len() as f64;
-    let mean = dispatch(planes.reborrow(), sum_of_luma) as f64 / pixels;
-    dispatch((planes, (mean + 0.5) as u8, factor as f32), blend_with_constant);
+    let mean = sum_of_luma(planes.reborrow()) as f64 / pixels;
+    blend_with_constant(planes, (mean + 0.5) as u8, factor as f32);
 }
 
 /// Pillow's `ImageEnhance.Color`: distance of each value from its own pixel's grey times `factor`.
 pub fn saturation(planes: RgbPlanes<'_>, factor: f64) {
-    dispatch((planes, factor as f32), blend_with_luma);
+    blend_with_luma(planes, factor as f32);
 }
 
 /// Pillow's `convert("L")` (ITU-R 601), the same value in all three channels.
 pub fn greyscale(planes: RgbPlanes<'_>) {
-    dispatch(planes, repeat_luma);
+    repeat_luma(planes);
 }
 
 /// Pillow's `ImageOps.solarize` with its default threshold: values of 128 and more become `255 - value`.
 pub fn solarize(planes: RgbPlanes<'_>) {
-    dispatch(planes, invert_the_bright);
+    invert_the_bright(planes);
 }
 
 /// Pillow's L of one RGB pixel: weights .299, .587, .114 in 1/65536, rounded.
@@ -47,59 +47,64 @@ fn blend(degenerate: u8, value: u8, factor: f32) -> u8 {
     cut_to_u8(degenerate + factor * (value - degenerate))
 }
 
-#[inline(always)]
-fn blend_with_constant((planes, constant, factor): (RgbPlanes<'_>, u8, f32)) {
-    for plane in [planes.r, planes.g, planes.b] {
-        for value in plane {
-            *value = blend(constant, *value, factor);
+vectorised! {
+    fn blend_with_constant<'a>(planes: RgbPlanes<'a>, constant: u8, factor: f32) {
+        for plane in [planes.r, planes.g, planes.b] {
+            for value in plane {
+                *value = blend(constant, *value, factor);
+            }
         }
     }
 }
 
-#[inline(always)]
-fn sum_of_luma(planes: RgbPlanes<'_>) -> u64 {
-    /// So many pixels that their sum fits a u32 by far.
-    const CHUNK: usize = 1 << 16;
-    let chunks = planes
-        .r
-        .chunks(CHUNK)
-        .zip(planes.g.chunks(CHUNK))
-        .zip(planes.b.chunks(CHUNK));
-    let mut total = 0;
-    for ((r, g), b) in chunks {
-        let mut sum = 0_u32;
-        for ((r, g), b) in r.iter().zip(g).zip(b) {
-            sum += u32::from(luma(*r, *g, *b));
+vectorised! {
+    fn sum_of_luma<'a>(planes: RgbPlanes<'a>) -> u64 {
+        /// So many pixels that their sum fits a u32 by far.
+        const CHUNK: usize = 1 << 16;
+        let chunks = planes
+            .r
+            .chunks(CHUNK)
+            .zip(planes.g.chunks(CHUNK))
+            .zip(planes.b.chunks(CHUNK));
+        let mut total = 0;
+        for ((r, g), b) in chunks {
+            let mut sum = 0_u32;
+            for ((r, g), b) in r.iter().zip(g).zip(b) {
+                sum += u32::from(luma(*r, *g, *b));
+            }
+            total += u64::from(sum);
         }
-        total += u64::from(sum);
-    }
-    total
-}
-
-#[inline(always)]
-fn blend_with_luma((planes, factor): (RgbPlanes<'_>, f32)) {
-    for ((r, g), b) in planes.r.iter_mut().zip(planes.g).zip(planes.b) {
-        let grey = luma(*r, *g, *b);
-        *r = blend(grey, *r, factor);
-        *g = blend(grey, *g, factor);
-        *b = blend(grey, *b, factor);
+        total
     }
 }
 
-#[inline(always)]
-fn repeat_luma(planes: RgbPlanes<'_>) {
-    for ((r, g), b) in planes.r.iter_mut().zip(planes.g).zip(planes.b) {
-        let grey = luma(*r, *g, *b);
-        (*r, *g, *b) = (grey, grey, grey);
+vectorised! {
+    fn blend_with_luma<'a>(planes: RgbPlanes<'a>, factor: f32) {
+        for ((r, g), b) in planes.r.iter_mut().zip(planes.g).zip(planes.b) {
+            let grey = luma(*r, *g, *b);
+            *r = blend(grey, *r, factor);
+            *g = blend(grey, *g, factor);
+            *b = blend(grey, *b, factor);
+        }
     }
 }
 
-#[inline(always)]
-fn invert_the_bright(planes: RgbPlanes<'_>) {
-    for plane in [planes.r, planes.g, planes.b] {
-        for value in plane {
-            // `min` and not a branch: for values below 128 the value itself is the smaller of the two.
-            *value = (*value).min(255 - *value);
+vectorised! {
+    fn repeat_luma<'a>(planes: RgbPlanes<'a>) {
+        for ((r, g), b) in planes.r.iter_mut().zip(planes.g).zip(planes.b) {
+            let grey = luma(*r, *g, *b);
+            (*r, *g, *b) = (grey, grey, grey);
+        }
+    }
+}
+
+vectorised! {
+    fn invert_the_bright<'a>(planes: RgbPlanes<'a>) {
+        for plane in [planes.r, planes.g, planes.b] {
+            for value in plane {
+                // `min` and not a branch: for values below 128 the value itself is the smaller of the two.
+                *value = (*value).min(255 - *value);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 //! loop vectorises.
 
 use crate::RgbPlanes;
-use crate::simd::{cut_to_u8, dispatch};
+use crate::simd::{cut_to_u8, vectorised};
 
 /// torchvision's `adjust_hue(image, turn)`: `turn` in [-0.5, 0.5] of the colour circle. Even 0 goes through HSV.
 ///
@@ -16,14 +16,15 @@ pub fn hue(planes: RgbPlanes<'_>, turn: f64) {
     assert!((-0.5..=0.5).contains(&turn), "hue turn {turn} is outside [-0.5, 0.5]");
     // torchvision: np.int32(turn * 255).astype(np.uint8), added with overflow.
     let shift = (turn * 255.0) as i32 as u8;
-    dispatch((planes, shift), turn_all);
+    turn_all(planes, shift);
 }
 
-#[inline(always)]
-fn turn_all((planes, shift): (RgbPlanes<'_>, u8)) {
-    for ((r, g), b) in planes.r.iter_mut().zip(planes.g).zip(planes.b) {
-        let [h, s, v] = to_hsv(*r, *g, *b);
-        [*r, *g, *b] = to_rgb(h.wrapping_add(shift), s, v);
+vectorised! {
+    fn turn_all<'a>(planes: RgbPlanes<'a>, shift: u8) {
+        for ((r, g), b) in planes.r.iter_mut().zip(planes.g).zip(planes.b) {
+            let [h, s, v] = to_hsv(*r, *g, *b);
+            [*r, *g, *b] = to_rgb(h.wrapping_add(shift), s, v);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Why: files are decoded to interleaved pixels, and the operations of a view are several times quicker on planes. This
 //! file must not change a value.
 
-use crate::simd::dispatch;
+use crate::simd::vectorised;
 use crate::{PlanarImage8, RgbImage8};
 
 impl From<&RgbImage8> for PlanarImage8 {
@@ -22,10 +22,7 @@ impl From<&PlanarImage8> for RgbImage8 {
     fn from(planes: &PlanarImage8) -> Self {
         assert!(planes.channels() >= 3, "three planes of {planes:?}");
         let mut pixels = vec![0; 3 * planes.width() * planes.height()];
-        dispatch(
-            (planes.plane(0), planes.plane(1), planes.plane(2), &mut pixels[..]),
-            interleave,
-        );
+        interleave(planes.plane(0), planes.plane(1), planes.plane(2), &mut pixels);
         Self::new(planes.width(), planes.height(), pixels)
     }
 }
@@ -37,34 +34,37 @@ impl PlanarImage8 {
         let size = image.width() * image.height();
         let (r, rest) = self.pixels_mut().split_at_mut(size);
         let (g, b) = rest.split_at_mut(size);
-        dispatch((image.pixels(), r, g, b), deinterleave);
+        deinterleave(image.pixels(), r, g, b);
     }
 }
 
 /// Mirrors left and right, whatever the channels are.
 pub fn flip_horizontal(image: &mut PlanarImage8) {
     let width = image.width();
-    dispatch((image.pixels_mut(), width), reverse_rows);
+    reverse_rows(image.pixels_mut(), width);
 }
 
-#[inline(always)]
-fn reverse_rows((pixels, width): (&mut [u8], usize)) {
-    for row in pixels.chunks_exact_mut(width) {
-        row.reverse();
+vectorised! {
+    fn reverse_rows<'a>(pixels: &'a mut [u8], width: usize) {
+        for row in pixels.chunks_exact_mut(width) {
+            row.reverse();
+        }
     }
 }
 
-#[inline(always)]
-fn deinterleave((pixels, r, g, b): (&[u8], &mut [u8], &mut [u8], &mut [u8])) {
-    for (((rgb, r), g), b) in pixels.chunks_exact(3).zip(r).zip(g).zip(b) {
-        (*r, *g, *b) = (rgb[0], rgb[1], rgb[2]);
+vectorised! {
+    fn deinterleave<'a>(pixels: &'a [u8], r: &'a mut [u8], g: &'a mut [u8], b: &'a mut [u8]) {
+        for (((rgb, r), g), b) in pixels.chunks_exact(3).zip(r).zip(g).zip(b) {
+            (*r, *g, *b) = (rgb[0], rgb[1], rgb[2]);
+        }
     }
 }
 
-#[inline(always)]
-fn interleave((r, g, b, pixels): (&[u8], &[u8], &[u8], &mut [u8])) {
-    for (((rgb, r), g), b) in pixels.chunks_exact_mut(3).zip(r).zip(g).zip(b) {
-        rgb.copy_from_slice(&[*r, *g, *b]);
+vectorised! {
+    fn interleave<'a>(r: &'a [u8], g: &'a [u8], b: &'a [u8], pixels: &'a mut [u8]) {
+        for (((rgb, r), g), b) in pixels.chunks_exact_mut(3).zip(r).zip(g).zip(b) {
+            rgb.copy_from_slice(&[*r, *g, *b]);
+        }
     }
 }
 
