@@ -10,12 +10,12 @@ mod sections;
 mod suggest;
 mod validate;
 
-pub use data::{CacheName, DataCache, DataConfig, DataFormat, Normalize, NormalizeName};
+pub use data::{CacheName, DataCache, DataConfig, Normalize, NormalizeName};
 pub use load::{ConfigError, Layers, load};
 pub use recipes::{DEFAULT_RECIPE, RECIPES, find_recipe};
 pub use sections::{
-    EvalConfig, LossSection, ModelConfig, Normalize, NormalizeName, OptimizerConfig, OptimizerKind, Precision,
-    RunConfig, ScheduleConfig, TrainConfig,
+    EvalConfig, LossSection, ModelConfig, OptimizerConfig, OptimizerKind, Precision, RunConfig, ScheduleConfig,
+    TrainConfig,
 };
 pub use suggest::nearest;
 pub use validate::MOST_THREADS;
