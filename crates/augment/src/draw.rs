@@ -88,13 +88,24 @@ impl Default for JitterOps {
     }
 }
 
+impl FromIterator<JitterOp> for JitterOps {
+    /// # Panics
+    /// If there are more than four.
+    fn from_iter<I: IntoIterator<Item = JitterOp>>(ops: I) -> Self {
+        let mut jitter = Self::default();
+        for op in ops {
+            assert!(jitter.length < 4, "more than the four colour changes there are");
+            jitter.push(op);
+        }
+        jitter
+    }
+}
+
 impl<const N: usize> From<[JitterOp; N]> for JitterOps {
     /// # Panics
     /// If there are more than four.
     fn from(ops: [JitterOp; N]) -> Self {
-        let mut jitter = Self::default();
-        ops.into_iter().for_each(|op| jitter.push(op));
-        jitter
+        ops.into_iter().collect()
     }
 }
 
@@ -132,13 +143,8 @@ fn draw_jitter(config: &ViewConfig, rng: &mut ChaCha8Rng) -> JitterOps {
     for last in (1..ops.len()).rev() {
         ops.swap(last, rng.random_range(0..=last as u64) as usize);
     }
-    let mut drawn = JitterOps::default();
-    for (strength, op) in ops {
-        if strength > 0.0 {
-            drawn.push(op);
-        }
-    }
-    drawn
+    let strong = ops.into_iter().filter(|(strength, _)| *strength > 0.0);
+    strong.map(|(_, op)| op).collect()
 }
 
 /// True with probability `p`; never for 0, always for 1, because the draw lies in [0, 1).
