@@ -52,7 +52,7 @@ pub use eval::EvalTransform;
 pub use hue::hue;
 pub use image::RgbImage8;
 pub use layout::flip_horizontal;
-pub use normalize::{Normalization, NormalizationTable};
+pub use normalize::Normalization;
 pub use overrides::{BlurOverrides, JitterOverrides, ViewOverrides};
 pub use pipeline::{TwinViews, apply_draw};
 pub use planar::{PlanarImage8, RgbPlanes};

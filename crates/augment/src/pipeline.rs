@@ -6,7 +6,6 @@
 
 use std::cell::RefCell;
 
-use crate::normalize::NormalizationTable;
 use crate::{
     ConfigError, Image8, JitterOp, Normalization, PlanarImage8, RgbImage8, RgbPlanes, TwinViewsConfig, ViewConfig,
     ViewDraw, draw_view, keyed_rng,
@@ -23,7 +22,7 @@ pub struct TwinViews {
     size: usize,
     a: ViewConfig,
     b: ViewConfig,
-    table: NormalizationTable,
+    normalization: Normalization,
 }
 
 impl TwinViews {
@@ -39,7 +38,7 @@ impl TwinViews {
             size: config.size,
             a,
             b,
-            table: NormalizationTable::new(&normalization),
+            normalization,
         })
     }
 
@@ -52,7 +51,7 @@ impl TwinViews {
     /// Channels of the images it takes: those of the normalisation.
     #[must_use]
     pub fn channels(&self) -> usize {
-        self.table.channels()
+        self.normalization.channels()
     }
 
     /// Values of one view: `channels * size * size`.
@@ -76,7 +75,7 @@ impl TwinViews {
                     image.height(),
                 );
                 apply_to(image, &draw, self.size, pixels);
-                self.table.write_planes(pixels, output);
+                self.normalization.write_planes(pixels, output);
             }
         });
     }

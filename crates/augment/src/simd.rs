@@ -36,7 +36,7 @@ pub(crate) use vectorised;
 #[inline]
 pub(crate) fn run<K: pulp::NullaryFnOnce>(kernel: K) -> K::Output {
     #[cfg(test)]
-    if tests::BASELINE.get() {
+    if AT_BASELINE.get() {
         return kernel.call();
     }
     pulp::Arch::new().dispatch(kernel)
@@ -57,23 +57,24 @@ pub(crate) fn cut_to_u8(value: f32) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
+thread_local! {
+    /// Whether kernels run as they are compiled for the baseline.
+    static AT_BASELINE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
 
+/// Runs `work` with all kernels as they are on the oldest machine.
+#[cfg(test)]
+pub(crate) fn at_baseline<R>(work: impl FnOnce() -> R) -> R {
+    AT_BASELINE.set(true);
+    let result = work();
+    AT_BASELINE.set(false);
+    result
+}
+
+#[cfg(test)]
+mod tests {
     use super::*;
     use crate::{PlanarImage8, RgbImage8};
-
-    thread_local! {
-        /// Whether kernels run as they are compiled for the baseline.
-        pub(super) static BASELINE: Cell<bool> = const { Cell::new(false) };
-    }
-
-    fn at_baseline<R>(work: impl FnOnce() -> R) -> R {
-        BASELINE.set(true);
-        let result = work();
-        BASELINE.set(false);
-        result
-    }
 
     #[test]
     fn every_kernel_gives_the_same_bytes_with_and_without_vectors() {

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use barlow_augment::{
-    Image8, Normalization, NormalizationTable, PlanarImage8, RgbPlanes, ViewDraw, ViewPreset, decode, draw_view,
-    keyed_rng, resize_bicubic_into,
+    Image8, Normalization, PlanarImage8, RgbPlanes, ViewDraw, ViewPreset, decode, draw_view, keyed_rng,
+    resize_bicubic_into,
 };
 
 use crate::images::Images;
@@ -70,7 +70,7 @@ pub fn table(images: &Images, pixels: usize) -> Vec<(&'static str, f64)> {
         });
         rows.push((name, seconds));
     }
-    let normalization = NormalizationTable::new(&Normalization::imagenet());
+    let normalization = Normalization::imagenet();
     let mut output = vec![0.0; 3 * pixels * pixels];
     let normalise = |(), view: &PlanarImage8| normalization.write_planes(view, &mut output);
     rows.push(("normalise", mean(&views, |_| (), normalise)));
