@@ -38,7 +38,7 @@ fn main() {
             size: pixels,
             ..Default::default()
         },
-        Normalization::IMAGENET,
+        Normalization::imagenet(),
     );
     let views = views.expect("the preset is valid");
 
@@ -59,7 +59,7 @@ fn main() {
                             None => decode(&synthetic),
                         };
                         let image = image.unwrap_or_else(|error| panic!("{:?}: {error}", files.get(index)));
-                        views.apply(&image, 0, round as u64, index as u64, &mut a, &mut b);
+                        views.apply(&image.into(), 0, round as u64, index as u64, &mut a, &mut b);
                         std::hint::black_box((&a, &b));
                     }
                 });

@@ -5,7 +5,7 @@
 //! arithmetic and the rounding to 8 bits after each pass, so results are equal to the byte. This file must not draw
 //! random numbers: the caller gives `sigma`.
 
-use crate::RgbImage8;
+use crate::{PlanarImage8, RgbImage8};
 
 /// Number of box blurs that stand for one Gaussian (Pillow's default).
 const PASSES: usize = 3;
@@ -16,6 +16,22 @@ const PASSES: usize = 3;
 /// # Panics
 /// If `sigma_pixels` is negative or not finite.
 pub fn gaussian_blur(image: &mut RgbImage8, sigma_pixels: f64) {
+    let (width, height) = (image.width(), image.height());
+    blur_interleaved::<3>(image.pixels_mut(), width, height, sigma_pixels);
+}
+
+/// [`gaussian_blur`] of every plane.
+///
+/// # Panics
+/// As [`gaussian_blur`].
+pub fn gaussian_blur_planes(image: &mut PlanarImage8, sigma_pixels: f64) {
+    let (width, height) = (image.width(), image.height());
+    for channel in 0..image.channels() {
+        blur_interleaved::<1>(image.plane_mut(channel), width, height, sigma_pixels);
+    }
+}
+
+fn blur_interleaved<const C: usize>(pixels: &mut [u8], width: usize, height: usize, sigma_pixels: f64) {
     assert!(
         sigma_pixels.is_finite() && sigma_pixels >= 0.0,
         "sigma of a blur: {sigma_pixels}"
@@ -24,16 +40,15 @@ pub fn gaussian_blur(image: &mut RgbImage8, sigma_pixels: f64) {
     if window.far_weight == 0 && window.radius == 0 {
         return;
     }
-    let (width, height) = (image.width(), image.height());
-    let mut other = vec![0; image.pixels().len()];
+    let mut other = vec![0; pixels.len()];
     // Only columns are blurred, whole rows at a time (that is what vectorises); x is y of the transposed image.
     for (rows, row_pixels) in [(height, width), (width, height)] {
-        transpose(image.pixels(), &mut other, row_pixels, rows);
-        let mut sums = vec![0; 3 * rows];
+        transpose::<C>(pixels, &mut other, row_pixels, rows);
+        let mut sums = vec![0; C * rows];
         // Three passes to and fro, the last one back into the image.
-        blur_columns(&other, image.pixels_mut(), 3 * rows, &window, &mut sums);
-        blur_columns(image.pixels(), &mut other, 3 * rows, &window, &mut sums);
-        blur_columns(&other, image.pixels_mut(), 3 * rows, &window, &mut sums);
+        blur_columns(&other, pixels, C * rows, &window, &mut sums);
+        blur_columns(pixels, &mut other, C * rows, &window, &mut sums);
+        blur_columns(&other, pixels, C * rows, &window, &mut sums);
     }
 }
 
@@ -91,11 +106,11 @@ fn blur_columns(input: &[u8], output: &mut [u8], row: usize, window: &BoxWindow,
 }
 
 /// `output[x][y] = input[y][x]` for `rows` rows of `width` pixels.
-fn transpose(input: &[u8], output: &mut [u8], width: usize, rows: usize) {
-    for (y, line) in input.chunks_exact(3 * width).enumerate() {
-        for (x, pixel) in line.chunks_exact(3).enumerate() {
-            let start = 3 * (x * rows + y);
-            output[start..start + 3].copy_from_slice(pixel);
+fn transpose<const C: usize>(input: &[u8], output: &mut [u8], width: usize, rows: usize) {
+    for (y, line) in input.chunks_exact(C * width).enumerate() {
+        for (x, pixel) in line.chunks_exact(C).enumerate() {
+            let start = C * (x * rows + y);
+            output[start..start + C].copy_from_slice(pixel);
         }
     }
 }

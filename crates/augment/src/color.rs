@@ -3,7 +3,7 @@
 //! Each is Pillow's (`ImageEnhance`, `Blend.c`, `Convert.c`, `ImageOps`) on 8-bit values, equal to the byte: factors
 //! are `float` there, so they are f32 here, and results are cut, not rounded. This file must not draw random numbers.
 
-use crate::RgbImage8;
+use crate::{PlanarImage8, RgbImage8};
 
 /// Pillow's `ImageEnhance.Brightness`: every value times `factor` (>= 0), cut to [0, 255]. 1 changes nothing.
 pub fn brightness(image: &mut RgbImage8, factor: f64) {
@@ -56,6 +56,12 @@ pub fn flip_horizontal(image: &mut RgbImage8) {
             right -= 3;
         }
     }
+}
+
+/// Mirrors left and right, every plane.
+pub fn flip_planes_horizontal(image: &mut PlanarImage8) {
+    let row = image.width();
+    image.pixels_mut().chunks_exact_mut(row).for_each(<[u8]>::reverse);
 }
 
 /// Pillow's L of one RGB pixel: weights .299, .587, .114 in 1/65536, rounded.

@@ -8,7 +8,8 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
 
-use crate::RgbImage8;
+use crate::color::luma;
+use crate::{Image8, PlanarImage8, RgbImage8};
 
 /// Longest side of an image that is decoded, in pixels.
 pub const MAX_SIDE: usize = 16_384;
@@ -40,6 +41,12 @@ pub enum DecodeError {
     /// A JPEG without its end: the decoder would fill the missing part with grey.
     #[error("the JPEG data ends too early (a cut-off download?)")]
     Truncated,
+    /// Files hold grey, RGB or RGBA.
+    #[error("an image file gives 1, 3 or 4 channels, not {channels}; set model.in_channels")]
+    Channels {
+        /// Channels asked for.
+        channels: usize,
+    },
     /// The decoder refused the data.
     #[error("damaged image: {0}")]
     Damaged(String),
@@ -55,6 +62,24 @@ pub struct EncodeError(String);
 /// # Errors
 /// [`DecodeError`], for anything that is not a whole image within the limits.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage8, DecodeError> {
+    decode_dynamic(bytes).map(to_rgb8)
+}
+
+/// As [`decode`], with 1 (grey), 3 (RGB) or 4 (RGBA) channels, converted as Pillow's `convert` to `L`, `RGB` or `RGBA`
+/// does. A file without alpha is opaque.
+///
+/// # Errors
+/// As [`decode`], and [`DecodeError::Channels`] for another number.
+pub fn decode_channels(bytes: &[u8], channels: usize) -> Result<Image8, DecodeError> {
+    match channels {
+        3 => decode(bytes).map(Image8::Rgb),
+        1 => decode_dynamic(bytes).map(to_grey8),
+        4 => decode_dynamic(bytes).map(to_rgba8),
+        _ => Err(DecodeError::Channels { channels }),
+    }
+}
+
+fn decode_dynamic(bytes: &[u8]) -> Result<DynamicImage, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
@@ -82,7 +107,7 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage8, DecodeError> {
     let orientation = decoder.orientation().map_err(damaged)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     image.apply_orientation(orientation);
-    Ok(to_rgb8(image))
+    Ok(image)
 }
 
 /// The image as PNG bytes (lossless).
@@ -126,6 +151,35 @@ fn to_rgb8(image: DynamicImage) -> RgbImage8 {
         other => other.into_rgb8().into_raw(),
     };
     RgbImage8::new(width, height, pixels)
+}
+
+/// One channel: grey as it is, its 16-bit form as in [`to_rgb8`]; colours by Pillow's L.
+fn to_grey8(image: DynamicImage) -> Image8 {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let pixels = match image {
+        DynamicImage::ImageLuma8(grey) => grey.into_raw(),
+        DynamicImage::ImageLumaA8(grey) => grey.pixels().map(|p| p.0[0]).collect(),
+        DynamicImage::ImageLuma16(grey) => grey.into_raw().into_iter().map(|v| v.min(255) as u8).collect(),
+        DynamicImage::ImageLumaA16(grey) => grey.pixels().map(|p| (p.0[0] >> 8) as u8).collect(),
+        other => to_rgb8(other).pixels().chunks_exact(3).map(luma).collect(),
+    };
+    Image8::Planar(PlanarImage8::new(1, width, height, pixels))
+}
+
+/// Four channels: the colours of [`to_rgb8`] with the file's alpha.
+fn to_rgba8(image: DynamicImage) -> Image8 {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let alpha: Vec<u8> = match &image {
+        DynamicImage::ImageLumaA8(grey) => grey.pixels().map(|p| p.0[1]).collect(),
+        DynamicImage::ImageRgba8(rgba) => rgba.pixels().map(|p| p.0[3]).collect(),
+        DynamicImage::ImageLumaA16(grey) => grey.pixels().map(|p| (p.0[1] >> 8) as u8).collect(),
+        DynamicImage::ImageRgba16(rgba) => rgba.pixels().map(|p| (p.0[3] >> 8) as u8).collect(),
+        _ => vec![255; width * height],
+    };
+    let rgb = to_rgb8(image);
+    let plane = |channel: usize| rgb.pixels().iter().skip(channel).step_by(3).copied();
+    let pixels = plane(0).chain(plane(1)).chain(plane(2)).chain(alpha).collect();
+    Image8::Planar(PlanarImage8::new(4, width, height, pixels))
 }
 
 /// Whether the segments of a JPEG lead to an end-of-image marker. The decoder itself accepts a file cut anywhere in the

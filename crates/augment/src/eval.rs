@@ -3,10 +3,10 @@
 //! torchvision's `Resize(resize, BICUBIC)`, `CenterCrop(crop)`, `ToTensor`, `Normalize`. When both numbers are the
 //! image's size its pixels are left alone. This file must not know what is evaluated.
 
-use crate::{ConfigError, CropBox, MAX_SIDE, Normalization, RgbImage8, resize_bicubic};
+use crate::{ConfigError, CropBox, Image8, MAX_SIDE, Normalization, resize_bicubic};
 
 /// How an image is prepared for evaluation.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EvalTransform {
     /// Shorter side after the resize, in pixels.
     pub resize: usize,
@@ -48,17 +48,18 @@ impl EvalTransform {
         self.normalization.validate()
     }
 
-    /// Values written for one image: `3 * crop * crop`.
+    /// Values written for one image: `channels * crop * crop`.
     #[must_use]
     pub fn values(&self) -> usize {
-        3 * self.crop * self.crop
+        self.normalization.channels() * self.crop * self.crop
     }
 
-    /// Writes the image as normalised `[3, crop, crop]`.
+    /// Writes the image as normalised `[channels, crop, crop]`.
     ///
     /// # Panics
-    /// If `output` does not hold [`EvalTransform::values`] values, or the transform is not valid.
-    pub fn apply(&self, image: &RgbImage8, output: &mut [f32]) {
+    /// If `output` does not hold [`EvalTransform::values`] values, the image has another number of channels than the
+    /// normalisation, or the transform is not valid.
+    pub fn apply(&self, image: &Image8, output: &mut [f32]) {
         self.normalization.write_chw(&self.apply_u8(image), output);
     }
 
@@ -67,7 +68,7 @@ impl EvalTransform {
     /// # Panics
     /// If the transform is not valid.
     #[must_use]
-    pub fn apply_u8(&self, image: &RgbImage8) -> RgbImage8 {
+    pub fn apply_u8(&self, image: &Image8) -> Image8 {
         assert!(
             (1..=self.resize).contains(&self.crop),
             "a crop of {} from a side of {}",

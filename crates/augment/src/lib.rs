@@ -10,14 +10,15 @@
 //! use barlow_augment::{Normalization, RgbImage8, TwinViews, TwinViewsConfig, ViewPreset};
 //!
 //! let config = TwinViewsConfig { preset: ViewPreset::Cifar, size: 32, ..Default::default() };
-//! let views = TwinViews::new(&config, Normalization::IMAGENET)?;
+//! let views = TwinViews::new(&config, Normalization::imagenet())?;
 //! let image = RgbImage8::from_fn(40, 30, |x, y| [x as u8, y as u8, 128]);
 //! let (mut view_a, mut view_b) = (vec![0.0; 3 * 32 * 32], vec![0.0; 3 * 32 * 32]);
-//! views.apply(&image, /* seed */ 0, /* epoch */ 0, /* index */ 7, &mut view_a, &mut view_b);
+//! views.apply(&image.into(), /* seed */ 0, /* epoch */ 0, /* index */ 7, &mut view_a, &mut view_b);
 //! assert_ne!(view_a, view_b);
 //! # Ok::<(), barlow_augment::ConfigError>(())
 //! ```
 
+mod any_image;
 mod blur;
 mod color;
 mod config;
@@ -29,21 +30,24 @@ mod image;
 mod normalize;
 mod overrides;
 mod pipeline;
+mod planar;
 mod resize;
 mod rng;
 mod validate;
 
-pub use blur::gaussian_blur;
-pub use color::{brightness, contrast, flip_horizontal, greyscale, saturation, solarize};
+pub use any_image::{ChannelsError, Image8};
+pub use blur::{gaussian_blur, gaussian_blur_planes};
+pub use color::{brightness, contrast, flip_horizontal, flip_planes_horizontal, greyscale, saturation, solarize};
 pub use config::{BlurConfig, JitterConfig, TwinViewsConfig, ViewConfig, ViewPreset};
 pub use crop::{CropBox, draw_crop};
-pub use decode::{DecodeError, EncodeError, MAX_DECODED_BYTES, MAX_SIDE, decode, encode_png};
+pub use decode::{DecodeError, EncodeError, MAX_DECODED_BYTES, MAX_SIDE, decode, decode_channels, encode_png};
 pub use eval::EvalTransform;
 pub use hue::hue;
 pub use image::RgbImage8;
 pub use normalize::Normalization;
 pub use overrides::{BlurOverrides, JitterOverrides, ViewOverrides};
 pub use pipeline::{JitterOp, TwinViews, ViewDraw, apply_draw, draw_view};
+pub use planar::PlanarImage8;
 pub use resize::resize_bicubic;
 pub use rng::keyed_rng;
 pub use validate::ConfigError;

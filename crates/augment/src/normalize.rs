@@ -5,81 +5,134 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, RgbImage8};
+use crate::{ConfigError, Image8};
 
 /// Mean and standard deviation of each channel, for values in [0, 1]: a pixel becomes `(value / 255 - mean) / std`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalization {
-    /// Mean of R, G, B, in units of [0, 1].
-    pub mean: [f32; 3],
-    /// Standard deviation of R, G, B, in units of [0, 1]; above 0.
-    pub std: [f32; 3],
+    /// Mean of each channel, in units of [0, 1].
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel, in units of [0, 1]; above 0. As many as means.
+    pub std: Vec<f32>,
 }
 
 impl Normalization {
-    /// ImageNet's, as every torchvision model expects.
-    pub const IMAGENET: Self = Self {
-        mean: [0.485, 0.456, 0.406],
-        std: [0.229, 0.224, 0.225],
-    };
+    /// ImageNet's, for RGB, as every torchvision model expects.
+    #[must_use]
+    pub fn imagenet() -> Self {
+        Self {
+            mean: vec![0.485, 0.456, 0.406],
+            std: vec![0.229, 0.224, 0.225],
+        }
+    }
+
+    /// Mean 0 and deviation 1: pixels become values in [0, 1].
+    #[must_use]
+    pub fn unit(channels: usize) -> Self {
+        Self {
+            mean: vec![0.0; channels],
+            std: vec![1.0; channels],
+        }
+    }
+
+    /// Channels it is for.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.mean.len()
+    }
 
     /// # Errors
-    /// [`ConfigError`] when a number is not finite or a deviation is not above 0.
+    /// [`ConfigError`] when a number is not finite, a deviation is not above 0, or there are not as many of both.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.mean.is_empty() || self.mean.len() != self.std.len() {
+            return Err(ConfigError::new(
+                "normalize",
+                format!("{} means and {} deviations", self.mean.len(), self.std.len()),
+                "one mean and one standard deviation per channel",
+            ));
+        }
         if let Some(mean) = self.mean.iter().find(|mean| !mean.is_finite()) {
             return Err(ConfigError::new(
                 "normalize.mean",
                 mean,
-                "three finite numbers, for pixels in [0, 1]",
+                "finite numbers, for pixels in [0, 1]",
             ));
         }
         if let Some(std) = self.std.iter().find(|std| !(std.is_finite() && **std > 0.0)) {
             return Err(ConfigError::new(
                 "normalize.std",
                 std,
-                "three finite numbers above 0, for pixels in [0, 1]",
+                "finite numbers above 0, for pixels in [0, 1]",
             ));
         }
         Ok(())
     }
 
-    /// Writes the image as `[3, height, width]`.
+    /// Writes the image as `[channels, height, width]`.
     ///
     /// # Panics
-    /// If `output` does not hold `3 * height * width` values.
-    pub fn write_chw(&self, image: &RgbImage8, output: &mut [f32]) {
-        NormalizationTable::new(*self).write_chw(image, output);
+    /// If the image has another number of channels, or `output` another number of values.
+    pub fn write_chw(&self, image: &Image8, output: &mut [f32]) {
+        NormalizationTable::new(self).write_chw(image, output);
     }
 }
 
 /// A [`Normalization`] with the result for each of the 256 values of each channel.
 #[derive(Debug, Clone)]
 pub(crate) struct NormalizationTable {
-    values: Box<[[f32; 256]; 3]>,
+    values: Vec<[f32; 256]>,
 }
 
 impl NormalizationTable {
-    pub(crate) fn new(normalization: Normalization) -> Self {
-        let Normalization { mean, std } = normalization;
-        let channel = |c: usize| std::array::from_fn(|value| (value as f32 / 255.0 - mean[c]) / std[c]);
+    pub(crate) fn new(normalization: &Normalization) -> Self {
+        let channels = normalization.mean.iter().zip(&normalization.std);
         Self {
-            values: Box::new([0, 1, 2].map(channel)),
+            values: channels
+                .map(|(mean, std)| std::array::from_fn(|value| (value as f32 / 255.0 - mean) / std))
+                .collect(),
         }
     }
 
-    pub(crate) fn write_chw(&self, image: &RgbImage8, output: &mut [f32]) {
-        let plane = image.width() * image.height();
+    /// Channels it is for.
+    pub(crate) fn channels(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn write_chw(&self, image: &Image8, output: &mut [f32]) {
+        let (channels, plane) = (self.channels(), image.width() * image.height());
+        assert_eq!(
+            image.channels(),
+            channels,
+            "channels of the image, and of its normalisation"
+        );
         assert_eq!(
             output.len(),
-            3 * plane,
-            "values in the output, and values of [3, {}, {}]",
+            channels * plane,
+            "values in the output, and values of [{channels}, {}, {}]",
             image.height(),
             image.width()
         );
+        let image = match image {
+            Image8::Planar(planes) => {
+                for ((out, line), table) in output
+                    .chunks_exact_mut(plane)
+                    .zip(planes.pixels().chunks_exact(plane))
+                    .zip(&self.values)
+                {
+                    for (out, &value) in out.iter_mut().zip(line) {
+                        *out = table[usize::from(value)];
+                    }
+                }
+                return;
+            }
+            Image8::Rgb(image) => image,
+        };
         let (red, rest) = output.split_at_mut(plane);
         let (green, blue) = rest.split_at_mut(plane);
-        let [reds, greens, blues] = &*self.values;
+        let [reds, greens, blues] = &self.values[..] else {
+            unreachable!("an RGB image has three channels")
+        };
         for (((rgb, r), g), b) in image.pixels().chunks_exact(3).zip(red).zip(green).zip(blue) {
             *r = reds[usize::from(rgb[0])];
             *g = greens[usize::from(rgb[1])];
@@ -95,8 +148,8 @@ mod tests {
     #[test]
     fn a_deviation_of_zero_and_a_mean_that_is_no_number_are_refused() {
         let with_std = |std| Normalization {
-            mean: [0.0; 3],
-            std: [1.0, std, 1.0],
+            mean: vec![0.0; 3],
+            std: vec![1.0, std, 1.0],
         };
         assert!(with_std(1e-3).validate().is_ok());
         for std in [0.0, -1.0, f32::NAN, f32::INFINITY] {
@@ -109,8 +162,8 @@ mod tests {
             );
         }
         let mean = Normalization {
-            mean: [f32::NAN, 0.0, 0.0],
-            std: [1.0; 3],
+            mean: vec![f32::NAN, 0.0, 0.0],
+            std: vec![1.0; 3],
         };
         assert!(
             mean.validate()
@@ -123,6 +176,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "values of [3, 2, 3]")]
     fn an_output_of_another_size_panics_with_the_shape() {
-        Normalization::IMAGENET.write_chw(&RgbImage8::from_fn(3, 2, |_, _| [0; 3]), &mut [0.0; 17]);
+        let image = crate::RgbImage8::from_fn(3, 2, |_, _| [0; 3]);
+        Normalization::imagenet().write_chw(&image.into(), &mut [0.0; 17]);
     }
 }

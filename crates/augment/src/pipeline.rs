@@ -13,7 +13,10 @@ use rand_chacha::ChaCha8Rng;
 use crate::normalize::NormalizationTable;
 use crate::resize::ResizeScratch;
 use crate::rng::uniform;
-use crate::{ConfigError, CropBox, Normalization, RgbImage8, TwinViewsConfig, ViewConfig, draw_crop, keyed_rng};
+use crate::{
+    ConfigError, CropBox, Image8, Normalization, PlanarImage8, RgbImage8, TwinViewsConfig, ViewConfig, draw_crop,
+    keyed_rng,
+};
 
 /// Stream of view a in [`keyed_rng`].
 const STREAM_A: u64 = 0;
@@ -42,7 +45,7 @@ impl TwinViews {
             size: config.size,
             a,
             b,
-            table: NormalizationTable::new(normalization),
+            table: NormalizationTable::new(&normalization),
         })
     }
 
@@ -52,18 +55,24 @@ impl TwinViews {
         self.size
     }
 
-    /// Values of one view: `3 * size * size`.
+    /// Channels of the images it takes: those of the normalisation.
     #[must_use]
-    pub fn values(&self) -> usize {
-        3 * self.size * self.size
+    pub fn channels(&self) -> usize {
+        self.table.channels()
     }
 
-    /// Writes both views of the image as normalised `[3, size, size]`. `index` is the sample's number in its set. What
+    /// Values of one view: `channels * size * size`.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        self.channels() * self.size * self.size
+    }
+
+    /// Writes both views of the image as normalised `[channels, size, size]`. `index` is the sample's number in its set. What
     /// is written depends on nothing but the image and `(seed, epoch, index)`; neither view's draws touch the other's.
     ///
     /// # Panics
-    /// If an output does not hold [`TwinViews::values`] values.
-    pub fn apply(&self, image: &RgbImage8, seed: u64, epoch: u64, index: u64, view_a: &mut [f32], view_b: &mut [f32]) {
+    /// If an output does not hold [`TwinViews::values`] values, or the image has another number of channels.
+    pub fn apply(&self, image: &Image8, seed: u64, epoch: u64, index: u64, view_a: &mut [f32], view_b: &mut [f32]) {
         SCRATCH.with_borrow_mut(|scratch| {
             for (view, stream, output) in [(&self.a, STREAM_A, view_a), (&self.b, STREAM_B, view_b)] {
                 let draw = draw_view(
@@ -72,15 +81,14 @@ impl TwinViews {
                     image.width(),
                     image.height(),
                 );
-                scratch.apply(image, &draw, self.size);
-                self.table.write_chw(&scratch.view, output);
+                self.table.write_chw(scratch.apply(image, &draw, self.size), output);
             }
         });
     }
 
     /// The two views before normalisation, for a person to look at; the same pixels [`TwinViews::apply`] uses.
     #[must_use]
-    pub fn apply_u8(&self, image: &RgbImage8, seed: u64, epoch: u64, index: u64) -> (RgbImage8, RgbImage8) {
+    pub fn apply_u8(&self, image: &Image8, seed: u64, epoch: u64, index: u64) -> (Image8, Image8) {
         let view = |view: &ViewConfig, stream| {
             let draw = draw_view(
                 view,
@@ -146,16 +154,14 @@ pub fn draw_view(config: &ViewConfig, rng: &mut ChaCha8Rng, width: usize, height
     }
 }
 
-/// Makes one view of `size` x `size` pixels from its draw.
+/// Makes one view of `size` x `size` pixels from its draw. An image that is not RGB has no colours to change: only crop,
+/// mirror and blur are applied to it.
 ///
 /// # Panics
 /// If the crop is not inside the image.
 #[must_use]
-pub fn apply_draw(image: &RgbImage8, draw: &ViewDraw, size: usize) -> RgbImage8 {
-    SCRATCH.with_borrow_mut(|scratch| {
-        scratch.apply(image, draw, size);
-        scratch.view.clone()
-    })
+pub fn apply_draw(image: &Image8, draw: &ViewDraw, size: usize) -> Image8 {
+    SCRATCH.with_borrow_mut(|scratch| scratch.apply(image, draw, size).clone())
 }
 
 thread_local! {
@@ -163,36 +169,65 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-#[derive(Default)]
 struct Scratch {
     resize: ResizeScratch,
-    view: RgbImage8,
+    rgb: Image8,
+    planar: Image8,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            resize: ResizeScratch::default(),
+            rgb: RgbImage8::default().into(),
+            planar: PlanarImage8::default().into(),
+        }
+    }
 }
 
 impl Scratch {
-    fn apply(&mut self, image: &RgbImage8, draw: &ViewDraw, size: usize) {
-        self.resize.resize(image, draw.crop, size, size, &mut self.view);
-        let view = &mut self.view;
-        if draw.flip {
-            crate::flip_horizontal(view);
-        }
-        for op in &draw.jitter {
-            match *op {
-                JitterOp::Brightness(factor) => crate::brightness(view, factor),
-                JitterOp::Contrast(factor) => crate::contrast(view, factor),
-                JitterOp::Saturation(factor) => crate::saturation(view, factor),
-                JitterOp::Hue(turn) => crate::hue(view, turn),
+    fn apply(&mut self, image: &Image8, draw: &ViewDraw, size: usize) -> &Image8 {
+        match (image, &mut self.rgb, &mut self.planar) {
+            (Image8::Rgb(image), Image8::Rgb(view), _) => {
+                self.resize.resize(image, draw.crop, size, size, view);
+                change_rgb(view, draw);
+                &self.rgb
             }
+            (Image8::Planar(image), _, Image8::Planar(view)) => {
+                self.resize.resize_planes(image, draw.crop, size, size, view);
+                if draw.flip {
+                    crate::flip_planes_horizontal(view);
+                }
+                if let Some(sigma) = draw.blur {
+                    crate::gaussian_blur_planes(view, sigma);
+                }
+                &self.planar
+            }
+            _ => unreachable!("the buffers keep their kinds"),
         }
-        if draw.greyscale {
-            crate::greyscale(view);
+    }
+}
+
+fn change_rgb(view: &mut RgbImage8, draw: &ViewDraw) {
+    if draw.flip {
+        crate::flip_horizontal(view);
+    }
+    for op in &draw.jitter {
+        match *op {
+            JitterOp::Brightness(factor) => crate::brightness(view, factor),
+            JitterOp::Contrast(factor) => crate::contrast(view, factor),
+            JitterOp::Saturation(factor) => crate::saturation(view, factor),
+            JitterOp::Hue(turn) => crate::hue(view, turn),
         }
-        if let Some(sigma) = draw.blur {
-            crate::gaussian_blur(view, sigma);
-        }
-        if draw.solarize {
-            crate::solarize(view);
-        }
+    }
+    if draw.greyscale {
+        crate::greyscale(view);
+    }
+    if let Some(sigma) = draw.blur {
+        crate::gaussian_blur(view, sigma);
+    }
+    if draw.solarize {
+        crate::solarize(view);
     }
 }
 

@@ -6,11 +6,12 @@
 //! and more, so the two directions are two calls here, horizontal first as Pillow's. The box is cut before: the filter
 //! sees nothing outside it, as in torchvision. This file must not know how the box was drawn.
 
+use fast_image_resize::PixelTrait;
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
+use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::{CropBox, RgbImage8};
+use crate::{CropBox, Image8, PlanarImage8, RgbImage8};
 
 /// Cuts `crop` out of `image` and resizes it to `width` x `height` (bicubic, antialiased). A box that already has that
 /// size is copied unchanged.
@@ -18,10 +19,20 @@ use crate::{CropBox, RgbImage8};
 /// # Panics
 /// If the box is not inside the image or a side is 0.
 #[must_use]
-pub fn resize_bicubic(image: &RgbImage8, crop: CropBox, width: usize, height: usize) -> RgbImage8 {
-    let mut output = RgbImage8::default();
-    ResizeScratch::default().resize(image, crop, width, height, &mut output);
-    output
+pub fn resize_bicubic(image: &Image8, crop: CropBox, width: usize, height: usize) -> Image8 {
+    let mut scratch = ResizeScratch::default();
+    match image {
+        Image8::Rgb(image) => {
+            let mut output = RgbImage8::default();
+            scratch.resize(image, crop, width, height, &mut output);
+            output.into()
+        }
+        Image8::Planar(image) => {
+            let mut output = PlanarImage8::default();
+            scratch.resize_planes(image, crop, width, height, &mut output);
+            output.into()
+        }
+    }
 }
 
 /// The buffers of a resize, to be used again.
@@ -42,26 +53,56 @@ impl ResizeScratch {
         height: usize,
         output: &mut RgbImage8,
     ) {
-        assert!(
-            width > 0 && height > 0 && crop.fits(image.width(), image.height()),
-            "cannot resize {crop:?} of a {}x{} image to {width}x{height}",
-            image.width(),
-            image.height()
-        );
         output.reshape(width, height);
+        let size = (image.width(), image.height());
+        self.resize_pixels::<U8x3>(image.pixels(), size, crop, output.pixels_mut(), (width, height));
+    }
+
+    /// [`resize_bicubic`] plane by plane, into an image that gets the new shape.
+    pub(crate) fn resize_planes(
+        &mut self,
+        image: &PlanarImage8,
+        crop: CropBox,
+        width: usize,
+        height: usize,
+        output: &mut PlanarImage8,
+    ) {
+        output.reshape(image.channels(), width, height);
+        let size = (image.width(), image.height());
+        for channel in 0..image.channels() {
+            self.resize_pixels::<U8>(
+                image.plane(channel),
+                size,
+                crop,
+                output.plane_mut(channel),
+                (width, height),
+            );
+        }
+    }
+
+    fn resize_pixels<P: PixelTrait>(
+        &mut self,
+        pixels: &[u8],
+        (image_width, image_height): (usize, usize),
+        crop: CropBox,
+        output: &mut [u8],
+        (width, height): (usize, usize),
+    ) {
+        assert!(
+            width > 0 && height > 0 && crop.fits(image_width, image_height),
+            "cannot resize {crop:?} of a {image_width}x{image_height} image to {width}x{height}"
+        );
         if (crop.width, crop.height) == (width, height) {
-            copy_box(image, crop, output);
+            copy_box(pixels, image_width, crop, output, P::size());
             return;
         }
-        self.between.resize(3 * width * crop.height, 0);
+        self.between.resize(P::size() * width * crop.height, 0);
         // None of these can fail: the box was checked above, and every buffer has its image's size.
-        let whole = TypedImageRef::<U8x3>::from_buffer(image.width() as u32, image.height() as u32, image.pixels())
-            .expect(SIZED);
+        let whole = TypedImageRef::<P>::from_buffer(image_width as u32, image_height as u32, pixels).expect(SIZED);
         let [left, top, crop_width, crop_height] = [crop.left, crop.top, crop.width, crop.height].map(|v| v as u32);
         let source = TypedCroppedImage::from_ref(&whole, left, top, crop_width, crop_height).expect(SIZED);
-        let mut between = TypedImage::<U8x3>::from_buffer(width as u32, crop_height, &mut self.between).expect(SIZED);
-        let mut target =
-            TypedImage::<U8x3>::from_buffer(width as u32, height as u32, output.pixels_mut()).expect(SIZED);
+        let mut between = TypedImage::<P>::from_buffer(width as u32, crop_height, &mut self.between).expect(SIZED);
+        let mut target = TypedImage::<P>::from_buffer(width as u32, height as u32, output).expect(SIZED);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
         self.resizer.resize_typed(&source, &mut between, &options).expect(SIZED);
         self.resizer.resize_typed(&between, &mut target, &options).expect(SIZED);
@@ -70,10 +111,11 @@ impl ResizeScratch {
 
 const SIZED: &str = "sizes are checked before";
 
-fn copy_box(image: &RgbImage8, crop: CropBox, output: &mut RgbImage8) {
-    let row = 3 * crop.width;
-    let lines = image.pixels().chunks_exact(3 * image.width()).skip(crop.top);
-    for (out, line) in output.pixels_mut().chunks_exact_mut(row).zip(lines) {
-        out.copy_from_slice(&line[3 * crop.left..3 * crop.left + row]);
+/// Copies the box unchanged; `bytes` is the size of a pixel.
+fn copy_box(pixels: &[u8], image_width: usize, crop: CropBox, output: &mut [u8], bytes: usize) {
+    let row = bytes * crop.width;
+    let lines = pixels.chunks_exact(bytes * image_width).skip(crop.top);
+    for (out, line) in output.chunks_exact_mut(row).zip(lines) {
+        out.copy_from_slice(&line[bytes * crop.left..bytes * crop.left + row]);
     }
 }

@@ -88,14 +88,14 @@ fn unknown_keys_and_presets_are_refused_by_name() {
 #[test]
 fn views_are_not_made_from_values_out_of_range() {
     let config = parse("a.jitter.hue = 0.51").unwrap();
-    let error: ConfigError = TwinViews::new(&config, Normalization::IMAGENET).unwrap_err();
+    let error: ConfigError = TwinViews::new(&config, Normalization::imagenet()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "views.a.jitter.hue = 0.51 is not allowed: a part of the colour circle in [0, 0.5]"
     );
     let dead = Normalization {
-        mean: [0.5; 3],
-        std: [0.0; 3],
+        mean: vec![0.5; 3],
+        std: vec![0.0; 3],
     };
     assert_eq!(
         TwinViews::new(&TwinViewsConfig::default(), dead).unwrap_err().key,

@@ -202,6 +202,6 @@ fn normalised_values_are_torchs_to_the_bit() {
         0xbeb73459_u32,
     ];
     let mut output = vec![0.0_f32; 18];
-    Normalization::IMAGENET.write_chw(&formula(3, 2), &mut output);
+    Normalization::imagenet().write_chw(&formula(3, 2).into(), &mut output);
     assert_eq!(output.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), expected);
 }

@@ -3,18 +3,18 @@
 mod common;
 
 use barlow_augment::{
-    JitterOp, Normalization, TwinViews, TwinViewsConfig, ViewConfig, ViewDraw, ViewOverrides, ViewPreset, apply_draw,
-    draw_view, keyed_rng, resize_bicubic,
+    Image8, JitterOp, Normalization, TwinViews, TwinViewsConfig, ViewConfig, ViewDraw, ViewOverrides, ViewPreset,
+    apply_draw, draw_view, keyed_rng, resize_bicubic,
 };
 use common::{formula, smooth};
 
 fn views(config: &TwinViewsConfig) -> TwinViews {
-    TwinViews::new(config, Normalization::IMAGENET).unwrap()
+    TwinViews::new(config, Normalization::imagenet()).unwrap()
 }
 
 fn apply(views: &TwinViews, [seed, epoch, index]: [u64; 3]) -> (Vec<f32>, Vec<f32>) {
     let (mut a, mut b) = (vec![f32::NAN; views.values()], vec![f32::NAN; views.values()]);
-    views.apply(&formula(41, 23), seed, epoch, index, &mut a, &mut b);
+    views.apply(&formula(41, 23).into(), seed, epoch, index, &mut a, &mut b);
     (a, b)
 }
 
@@ -36,7 +36,7 @@ fn the_key_alone_decides_the_views() {
                 size: 5,
                 ..Default::default()
             };
-            let _ = self::views(&small).apply_u8(&smooth(9, 80), 0, 0, 0);
+            let _ = self::views(&small).apply_u8(&smooth(9, 80).into(), 0, 0, 0);
             apply(&views, [1, 2, 3])
         });
         job.join().unwrap()
@@ -68,18 +68,18 @@ fn pixels_for_people_are_those_that_are_trained_on() {
         size: 12,
         ..Default::default()
     });
-    let (a, b) = views.apply_u8(&formula(41, 23), 1, 2, 3);
+    let (a, b) = views.apply_u8(&formula(41, 23).into(), 1, 2, 3);
     let normalised = apply(&views, [1, 2, 3]);
     for (view, expected) in [(a, normalised.0), (b, normalised.1)] {
         let mut values = vec![0.0; views.values()];
-        Normalization::IMAGENET.write_chw(&view, &mut values);
+        Normalization::imagenet().write_chw(&view, &mut values);
         assert_eq!(values, expected);
     }
 }
 
 #[test]
 fn operations_come_in_the_official_order() {
-    let image = formula(41, 23);
+    let image = formula(41, 23).into();
     let draw = ViewDraw {
         crop: barlow_augment::CropBox {
             left: 3,
@@ -98,7 +98,9 @@ fn operations_come_in_the_official_order() {
         blur: Some(1.2),
         solarize: true,
     };
-    let mut expected = resize_bicubic(&image, draw.crop, 16, 16);
+    let Image8::Rgb(mut expected) = resize_bicubic(&image, draw.crop, 16, 16) else {
+        panic!("an RGB image stays one")
+    };
     barlow_augment::flip_horizontal(&mut expected);
     barlow_augment::hue(&mut expected, 0.05);
     barlow_augment::contrast(&mut expected, 1.3);
@@ -191,7 +193,7 @@ fn images_of_any_size_and_shape_give_views() {
     });
     for (width, height) in [(1, 1), (1, 300), (300, 1), (2, 3), (8, 8), (640, 7)] {
         for index in 0..4 {
-            let (a, b) = views.apply_u8(&smooth(width, height), 0, 0, index);
+            let (a, b) = views.apply_u8(&smooth(width, height).into(), 0, 0, index);
             assert_eq!(
                 (a.width(), a.height(), b.width(), b.height()),
                 (8, 8, 8, 8),

@@ -27,9 +27,9 @@ pub struct HostBatch {
 /// A batch on a device.
 #[derive(Debug, Clone)]
 pub struct TwinBatch<B: Backend> {
-    /// First views, `[N, 3, H, W]`.
+    /// First views, `[N, C, H, W]`.
     pub view_a: Tensor<B, 4>,
-    /// Second views, `[N, 3, H, W]`.
+    /// Second views, `[N, C, H, W]`.
     pub view_b: Tensor<B, 4>,
     /// Class of each image, `None` without labels.
     pub labels: Vec<Option<usize>>,

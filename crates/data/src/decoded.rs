@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use barlow_augment::RgbImage8;
+use barlow_augment::Image8;
 use rayon::prelude::*;
 
 use crate::{BadImages, DataError, ImageSource, Skipped};
@@ -16,14 +16,16 @@ const CHUNK: usize = 256;
 #[derive(Debug, Clone)]
 pub struct DecodedSet {
     classes: Vec<String>,
+    channels: usize,
     items: Vec<Item>,
     skipped: Skipped,
 }
 
 #[derive(Debug, Clone)]
 struct Item {
-    image: Arc<RgbImage8>,
+    image: Arc<Image8>,
     label: Option<usize>,
+    labels: Vec<usize>,
     name: String,
 }
 
@@ -54,6 +56,7 @@ impl DecodedSet {
         })?;
         let mut set = Self {
             classes: source.classes().to_vec(),
+            channels: source.channels(),
             items: Vec::new(),
             skipped: Skipped::default(),
         };
@@ -64,10 +67,11 @@ impl DecodedSet {
             for (index, image) in chunk.zip(images) {
                 match image {
                     Ok(image) => {
-                        bytes += image.pixels().len() as u64;
+                        bytes += image.bytes() as u64;
                         set.items.push(Item {
                             image,
                             label: source.label(index),
+                            labels: source.labels(index),
                             name: source.name(index),
                         });
                     }
@@ -100,7 +104,7 @@ impl DecodedSet {
     /// Bytes the pixels take.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.items.iter().map(|item| item.image.pixels().len() as u64).sum()
+        self.items.iter().map(|item| item.image.bytes() as u64).sum()
     }
 }
 
@@ -113,15 +117,23 @@ impl ImageSource for DecodedSet {
         &self.classes
     }
 
+    fn channels(&self) -> usize {
+        self.channels
+    }
+
     fn label(&self, index: usize) -> Option<usize> {
         self.items[index].label
+    }
+
+    fn labels(&self, index: usize) -> Vec<usize> {
+        self.items[index].labels.clone()
     }
 
     fn name(&self, index: usize) -> String {
         self.items[index].name.clone()
     }
 
-    fn image(&self, index: usize) -> Result<Arc<RgbImage8>, DataError> {
+    fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         Ok(Arc::clone(&self.items[index].image))
     }
 }

@@ -90,6 +90,17 @@ pub enum DataError {
         /// Images in the set.
         len: usize,
     },
+    /// The views normalise another number of channels than the images have.
+    #[error(
+        "the images have {images} channels and data.normalize gives statistics for {normalised}; set it to \"data\" to \
+         compute them"
+    )]
+    ChannelsDiffer {
+        /// Channels of the images.
+        images: usize,
+        /// Channels of the statistics.
+        normalised: usize,
+    },
     /// Batch statistics need two images.
     #[error("a batch of {batch_size} has no batch statistics; set train.batch_size to 2 or more")]
     BatchTooSmall {

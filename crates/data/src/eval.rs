@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::{DataError, ImageSource};
 
-/// The images `range` of the source as normalised `[n, 3, crop, crop]`, parallel on the current rayon pool. A bad image
+/// The images `range` of the source as normalised `[n, channels, crop, crop]`, parallel on the current rayon pool. A bad image
 /// is an error here, because rows must stay in step with labels: leave bad ones out before ([`crate::DecodedSet`],
 /// [`crate::Subset`]).
 ///

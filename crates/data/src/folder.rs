@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barlow_augment::{DecodeError, RgbImage8, decode};
+use barlow_augment::{DecodeError, Image8, decode_channels};
 
 use crate::error::panic_message;
 use crate::{DataError, ImageSource, LabelledImage};
@@ -22,6 +22,7 @@ const MAX_FILE_BYTES: u64 = 512 << 20;
 #[derive(Debug, Clone)]
 pub struct ImageFolder {
     root: PathBuf,
+    channels: usize,
     classes: Vec<String>,
     items: Vec<Item>,
 }
@@ -34,12 +35,13 @@ struct Item {
 
 impl ImageFolder {
     /// Lists `root/CLASS/*.jpg` (a set with labels) or `root/*.jpg` (without). Hidden files and other kinds of files
-    /// are ignored; a file is judged by its name here, by its content when it is read.
+    /// are ignored; a file is judged by its name here, by its content when it is read. Images are given with `channels`
+    /// channels: 1, 3 or 4 ([`decode_channels`]).
     ///
     /// # Errors
     /// [`DataError`] when the folder is missing, is none, holds no image, holds images beside folders, or has a class
     /// folder without images.
-    pub fn open(root: impl AsRef<Path>) -> Result<Self, DataError> {
+    pub fn open(root: impl AsRef<Path>, channels: usize) -> Result<Self, DataError> {
         let root = root.as_ref();
         let top = list(root)?;
         if let (Some(image), Some(folder)) = (top.images.first(), top.folders.first()) {
@@ -69,6 +71,7 @@ impl ImageFolder {
         }
         Ok(Self {
             root: root.into(),
+            channels,
             classes: top.folders.iter().map(|folder| name_of(folder)).collect(),
             items,
         })
@@ -146,7 +149,7 @@ impl ImageFolder {
         Ok(self)
     }
 
-    fn read(&self, index: usize) -> Result<RgbImage8, DataError> {
+    fn read(&self, index: usize) -> Result<Image8, DataError> {
         let path = self.path(index);
         let read_error = |source| DataError::Read {
             path: path.into(),
@@ -162,7 +165,7 @@ impl ImageFolder {
         }
         let bytes = fs::read(path).map_err(read_error)?;
         // A decoder that panics on a hostile file must not take a long run with it.
-        let decoded = std::panic::catch_unwind(|| decode(&bytes)).unwrap_or_else(|payload| {
+        let decoded = std::panic::catch_unwind(|| decode_channels(&bytes, self.channels)).unwrap_or_else(|payload| {
             Err(DecodeError::Damaged(format!(
                 "the decoder panicked: {}",
                 panic_message(&*payload)
@@ -184,6 +187,10 @@ impl ImageSource for ImageFolder {
         &self.classes
     }
 
+    fn channels(&self) -> usize {
+        self.channels
+    }
+
     fn label(&self, index: usize) -> Option<usize> {
         self.items[index].label
     }
@@ -198,7 +205,7 @@ impl ImageSource for ImageFolder {
             .join("/")
     }
 
-    fn image(&self, index: usize) -> Result<Arc<RgbImage8>, DataError> {
+    fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         self.read(index).map(Arc::new)
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use barlow_augment::{RgbImage8, TwinViews};
+use barlow_augment::{Image8, TwinViews};
 use rayon::prelude::*;
 
 use crate::{BadImages, DataError, EpochIter, HostBatch, ImageSource, Skipped};
@@ -55,11 +55,16 @@ impl TwinLoader {
     /// A loader over `source`; starts its workers, which sleep until an epoch begins.
     ///
     /// # Errors
-    /// [`DataError`] for a batch size below 2 or above the number of images, and when no threads can be had.
+    /// [`DataError`] for a batch size below 2 or above the number of images, for views of another number of channels than
+    /// the images have, and when no threads can be had.
     pub fn new(source: Arc<dyn ImageSource>, views: TwinViews, config: TwinLoaderConfig) -> Result<Self, DataError> {
         let (batch_size, len, workers) = (config.batch_size, source.len(), config.workers);
         if batch_size < 2 {
             return Err(DataError::BatchTooSmall { batch_size });
+        }
+        let (images, normalised) = (source.channels(), views.channels());
+        if images != normalised {
+            return Err(DataError::ChannelsDiffer { images, normalised });
         }
         if batch_size > len {
             return Err(DataError::BatchTooLarge { batch_size, len });
@@ -173,7 +178,7 @@ impl Shared {
             view_a,
             view_b,
             n,
-            channels: 3,
+            channels: self.views.channels(),
             size: self.views.size(),
             labels,
             indices,
@@ -182,7 +187,7 @@ impl Shared {
 
     /// The image at `position` of the order. A bad one is replaced by the next good one of the order, going round at
     /// its end: the same one whoever looks and whatever is known already.
-    fn good_image(&self, order: &[usize], position: usize) -> Result<(usize, Arc<RgbImage8>), DataError> {
+    fn good_image(&self, order: &[usize], position: usize) -> Result<(usize, Arc<Image8>), DataError> {
         let skips = self.config.bad_images == BadImages::Skip;
         for &index in order[position..].iter().chain(&order[..position]) {
             if skips

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use barlow_augment::RgbImage8;
+use barlow_augment::Image8;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
@@ -22,11 +22,22 @@ pub trait ImageSource: Send + Sync {
     /// Names of the classes; empty for a set without labels. A label is an index into them.
     fn classes(&self) -> &[String];
 
-    /// Class of image `index`, `None` in a set without labels.
+    /// Channels of every image.
+    fn channels(&self) -> usize;
+
+    /// Class of image `index`, `None` in a set without labels and in one whose images hold several.
     ///
     /// # Panics
     /// If `index >= len`.
     fn label(&self, index: usize) -> Option<usize>;
+
+    /// All classes that image `index` holds, ascending: one where [`ImageSource::label`] gives it.
+    ///
+    /// # Panics
+    /// If `index >= len`.
+    fn labels(&self, index: usize) -> Vec<usize> {
+        self.label(index).into_iter().collect()
+    }
 
     /// What to call image `index` to a person: its path below the set's folder, with `/` between the parts.
     ///
@@ -41,14 +52,14 @@ pub trait ImageSource: Send + Sync {
     ///
     /// # Panics
     /// If `index >= len`.
-    fn image(&self, index: usize) -> Result<Arc<RgbImage8>, DataError>;
+    fn image(&self, index: usize) -> Result<Arc<Image8>, DataError>;
 }
 
 /// One image with its place in the set, as burn-dataset's `Dataset` hands it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelledImage {
     /// The decoded pixels.
-    pub image: RgbImage8,
+    pub image: Image8,
     /// Its class, `None` in a set without labels.
     pub label: Option<usize>,
     /// Its number in the set.

@@ -20,22 +20,22 @@ pub struct Splits {
 
 impl Splits {
     /// Opens `root/train` with `root/test` (or else `root/val`); a root without `train` is the training set itself.
-    /// Test images without class folders are taken as they are, without labels.
+    /// Test images without class folders are taken as they are, without labels. Images are given with `channels` channels.
     ///
     /// # Errors
     /// As [`ImageFolder::open`], and [`DataError::UnknownClass`] for a test class without training images.
-    pub fn open(root: impl AsRef<Path>) -> Result<Self, DataError> {
+    pub fn open(root: impl AsRef<Path>, channels: usize) -> Result<Self, DataError> {
         let root = root.as_ref();
         let train = root.join("train");
         if !train.is_dir() {
             return Ok(Self {
-                train: ImageFolder::open(root)?,
+                train: ImageFolder::open(root, channels)?,
                 test: None,
             });
         }
-        let train = ImageFolder::open(train)?;
+        let train = ImageFolder::open(train, channels)?;
         let test = match TEST_NAMES.map(|name| root.join(name)).iter().find(|path| path.is_dir()) {
-            Some(path) => Some(ImageFolder::open(path)?.with_classes(train.classes())?),
+            Some(path) => Some(ImageFolder::open(path, channels)?.with_classes(train.classes())?),
             None => None,
         };
         Ok(Self { train, test })

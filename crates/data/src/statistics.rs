@@ -3,7 +3,7 @@
 //! Sums are whole numbers, so the result is exact and does not depend on the order of the threads. This file must not
 //! know what the numbers are used for.
 
-use barlow_augment::{Normalization, RgbImage8};
+use barlow_augment::{Image8, Normalization};
 use rayon::prelude::*;
 
 use crate::{BadImages, DataError, ImageSource};
@@ -17,7 +17,7 @@ const CHUNK: usize = 1024;
 /// # Errors
 /// [`DataError`]: the first bad image (by its number) unless they are skipped; no good image at all.
 pub fn channel_statistics(source: &dyn ImageSource, bad_images: BadImages) -> Result<Normalization, DataError> {
-    let mut total = Sums::default();
+    let mut total = Sums::of_none(source.channels());
     let mut first_bad = None;
     for start in (0..source.len()).step_by(CHUNK) {
         let chunk = start..(start + CHUNK).min(source.len());
@@ -44,51 +44,68 @@ pub fn channel_statistics(source: &dyn ImageSource, bad_images: BadImages) -> Re
     Ok(total.normalization())
 }
 
-#[derive(Default)]
 struct Sums {
     pixels: u64,
-    values: [u64; 3],
-    squares: [u64; 3],
+    /// Of each channel: the sum of the values, and of their squares.
+    channels: Vec<(u64, u64)>,
 }
 
 impl Sums {
-    fn of(image: &RgbImage8) -> Self {
-        let mut sums = Self {
-            pixels: (image.width() * image.height()) as u64,
-            ..Self::default()
+    fn of_none(channels: usize) -> Self {
+        Self {
+            pixels: 0,
+            channels: vec![(0, 0); channels],
+        }
+    }
+
+    fn of(image: &Image8) -> Self {
+        let mut sums = Self::of_none(image.channels());
+        sums.pixels = (image.width() * image.height()) as u64;
+        let add = |(sum, squares): &mut (u64, u64), value: u8| {
+            *sum += u64::from(value);
+            *squares += u64::from(value) * u64::from(value);
         };
-        for rgb in image.pixels().chunks_exact(3) {
-            for (channel, &value) in rgb.iter().enumerate() {
-                sums.values[channel] += u64::from(value);
-                sums.squares[channel] += u64::from(value) * u64::from(value);
+        match image {
+            Image8::Rgb(image) => {
+                for rgb in image.pixels().chunks_exact(3) {
+                    sums.channels
+                        .iter_mut()
+                        .zip(rgb)
+                        .for_each(|(sums, &value)| add(sums, value));
+                }
+            }
+            Image8::Planar(image) => {
+                for (channel, sums) in sums.channels.iter_mut().enumerate() {
+                    image.plane(channel).iter().for_each(|&value| add(sums, value));
+                }
             }
         }
         sums
     }
 
     fn add(&mut self, other: &Self) {
+        assert_eq!(
+            self.channels.len(),
+            other.channels.len(),
+            "channels of the set, and of one of its images"
+        );
         self.pixels += other.pixels;
-        for channel in 0..3 {
-            self.values[channel] += other.values[channel];
-            self.squares[channel] += other.squares[channel];
+        for (total, more) in self.channels.iter_mut().zip(&other.channels) {
+            *total = (total.0 + more.0, total.1 + more.1);
         }
     }
 
     fn normalization(&self) -> Normalization {
-        let mean = |channel: usize| self.values[channel] as f64 / self.pixels as f64;
-        let std = |channel: usize| {
+        let mean = |&(sum, _): &(u64, u64)| (sum as f64 / self.pixels as f64 / 255.0) as f32;
+        let std = |&(sum, squares): &(u64, u64)| {
             // n * sum of squares - square of the sum, in whole numbers: nothing cancels, and it is never negative.
-            let (n, sum, squares) = (
-                u128::from(self.pixels),
-                u128::from(self.values[channel]),
-                u128::from(self.squares[channel]),
-            );
+            let (n, sum, squares) = (u128::from(self.pixels), u128::from(sum), u128::from(squares));
             let deviation = ((n * squares - sum * sum) as f64).sqrt() / self.pixels as f64 / 255.0;
-            if deviation > 0.0 { deviation } else { 1.0 }
+            (if deviation > 0.0 { deviation } else { 1.0 }) as f32
         };
         Normalization {
-            mean: [0, 1, 2].map(|c| (mean(c) / 255.0) as f32),
-            std: [0, 1, 2].map(|c| std(c) as f32),
+            mean: self.channels.iter().map(mean).collect(),
+            std: self.channels.iter().map(std).collect(),
         }
     }
 }

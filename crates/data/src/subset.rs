@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use barlow_augment::RgbImage8;
+use barlow_augment::Image8;
 
 use crate::{DataError, ImageSource};
 
@@ -45,15 +45,23 @@ impl ImageSource for Subset {
         self.source.classes()
     }
 
+    fn channels(&self) -> usize {
+        self.source.channels()
+    }
+
     fn label(&self, index: usize) -> Option<usize> {
         self.source.label(self.indices[index])
+    }
+
+    fn labels(&self, index: usize) -> Vec<usize> {
+        self.source.labels(self.indices[index])
     }
 
     fn name(&self, index: usize) -> String {
         self.source.name(self.indices[index])
     }
 
-    fn image(&self, index: usize) -> Result<Arc<RgbImage8>, DataError> {
+    fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         self.source.image(self.indices[index])
     }
 }

@@ -14,7 +14,7 @@ fn names(folder: &ImageFolder) -> Vec<String> {
 }
 
 fn open_error(path: impl AsRef<Path>) -> DataError {
-    let error = ImageFolder::open(path).unwrap_err();
+    let error = ImageFolder::open(path, 3).unwrap_err();
     assert!(!error.to_string().contains('\n'), "{error}");
     error
 }
@@ -32,7 +32,7 @@ fn classes_and_files_come_sorted_and_hidden_or_other_files_are_ignored() {
     write(dir.path(), "README.md", b"text");
     write(dir.path(), "ant/labels.txt", b"text");
     fs::create_dir(dir.path().join("ant/folder.png")).unwrap();
-    let set = ImageFolder::open(dir.path()).unwrap();
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
     assert_eq!(set.classes(), ["ant", "bee"]);
     assert_eq!(names(&set), ["ant/10.Jpeg", "ant/9.jpg", "bee/a.png", "bee/z.PNG"]);
     assert_eq!(
@@ -45,14 +45,14 @@ fn classes_and_files_come_sorted_and_hidden_or_other_files_are_ignored() {
 #[test]
 fn a_flat_folder_has_no_labels_and_one_class_is_a_set() {
     let flat = folder(&["b.png", "a.png"]);
-    let set = ImageFolder::open(flat.path()).unwrap();
+    let set = ImageFolder::open(flat.path(), 3).unwrap();
     assert!(set.classes().is_empty());
     assert_eq!(
         (names(&set), set.label(1)),
         (vec!["a.png".to_owned(), "b.png".to_owned()], None)
     );
     let one = folder(&["only/a.png"]);
-    assert_eq!(ImageFolder::open(one.path()).unwrap().classes(), ["only"]);
+    assert_eq!(ImageFolder::open(one.path(), 3).unwrap().classes(), ["only"]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn every_wrong_folder_is_named_in_one_line() {
     fs::create_dir(&empty_class).unwrap();
     assert!(matches!(open_error(dir.path()), DataError::EmptyClass { path } if path == empty_class));
     fs::remove_dir(&empty_class).unwrap();
-    assert!(ImageFolder::open(dir.path()).is_ok());
+    assert!(ImageFolder::open(dir.path(), 3).is_ok());
     write(dir.path(), "stray.png", b"");
     let error = open_error(dir.path());
     assert!(matches!(&error, DataError::MixedFolder { image, folder, .. } if image == "stray.png" && folder == "ant"));
@@ -79,7 +79,7 @@ fn every_wrong_folder_is_named_in_one_line() {
 #[test]
 fn burns_dataset_hands_out_images_and_errors() {
     let dir = two_classes(2);
-    let set = ImageFolder::open(dir.path()).unwrap();
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
     assert_eq!(Dataset::len(&set), 4);
     let item = set.get(3).unwrap().unwrap();
     assert_eq!(
@@ -88,7 +88,7 @@ fn burns_dataset_hands_out_images_and_errors() {
     );
     assert!(set.get(4).is_none());
     let hostile = add_hostile_files(dir.path());
-    let set = ImageFolder::open(dir.path()).unwrap();
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
     let bad: Vec<DataError> = set.iter().filter_map(Result::err).collect();
     assert_eq!(bad.len(), 3);
     for path in hostile {
@@ -113,7 +113,7 @@ fn a_broken_link_is_reported_and_a_pipe_is_not_read() {
             .unwrap()
             .success()
     );
-    let set = ImageFolder::open(dir.path()).unwrap();
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
     assert_eq!(names(&set), ["ant/000.png", "ant/link.png", "bee/000.png"]);
     assert!(matches!(set.image(1), Err(DataError::Read { .. })));
 }
@@ -127,7 +127,7 @@ fn splits_are_found_and_share_the_training_classes() {
         "val/cow/0.png",
         "val/ant/0.png",
     ]);
-    let splits = Splits::open(dir.path()).unwrap();
+    let splits = Splits::open(dir.path(), 3).unwrap();
     let test = splits.test.unwrap();
     assert_eq!((splits.train.len(), test.len()), (3, 2));
     assert_eq!(test.classes(), ["ant", "bee", "cow"]);
@@ -135,18 +135,18 @@ fn splits_are_found_and_share_the_training_classes() {
     assert_eq!((test.label(0), test.label(1)), (Some(0), Some(2)));
     // `test` goes before `val`; without class folders it has no labels.
     write(dir.path(), "test/x.png", b"");
-    let test = Splits::open(dir.path()).unwrap().test.unwrap();
+    let test = Splits::open(dir.path(), 3).unwrap().test.unwrap();
     assert_eq!((test.name(0), test.label(0)), ("x.png".to_owned(), None));
 }
 
 #[test]
 fn a_folder_without_train_is_the_training_set() {
     let dir = two_classes(2);
-    let splits = Splits::open(dir.path()).unwrap();
+    let splits = Splits::open(dir.path(), 3).unwrap();
     assert_eq!(splits.train.len(), 4);
     assert!(splits.test.is_none());
     assert!(matches!(
-        Splits::open(dir.path().join("no")),
+        Splits::open(dir.path().join("no"), 3),
         Err(DataError::MissingFolder { .. })
     ));
 }
@@ -154,7 +154,7 @@ fn a_folder_without_train_is_the_training_set() {
 #[test]
 fn a_test_class_without_training_images_is_refused() {
     let dir = folder(&["train/ant/0.png", "train/bee/0.png", "test/ant/0.png", "test/dog/0.png"]);
-    let error = Splits::open(dir.path()).unwrap_err();
+    let error = Splits::open(dir.path(), 3).unwrap_err();
     assert!(matches!(&error, DataError::UnknownClass { class, .. } if class == "dog"));
     assert!(error.to_string().contains("(ant, bee)"), "{error}");
 }

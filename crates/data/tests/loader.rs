@@ -5,7 +5,9 @@ mod common;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barlow_data::{BadImages, DataError, DecodedSet, HostBatch, ImageSource, TwinLoader, TwinLoaderConfig};
+use barlow_data::{
+    BadImages, DataError, DecodedSet, HostBatch, ImageFolder, ImageSource, TwinLoader, TwinLoaderConfig,
+};
 use burn_flex::Flex;
 use common::{Panicking, add_hostile_files, source, two_classes, views};
 
@@ -181,15 +183,18 @@ fn the_queue_bounds_what_is_made_ahead() {
         fn classes(&self) -> &[String] {
             &[]
         }
+        fn channels(&self) -> usize {
+            3
+        }
         fn label(&self, _: usize) -> Option<usize> {
             None
         }
         fn name(&self, index: usize) -> String {
             index.to_string()
         }
-        fn image(&self, index: usize) -> Result<Arc<barlow_augment::RgbImage8>, DataError> {
+        fn image(&self, index: usize) -> Result<Arc<barlow_augment::Image8>, DataError> {
             self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            Ok(Arc::new(common::image(index)))
+            Ok(Arc::new(common::image(index).into()))
         }
     }
     let counting = Arc::new(Counting(Default::default()));
@@ -204,6 +209,25 @@ fn the_queue_bounds_what_is_made_ahead() {
     }
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(asked(), 20);
+}
+
+#[test]
+fn images_and_statistics_of_other_channels_are_an_error_before_the_first_batch() {
+    let dir = two_classes(4);
+    let grey: Arc<dyn ImageSource> = Arc::new(ImageFolder::open(dir.path(), 1).unwrap());
+    let Err(error) = TwinLoader::new(grey, views(), CONFIG) else {
+        panic!("grey images went through a normalisation of three channels")
+    };
+    assert!(
+        matches!(
+            error,
+            DataError::ChannelsDiffer {
+                images: 1,
+                normalised: 3
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]

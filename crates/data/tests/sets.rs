@@ -11,7 +11,7 @@ use common::{add_hostile_files, image, two_classes, write};
 #[test]
 fn a_decoded_set_is_the_folder_in_memory() {
     let dir = two_classes(3);
-    let folder = ImageFolder::open(dir.path()).unwrap();
+    let folder = ImageFolder::open(dir.path(), 3).unwrap();
     for threads in [0, 1, 4] {
         let set = DecodedSet::load(&folder, BadImages::Error, threads).unwrap();
         assert_eq!(
@@ -45,7 +45,7 @@ fn a_decoded_set_is_the_folder_in_memory() {
 fn a_decoded_set_drops_bad_images_or_names_the_first() {
     let dir = two_classes(3);
     let [cut, ..] = add_hostile_files(dir.path());
-    let folder = ImageFolder::open(dir.path()).unwrap();
+    let folder = ImageFolder::open(dir.path(), 3).unwrap();
     let error = DecodedSet::load(&folder, BadImages::Error, 3).unwrap_err();
     assert_eq!(error.path(), Some(cut.as_path()));
     let set = DecodedSet::load(&folder, BadImages::Skip, 3).unwrap();
@@ -54,7 +54,7 @@ fn a_decoded_set_drops_bad_images_or_names_the_first() {
     assert!(set.skipped().first.as_ref().unwrap().contains("a_cut.jpg"));
     let hostile = tempfile::tempdir().unwrap();
     add_hostile_files(hostile.path());
-    let hostile = ImageFolder::open(hostile.path()).unwrap();
+    let hostile = ImageFolder::open(hostile.path(), 3).unwrap();
     assert!(matches!(
         DecodedSet::load(&hostile, BadImages::Skip, 1),
         Err(DataError::AllBad { count: 3, .. })
@@ -69,16 +69,16 @@ fn statistics_are_those_of_all_pixels() {
     let flat = |width, height, rgb| encode_png(&RgbImage8::from_fn(width, height, |_, _| rgb)).unwrap();
     write(dir.path(), "a.png", &flat(2, 2, [0, 128, 51]));
     write(dir.path(), "b.png", &flat(4, 3, [255, 128, 102]));
-    let set = ImageFolder::open(dir.path()).unwrap();
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
     let Normalization { mean, std } = channel_statistics(&set, BadImages::Error).unwrap();
-    let close = |a: [f32; 3], b: [f64; 3]| a.iter().zip(b).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-7);
-    assert!(close(mean, [0.75, 128.0 / 255.0, 0.35]), "{mean:?}");
+    let close = |a: &[f32], b: [f64; 3]| a.iter().zip(b).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-7);
+    assert!(close(&mean, [0.75, 128.0 / 255.0, 0.35]), "{mean:?}");
     assert!(
-        close(std, [(3.0_f64 / 16.0).sqrt(), 1.0, 0.2 * (3.0_f64 / 16.0).sqrt()]),
+        close(&std, [(3.0_f64 / 16.0).sqrt(), 1.0, 0.2 * (3.0_f64 / 16.0).sqrt()]),
         "{std:?}"
     );
     write(dir.path(), "c.png", b"");
-    let set = ImageFolder::open(dir.path()).unwrap();
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
     assert_eq!(
         channel_statistics(&set, BadImages::Skip).unwrap(),
         Normalization { mean, std }
@@ -87,20 +87,38 @@ fn statistics_are_those_of_all_pixels() {
 }
 
 #[test]
+fn statistics_of_grey_and_of_transparent_images_have_their_channels() {
+    let dir = two_classes(2);
+    for channels in [1, 4] {
+        let set = ImageFolder::open(dir.path(), channels).unwrap();
+        let statistics = channel_statistics(&set, BadImages::Error).unwrap();
+        assert_eq!(statistics.channels(), channels);
+        let image = set.image(0).unwrap();
+        assert_eq!(image.channels(), channels);
+    }
+    // Opaque everywhere: alpha is 1 and does not deviate.
+    let set = ImageFolder::open(dir.path(), 4).unwrap();
+    let Normalization { mean, std } = channel_statistics(&set, BadImages::Error).unwrap();
+    assert_eq!((mean[3], std[3]), (1.0, 1.0));
+    let rgb = ImageFolder::open(dir.path(), 3).unwrap();
+    assert_eq!(channel_statistics(&rgb, BadImages::Error).unwrap().mean, mean[..3]);
+}
+
+#[test]
 fn evaluation_pixels_keep_the_order_of_the_set() {
     let dir = two_classes(4);
-    let set = ImageFolder::open(dir.path()).unwrap();
-    let transform = EvalTransform::new(8, 6, Normalization::IMAGENET).unwrap();
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
+    let transform = EvalTransform::new(8, 6, Normalization::imagenet()).unwrap();
     let pixels = eval_pixels(&set, &transform, 2..7).unwrap();
     assert_eq!(pixels.len(), 5 * transform.values());
     for (row, index) in pixels.chunks_exact(transform.values()).zip(2..) {
         let mut expected = vec![0.0; transform.values()];
-        transform.apply(&image(index), &mut expected);
+        transform.apply(&image(index).into(), &mut expected);
         assert_eq!(row, expected, "image {index}");
     }
     assert!(eval_pixels(&set, &transform, 3..3).unwrap().is_empty());
     add_hostile_files(dir.path());
-    let set = ImageFolder::open(dir.path()).unwrap();
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
     assert!(
         eval_pixels(&set, &transform, 0..set.len())
             .unwrap_err()
@@ -115,5 +133,9 @@ fn evaluation_pixels_keep_the_order_of_the_set() {
 fn a_range_outside_the_set_panics_with_both() {
     let dir = two_classes(4);
     let set: Arc<dyn ImageSource> = common::source(&dir);
-    let _ = eval_pixels(&*set, &EvalTransform::new(8, 8, Normalization::IMAGENET).unwrap(), 2..9);
+    let _ = eval_pixels(
+        &*set,
+        &EvalTransform::new(8, 8, Normalization::imagenet()).unwrap(),
+        2..9,
+    );
 }

@@ -4,6 +4,7 @@
 //! `main.rs`; a program of your own can call [`pretrain::pretrain`] with a [`pretrain::Job`].
 
 pub mod backend;
+pub mod cache_folder;
 pub mod checkpoint;
 pub mod config;
 pub mod console;

@@ -92,7 +92,7 @@ pub fn settle(mut config: Config) -> Result<Config, SourceError> {
 pub fn open(config: &Config) -> Result<Sources, SourceError> {
     let root = find_data(&config.data.path)?;
     let splits = match config.data.format {
-        DataFormat::Auto | DataFormat::Folder => Splits::open(&root)?,
+        DataFormat::Auto | DataFormat::Folder => Splits::open(&root, config.model.in_channels)?,
     };
     let classes = splits.train.classes().to_vec();
     let mut skipped = Skipped::default();
@@ -102,10 +102,13 @@ pub fn open(config: &Config) -> Result<Sources, SourceError> {
     let test = test
         .map(|test| prepare(test, config.data.bad_images, &mut skipped))
         .transpose()?;
-    let normalization = match config.data.normalize {
-        Normalize::Named(NormalizeName::Imagenet) => Normalization::IMAGENET,
+    let normalization = match &config.data.normalize {
+        Normalize::Named(NormalizeName::Imagenet) => Normalization::imagenet(),
         Normalize::Named(NormalizeName::Data) => channel_statistics(train.as_ref(), config.data.bad_images)?,
-        Normalize::Given { mean, std } => Normalization { mean, std },
+        Normalize::Given { mean, std } => Normalization {
+            mean: mean.clone(),
+            std: std.clone(),
+        },
     };
     Ok(Sources {
         train,

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barlow_augment::{Normalization, RgbImage8, TwinViews, TwinViewsConfig, ViewPreset, encode_png};
+use barlow_augment::{Image8, Normalization, RgbImage8, TwinViews, TwinViewsConfig, ViewPreset, encode_png};
 use barlow_data::{DataError, ImageFolder, ImageSource};
 use tempfile::TempDir;
 
@@ -46,7 +46,7 @@ pub fn two_classes(per_class: usize) -> TempDir {
 
 /// An opened folder behind the trait.
 pub fn source(dir: &TempDir) -> Arc<dyn ImageSource> {
-    Arc::new(ImageFolder::open(dir.path()).unwrap())
+    Arc::new(ImageFolder::open(dir.path(), 3).unwrap())
 }
 
 /// 8-pixel views.
@@ -56,7 +56,7 @@ pub fn views() -> TwinViews {
         size: 8,
         ..Default::default()
     };
-    TwinViews::new(&config, Normalization::IMAGENET).unwrap()
+    TwinViews::new(&config, Normalization::imagenet()).unwrap()
 }
 
 /// The files of a set that no program should trust: cut JPEG, text, nothing, each under an image's name.
@@ -82,14 +82,17 @@ impl ImageSource for Panicking {
     fn classes(&self) -> &[String] {
         &[]
     }
+    fn channels(&self) -> usize {
+        3
+    }
     fn label(&self, _: usize) -> Option<usize> {
         None
     }
     fn name(&self, index: usize) -> String {
         index.to_string()
     }
-    fn image(&self, index: usize) -> Result<Arc<RgbImage8>, DataError> {
+    fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         assert!(index != self.0, "image {index} is cursed");
-        Ok(Arc::new(image(index)))
+        Ok(Arc::new(image(index).into()))
     }
 }

@@ -120,7 +120,7 @@ fn resume(args: &RunArgs) -> Result<(Start, String, Config), AppError> {
     let workers = given.data.workers;
     given.data.workers = stored.data.workers;
     if given.data.normalize == Normalize::Named(NormalizeName::Data) {
-        given.data.normalize = stored.data.normalize;
+        given.data.normalize = stored.data.normalize.clone();
     }
     if given != stored {
         return Err(AppError::usage(format!(

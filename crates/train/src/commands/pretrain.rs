@@ -66,7 +66,7 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
     let sources = sources::open(&config).map_err(AppError::usage)?;
     if let Normalize::Named(NormalizeName::Data) = config.data.normalize {
         // Later evaluations on other images must see pixels as this network was trained on them.
-        let Normalization { mean, std } = sources.normalization;
+        let Normalization { mean, std } = sources.normalization.clone();
         config.data.normalize = Normalize::Given { mean, std };
     }
     let (train, test) = (sources.train.len(), sources.test.as_ref().map_or(0, |test| test.len()));

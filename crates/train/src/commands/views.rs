@@ -1,7 +1,7 @@
 //! `views`: the two views of one image as a sheet of pixels, to look at before hours are spent on them.
 
 use anyhow::Context;
-use barlow_augment::{Normalization, RgbImage8, TwinViews, decode, encode_png};
+use barlow_augment::{Image8, Normalization, RgbImage8, TwinViews, decode_channels, encode_png};
 use barlow_train::config::Config;
 use barlow_train::console::print_result;
 use barlow_train::error::AppError;
@@ -20,10 +20,11 @@ const GAP: usize = 2;
 pub fn run(image: &Path, config: &Config, out: Option<&Path>) -> Result<(), AppError> {
     let bytes = std::fs::read(image).with_context(|| format!("cannot read {}", image.display()));
     let bytes = bytes.map_err(AppError::Usage)?;
-    let image = decode(&bytes)
+    let channels = config.model.in_channels;
+    let image = decode_channels(&bytes, channels)
         .with_context(|| format!("cannot decode {}", image.display()))
         .map_err(AppError::Usage)?;
-    let views = TwinViews::new(&config.views, Normalization::IMAGENET).map_err(AppError::usage)?;
+    let views = TwinViews::new(&config.views, Normalization::unit(channels)).map_err(AppError::usage)?;
     let out = out.unwrap_or(Path::new("views.png"));
     write_atomic(
         out,
@@ -36,7 +37,7 @@ pub fn run(image: &Path, config: &Config, out: Option<&Path>) -> Result<(), AppE
     Ok(())
 }
 
-fn sheet(image: &RgbImage8, views: &TwinViews, config: &Config) -> RgbImage8 {
+fn sheet(image: &Image8, views: &TwinViews, config: &Config) -> RgbImage8 {
     let size = config.views.size;
     let (width, height) = (PAIRS * size + (PAIRS - 1) * GAP, 2 * size + GAP);
     let mut pixels = vec![255; width * height * 3];
@@ -44,7 +45,7 @@ fn sheet(image: &RgbImage8, views: &TwinViews, config: &Config) -> RgbImage8 {
         let (view_a, view_b) = views.apply_u8(image, config.run.seed, 0, pair as u64);
         for (row, view) in [view_a, view_b].iter().enumerate() {
             let (left, top) = (pair * (size + GAP), row * (size + GAP));
-            for (y, line) in view.pixels().chunks_exact(size * 3).enumerate() {
+            for (y, line) in view.preview().pixels().chunks_exact(size * 3).enumerate() {
                 let start = ((top + y) * width + left) * 3;
                 pixels[start..start + size * 3].copy_from_slice(line);
             }

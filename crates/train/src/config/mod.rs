@@ -3,17 +3,19 @@
 //! Every section has the paper's ImageNet recipe as its default; the shipped files in `configs/` override it. The types
 //! here are what serde reads; [`load`] merges files and flags, and validation lives beside the numbers it checks.
 
+mod data;
 mod load;
 mod recipes;
 mod sections;
 mod suggest;
 mod validate;
 
+pub use data::{CacheName, DataCache, DataConfig, DataFormat, Normalize, NormalizeName};
 pub use load::{ConfigError, Layers, load};
 pub use recipes::{DEFAULT_RECIPE, RECIPES, find_recipe};
 pub use sections::{
-    DataConfig, DataFormat, EvalConfig, LossSection, ModelConfig, Normalize, NormalizeName, OptimizerConfig,
-    OptimizerKind, Precision, RunConfig, ScheduleConfig, TrainConfig,
+    EvalConfig, LossSection, ModelConfig, OptimizerConfig, OptimizerKind, Precision, RunConfig, ScheduleConfig,
+    TrainConfig,
 };
 pub use suggest::nearest;
 pub use validate::MOST_THREADS;

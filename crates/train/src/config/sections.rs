@@ -1,10 +1,8 @@
 //! The sections of a config and their defaults (the official ImageNet recipe unless a line says otherwise).
 
-use barlow_data::BadImages;
 use barlow_loss::{LossForm, Normalization, Objective};
 use barlow_model::{ResNetDepth, Stem};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::path::PathBuf;
 
 /// `[run]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,83 +23,6 @@ pub enum Precision {
     F32,
 }
 
-/// `[data]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataConfig {
-    /// The data set. A path that starts with `assets/` is sought from the working directory upwards.
-    pub path: PathBuf,
-    /// How the data set is laid out.
-    pub format: DataFormat,
-    /// What to do with a file that cannot be decoded.
-    pub bad_images: BadImages,
-    /// Threads that make views; 0 makes them between two steps, absent takes all cores.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workers: Option<usize>,
-    /// Batches made ahead of the device (≥ 1).
-    pub queue: usize,
-    /// Channel statistics that pixels are normalised with.
-    pub normalize: Normalize,
-}
-
-impl Default for DataConfig {
-    fn default() -> Self {
-        Self {
-            path: PathBuf::new(),
-            format: DataFormat::default(),
-            bad_images: BadImages::default(),
-            workers: None,
-            queue: 2,
-            normalize: Normalize::default(),
-        }
-    }
-}
-
-/// Layout of a data set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DataFormat {
-    /// Recognise it.
-    #[default]
-    Auto,
-    /// A folder per class, below `train/` and `test/` (or `val/`) or at the top; or a flat folder without labels.
-    Folder,
-}
-
-/// Channel statistics that pixels are normalised with.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected \"imagenet\", \"data\" or { mean = [r, g, b], std = [r, g, b] }"
-)]
-pub enum Normalize {
-    /// A known set of statistics.
-    Named(NormalizeName),
-    /// Statistics of pixels in [0, 1].
-    Given {
-        /// Mean of each channel.
-        mean: [f32; 3],
-        /// Standard deviation of each channel, above 0.
-        std: [f32; 3],
-    },
-}
-
-impl Default for Normalize {
-    fn default() -> Self {
-        Self::Named(NormalizeName::Imagenet)
-    }
-}
-
-/// A known set of channel statistics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NormalizeName {
-    /// ImageNet's, as the official code.
-    Imagenet,
-    /// Computed from the training images in one pass.
-    Data,
-}
-
 /// `[model]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -112,7 +33,7 @@ pub struct ModelConfig {
     pub stem: Stem,
     /// Channels of the first stage (64 is standard).
     pub width: usize,
-    /// Channels of an image.
+    /// Channels of an image; images of 1, 3 and 4 channels are converted to each other (grey, RGB, RGB with alpha).
     pub in_channels: usize,
     /// Zero the last norm's scale in every block, so that each block starts as the identity.
     pub zero_init_residual: bool,

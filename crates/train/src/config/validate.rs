@@ -1,6 +1,6 @@
 //! The range of every number in a config, checked before anything is opened.
 
-use super::{Config, ConfigError, Normalize};
+use super::{Config, ConfigError, DataCache, Normalize, NormalizeName};
 use barlow_augment::{EvalTransform, Normalization};
 use barlow_loss::BarlowTwinsLossConfig;
 use barlow_model::{BarlowTwinsModelConfig, ProjectorConfig, ResNetConfig};
@@ -11,6 +11,8 @@ use std::str::FromStr;
 pub const MOST_THREADS: usize = 1024;
 /// The widest layer, in channels or features.
 const WIDEST: usize = 1 << 20;
+/// Channels of an image that any sensor has.
+const MOST_CHANNELS: usize = 1024;
 /// The largest side of an image for the network, in pixels.
 const LARGEST_SIDE: usize = 4096;
 
@@ -44,25 +46,14 @@ impl Config {
             within("model.projector", width, 1, WIDEST)?;
         }
         within("model.width", model.width, 1, WIDEST >> 5)?;
-        check(
-            "model.in_channels",
-            model.in_channels,
-            model.in_channels == 3,
-            "images are read as RGB, so it must be 3",
-        )?;
+        within("model.in_channels", model.in_channels, 1, MOST_CHANNELS)?;
         within("data.queue", data.queue, 1, MOST_THREADS)?;
         within("data.workers", data.workers.unwrap_or(0), 0, MOST_THREADS)?;
-        within("views.size", views.size, 1, LARGEST_SIDE)?;
-        if let Normalize::Given { mean, std } = data.normalize {
-            let finite =
-                mean.iter().chain(&std).all(|value| value.is_finite()) && std.iter().all(|&value| value >= 1e-6);
-            check(
-                "data.normalize",
-                format!("{mean:?} {std:?}"),
-                finite,
-                "mean must be finite and std at least 1e-6",
-            )?;
+        if let DataCache::Side(side) = data.cache {
+            within("data.cache", side, 1, LARGEST_SIDE)?;
         }
+        within("views.size", views.size, 1, LARGEST_SIDE)?;
+        normalize(&data.normalize, model.in_channels)?;
         positive("optimizer.learning_rate_weights", optimizer.learning_rate_weights)?;
         non_negative("optimizer.learning_rate_biases", optimizer.learning_rate_biases)?;
         non_negative("optimizer.weight_decay", optimizer.weight_decay)?;
@@ -99,7 +90,7 @@ impl Config {
             eval.resize >= eval.crop,
             "it must be at least eval.crop",
         )?;
-        EvalTransform::new(eval.resize, eval.crop, Normalization::IMAGENET)
+        EvalTransform::new(eval.resize, eval.crop, Normalization::imagenet())
             .map_err(|error| range_text("eval", &error.to_string()))?;
         at_least("eval.knn_k", eval.knn_k, 1)?;
         positive("eval.knn_temperature", eval.knn_temperature)
@@ -133,6 +124,33 @@ impl Config {
             .with_normalization(self.loss.normalization)
             .with_objective(self.loss.objective)
             .with_temperature(self.loss.temperature)
+    }
+}
+
+/// As many statistics as channels, and no division by nothing.
+fn normalize(normalize: &Normalize, channels: usize) -> Result<(), ConfigError> {
+    let numbers = format!("\"data\", or {{ mean, std }} with a number for each of the {channels} channels");
+    match normalize {
+        Normalize::Named(NormalizeName::Imagenet) => check(
+            "data.normalize",
+            "\"imagenet\"",
+            channels == 3,
+            &format!("it has 3 channels and model.in_channels is {channels}; it must be {numbers}"),
+        ),
+        Normalize::Named(NormalizeName::Data) => Ok(()),
+        Normalize::Given { mean, std } => {
+            let fits = mean.len() == channels && std.len() == channels;
+            let finite =
+                mean.iter().chain(std).all(|value| value.is_finite()) && std.iter().all(|&value| value >= 1e-6);
+            let given = format!("{mean:?} {std:?}");
+            check("data.normalize", &given, fits, &format!("it must be {numbers}"))?;
+            check(
+                "data.normalize",
+                &given,
+                finite,
+                "mean must be finite and std at least 1e-6",
+            )
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub fn accuracy<B: ModelOps>(
     if sources.classes.len() < 2 {
         return Ok(None);
     }
-    let transform = EvalTransform::new(config.eval.resize, config.eval.crop, sources.normalization)?;
+    let transform = EvalTransform::new(config.eval.resize, config.eval.crop, sources.normalization.clone())?;
     // What fits in training fits here, and its shapes are tuned already.
     let chunk = config.train.batch_size.min(LARGEST_CHUNK);
     let pass = Pass {
@@ -136,7 +136,12 @@ fn features<B: ModelOps>(
         let (mut pixels, labels) = read_chunk(source, transform, range, *bad_images)?;
         // Filled up with black: a GPU tunes its kernels for every new shape, and images do not see each other here.
         pixels.resize(chunk * transform.values(), 0.0);
-        let shape = [*chunk, 3, transform.crop, transform.crop];
+        let shape = [
+            *chunk,
+            transform.normalization.channels(),
+            transform.crop,
+            transform.crop,
+        ];
         let images = Tensor::<B, 4>::from_data(TensorData::new(pixels, shape), device);
         let representations = backbone.forward(images, NormMode::Eval);
         out.width = representations.dims()[1];

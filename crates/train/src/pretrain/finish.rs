@@ -9,7 +9,7 @@ use crate::report::{AccuracyRow, Curve, ReportData, Series, render, render_many}
 use crate::run_dir::{RunDir, write_atomic, write_json};
 use crate::summary::Summary;
 use anyhow::{Context, Result};
-use barlow_augment::{Normalization, TwinViews, encode_png};
+use barlow_augment::{TwinViews, encode_png};
 use barlow_model::{ResNet, save_safetensors, state_dict};
 use burn::tensor::backend::Backend;
 use std::path::Path;
@@ -20,7 +20,7 @@ const VIEW_PAIRS: usize = 6;
 /// Keeps the first epoch's views of a few images, spread over the data set, for the report.
 pub(super) fn save_view_pairs(job: &Job) -> Result<()> {
     let config = &job.plan.config;
-    let views = TwinViews::new(&config.views, Normalization::IMAGENET)?;
+    let views = TwinViews::new(&config.views, job.sources.normalization.clone())?;
     let source = job.sources.train.as_ref();
     let wanted = VIEW_PAIRS.min(source.len());
     let spread = (0..wanted).map(|pair| pair * source.len() / wanted);
@@ -29,7 +29,7 @@ pub(super) fn save_view_pairs(job: &Job) -> Result<()> {
     for (pair, (index, image)) in images.enumerate() {
         let (view_a, view_b) = views.apply_u8(&image, config.run.seed, 0, index as u64);
         for (name, image) in [("image", image.as_ref()), ("view_a", &view_a), ("view_b", &view_b)] {
-            write_atomic(&view_path(&job.run, pair, name), &encode_png(image)?)?;
+            write_atomic(&view_path(&job.run, pair, name), &encode_png(&image.preview())?)?;
         }
     }
     Ok(())

@@ -40,7 +40,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
     pub(super) fn new(job: &'a Job, device: B::Device, checkpoint: Option<Checkpoint>) -> Result<Self, AppError> {
         let started = Instant::now();
         let config = &job.plan.config;
-        let views = TwinViews::new(&config.views, job.sources.normalization).map_err(AppError::usage)?;
+        let views = TwinViews::new(&config.views, job.sources.normalization.clone()).map_err(AppError::usage)?;
         let loader_config = TwinLoaderConfig {
             batch_size: config.train.batch_size,
             workers: job.workers,
