@@ -2,20 +2,26 @@
 //!
 //! One batch at a time is made, by all workers together: the first batch is there soon, order needs no sorting, and
 //! memory is bounded by the queue whatever the number of workers. Dropping the iterator stops the work within about one
-//! image per worker and joins the thread. This file must not know what a batch holds.
+//! image per worker and joins the thread; where a source hangs in the middle of an image (a network disk gone), the
+//! thread is left to end by itself, because the caller must not hang with it. This file must not know what a batch
+//! holds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::error::panic_message;
 use crate::loader::Shared;
 use crate::{DataError, HostBatch, shuffled_indices};
 
 type Made = Result<HostBatch, DataError>;
+
+/// How long a dropped epoch waits for images that are being loaded.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The remaining batches of an epoch, in order. After an error there are no more.
 pub struct EpochIter {
@@ -111,9 +117,19 @@ impl Drop for EpochIter {
         } = &mut self.work
         {
             stop.store(true, Ordering::Relaxed);
-            // Without a receiver a waiting `send` returns, so the join below cannot hang.
-            drop(batches.take());
-            if let Some(thread) = producer.take() {
+            let (Some(batches), Some(thread)) = (batches.take(), producer.take()) else {
+                return;
+            };
+            // The sender goes when the thread ends. Taking what is made meanwhile lets a waiting `send` return.
+            let deadline = Instant::now() + GRACE;
+            let ended = loop {
+                match batches.recv_deadline(deadline) {
+                    Ok(_) => {}
+                    Err(RecvTimeoutError::Disconnected) => break true,
+                    Err(RecvTimeoutError::Timeout) => break false,
+                }
+            };
+            if ended {
                 // The thread catches panics of the work itself; there is nothing left to tell.
                 let _ = thread.join();
             }

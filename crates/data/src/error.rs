@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use barlow_augment::DecodeError;
 
+use crate::{CacheError, ListError, SetError, VocError};
+
 /// Why data could not be opened, read or loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -42,6 +44,42 @@ pub enum DataError {
         /// The class folder.
         path: PathBuf,
     },
+    /// Some class folders hold images, this one only folders.
+    #[error(
+        "class folder {} holds folders only (as {folder}); put its images directly into it, or remove it",
+        path.display()
+    )]
+    NestedClass {
+        /// The class folder.
+        path: PathBuf,
+        /// Name of the first folder in it.
+        folder: String,
+    },
+    /// No images within one level, and further down a data set with splits.
+    #[error(
+        "{} holds no images, neither itself nor in folders one level below, but {} looks like a part of a data set; pass \
+         the folder that holds train",
+        path.display(),
+        split.display()
+    )]
+    NestedSplit {
+        /// The folder.
+        path: PathBuf,
+        /// The folder with a split's name.
+        split: PathBuf,
+    },
+    /// A file name that cannot be kept. On Unix all can.
+    #[error("the name of {} is not Unicode; rename it", path.display())]
+    NameNotUnicode {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A Pascal VOC set that cannot be used.
+    #[error(transparent)]
+    Voc(#[from] VocError),
+    /// A file list that cannot be used.
+    #[error(transparent)]
+    List(#[from] ListError),
     /// Images beside folders: it cannot be told whether the folders are classes.
     #[error(
         "{} holds images (as {image}) beside folders (as {folder}); move the images into class folders, or the folders \
@@ -121,13 +159,19 @@ pub enum DataError {
         /// The panic's message.
         message: String,
     },
+    /// Something is wrong with a set that is not a folder of image files.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// Something is wrong with the file of an image cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
 }
 
 impl DataError {
     /// Whether the error is about one file's content, so that skipping this file goes on.
     #[must_use]
     pub fn is_bad_image(&self) -> bool {
-        matches!(self, Self::BadImage { .. })
+        matches!(self, Self::BadImage { .. }) || matches!(self, Self::Set(error) if error.is_bad_image())
     }
 
     /// The file or folder the error is about, if it is about one.
@@ -139,9 +183,16 @@ impl DataError {
             | Self::Read { path, .. }
             | Self::NoImages { path }
             | Self::EmptyClass { path }
+            | Self::NestedClass { path, .. }
+            | Self::NestedSplit { path, .. }
+            | Self::NameNotUnicode { path }
             | Self::MixedFolder { path, .. }
             | Self::UnknownClass { path, .. }
             | Self::BadImage { path, .. } => Some(path),
+            Self::Voc(error) => Some(error.path()),
+            Self::List(error) => Some(error.path()),
+            Self::Set(error) => error.path(),
+            Self::Cache(error) => Some(error.path()),
             _ => None,
         }
     }

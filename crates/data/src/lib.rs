@@ -7,27 +7,50 @@
 //! This crate must not know models, losses or optimisers, and must not use the network.
 
 mod batch;
+mod cache;
+mod classes;
 mod decoded;
 mod epoch;
 mod error;
 mod eval;
 mod folder;
+mod format;
+mod index;
+mod items;
+mod list;
 mod loader;
+mod read;
+mod sets;
 mod shuffle;
 mod source;
 mod splits;
 mod statistics;
 mod subset;
+mod voc;
 
 pub use batch::{HostBatch, TwinBatch};
+pub use cache::{
+    CACHE_VERSION, CacheEntry, CacheError, CacheFault, CacheIndex, CacheState, DiskCache, DiskCacheConfig,
+};
 pub use decoded::DecodedSet;
 pub use epoch::EpochIter;
 pub use error::DataError;
 pub use eval::eval_pixels;
-pub use folder::{IMAGE_EXTENSIONS, ImageFolder};
+pub use folder::ImageFolder;
+pub use format::{DataFormat, detect};
+pub use index::{
+    FolderIndex, FolderLayout, IMAGE_EXTENSIONS, IndexCache, IndexError, IndexNote, StoredIndex, parse_index,
+};
+pub use items::SourceDataset;
+pub use list::{BadLine, FileList, ListError, ListLine, parse_list};
 pub use loader::{TwinLoader, TwinLoaderConfig};
+pub use sets::{
+    CIFAR_SIDE, CifarFault, CifarKind, CifarSet, ConvertedItem, DatasetSource, IdxArray, IdxFault, IdxSet, IdxType,
+    MAX_IDX_BYTES, MemorySet, SetError, Split, check_cifar_records, parse_cifar_names,
+};
 pub use shuffle::shuffled_indices;
 pub use source::{BadImages, ImageSource, LabelledImage, Skipped};
-pub use splits::Splits;
+pub use splits::{OpenOptions, Splits};
 pub use statistics::channel_statistics;
 pub use subset::Subset;
+pub use voc::{AnnotatedObject, Annotation, BoundingBox, VocError, VocSet, parse_annotation};

@@ -1,0 +1,68 @@
+//! Reading an image cache by positions, from any number of threads at once. This file must not know what the bytes say.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind};
+use std::path::Path;
+
+use super::format::{CacheFault, CacheIndex, HEADER, short_fault, tail_offset};
+use crate::DataError;
+
+/// The file and its index, or what is wrong with it; `None` if there is none.
+pub(crate) fn open(path: &Path) -> Result<Option<(File, Result<CacheIndex, CacheFault>)>, DataError> {
+    let read_error = |error| super::read_error(path, error);
+    match std::fs::metadata(path) {
+        // A pipe would never end, and a folder must not be replaced.
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(read_error(Error::new(ErrorKind::InvalidInput, "it is not a file")));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Ok(_) => {}
+        Err(error) => return Err(read_error(error)),
+    }
+    let file = File::open(path).map_err(read_error)?;
+    let index = index(&file).map_err(read_error)?;
+    Ok(Some((file, index)))
+}
+
+/// Reads everything but the pixels.
+pub(crate) fn index(file: &File) -> Result<Result<CacheIndex, CacheFault>, Error> {
+    let len = file.metadata()?.len();
+    let mut header = [0; HEADER];
+    if len < HEADER as u64 {
+        let short = &mut header[..len as usize];
+        exact_at(file, short, 0)?;
+        return Ok(Err(short_fault(short)));
+    }
+    exact_at(file, &mut header, 0)?;
+    let offset = match tail_offset(&header, len) {
+        Ok(offset) => offset,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    // No more than the file has: the header was checked against its length.
+    let mut tail = vec![0; (len - offset) as usize];
+    exact_at(file, &mut tail, offset)?;
+    Ok(CacheIndex::from_parts(&header, &tail))
+}
+
+/// Fills `buffer` from the position `offset`. The file's own position is not used.
+#[cfg(unix)]
+pub(crate) fn exact_at(file: &File, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+/// Fills `buffer` from the position `offset`. The file's own position moves, and nothing relies on it.
+#[cfg(windows)]
+pub(crate) fn exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> Result<(), Error> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                buffer = &mut std::mem::take(&mut buffer)[read..];
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! The index of a large folder, kept from one run to the next in a folder that the caller names.
+//!
+//! A stored index is used only while no listed folder has changed since. Everything else (none, an old one, a damaged
+//! one, one that cannot be written) is listed anew and told in a note: a cache is never a reason to fail. This file must
+//! not decide where a cache lies.
+
+use std::fmt;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rayon::prelude::*;
+
+use super::FolderIndex;
+use super::format::{StoredIndex, parse_index};
+use super::names::to_bytes;
+use super::scan::{Scan, changed, nanoseconds, scan};
+use crate::DataError;
+
+/// A folder that changed less than this before it was listed may change again within one tick of its file system's
+/// clock (two seconds on FAT), and its time would not show it.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// Where indexes are kept, and from which size of a set on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexCache {
+    /// The folder they lie in, made when the first is stored.
+    pub folder: PathBuf,
+    /// Images from which on an index is stored; a smaller set is listed as quickly as its index is read.
+    pub min_images: usize,
+}
+
+/// What became of a cached index. As text one line for a person, without a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexNote {
+    /// The stored index was still true, and no folder was listed.
+    Used {
+        /// Its file.
+        file: PathBuf,
+    },
+    /// The folders were listed and the index stored.
+    Stored {
+        /// Its file.
+        file: PathBuf,
+        /// Why an index that was there already was not used.
+        replaced: Option<String>,
+    },
+    /// The folders were listed; the set is too small to store its index.
+    Small,
+    /// The folders were listed; one of them had just changed, so the index may be old already and was not stored.
+    Unsettled,
+    /// The folders were listed; the index could not be stored.
+    NotStored {
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+impl fmt::Display for IndexNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Used { file } => write!(f, "index read from {}", file.display()),
+            Self::Stored { file, replaced: None } => write!(f, "folders listed, index stored in {}", file.display()),
+            Self::Stored {
+                file,
+                replaced: Some(reason),
+            } => write!(
+                f,
+                "folders listed again, because the index in {} was {reason}",
+                file.display()
+            ),
+            Self::Small => write!(f, "folders listed; too few images to store an index"),
+            Self::Unsettled => write!(f, "folders listed; index not stored, because a folder has just changed"),
+            Self::NotStored { reason } => write!(f, "folders listed; index not stored: {reason}"),
+        }
+    }
+}
+
+impl IndexCache {
+    /// Indexes in `folder`, of sets of 10,000 images or more.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            min_images: 10_000,
+        }
+    }
+
+    /// The file of the index of `root`, whether it is there or not.
+    #[must_use]
+    pub fn file(&self, root: &Path) -> PathBuf {
+        let root = real(root);
+        let name = match to_bytes(root.as_os_str()) {
+            Some(bytes) => blake3::hash(bytes),
+            None => blake3::hash(root.to_string_lossy().as_bytes()),
+        };
+        self.folder.join(format!("{}.index", &name.to_hex()[..32]))
+    }
+
+    /// The index of `root`: the stored one if it is still true, otherwise a new one.
+    pub(crate) fn index(&self, root: &Path) -> Result<(FolderIndex, IndexNote), DataError> {
+        let file = self.file(root);
+        let replaced = match self.load(root, &file) {
+            Ok(Some(index)) => return Ok((index, IndexNote::Used { file })),
+            Ok(None) => None,
+            Err(reason) => Some(reason),
+        };
+        let settled = SystemTime::now().checked_sub(SETTLED).and_then(nanoseconds);
+        let Scan { index, stamps } = scan(root)?;
+        if index.len() < self.min_images {
+            return Ok((index, IndexNote::Small));
+        }
+        let stamps: Option<Vec<(PathBuf, i64)>> = stamps
+            .into_iter()
+            .map(|(path, changed)| {
+                Some((
+                    path,
+                    changed.filter(|&changed| settled.is_some_and(|limit| changed < limit))?,
+                ))
+            })
+            .collect();
+        let Some(stamps) = stamps else {
+            return Ok((index, IndexNote::Unsettled));
+        };
+        let stored = StoredIndex {
+            root: real(root),
+            index,
+            stamps,
+        };
+        let note = match store(&stored, &file) {
+            Ok(()) => IndexNote::Stored { file, replaced },
+            Err(reason) => IndexNote::NotStored { reason },
+        };
+        Ok((stored.index, note))
+    }
+
+    /// The stored index, `None` if there is no file, or why it is not used.
+    fn load(&self, root: &Path, file: &Path) -> Result<Option<FolderIndex>, String> {
+        let bytes = match fs::read(file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("not readable ({error})")),
+        };
+        let stored = parse_index(&bytes).map_err(|error| error.to_string())?;
+        if stored.root != real(root) {
+            return Err("of another folder".into());
+        }
+        let is_same = |(path, stamp): &(PathBuf, i64)| {
+            fs::metadata(root.join(path)).is_ok_and(|metadata| metadata.is_dir() && changed(&metadata) == Some(*stamp))
+        };
+        if !stored.stamps.par_iter().all(is_same) {
+            return Err("out of date".into());
+        }
+        Ok(Some(stored.index))
+    }
+}
+
+/// One path for one folder, however it was written and through whatever links.
+fn real(root: &Path) -> PathBuf {
+    let real = root.canonicalize().or_else(|_| std::path::absolute(root));
+    real.unwrap_or_else(|_| root.into())
+}
+
+/// Writes beside the place and moves there, so that another program never reads half an index.
+fn store(stored: &StoredIndex, file: &Path) -> Result<(), String> {
+    let bytes = stored.to_bytes().ok_or("a path in it is too long or not Unicode")?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let told = |path: &Path, error: std::io::Error| format!("cannot write {}: {error}", path.display());
+    fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".index-").suffix(".tmp");
+    // Readable for whom the user's mask allows, as any file: a set is often shared.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut temporary = builder.tempfile_in(folder).map_err(|error| told(folder, error))?;
+    temporary.write_all(&bytes).map_err(|error| told(file, error))?;
+    temporary.persist(file).map_err(|error| told(file, error.error))?;
+    Ok(())
+}

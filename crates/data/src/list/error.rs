@@ -1,0 +1,76 @@
+//! What can be wrong with a file list: one line each, with the number of the line.
+
+use std::path::{Path, PathBuf};
+
+/// Why a file list cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// There is no list.
+    #[error("there is no list {}; pass a text file of image paths, one a line", path.display())]
+    Missing {
+        /// The list.
+        path: PathBuf,
+    },
+    /// A folder was passed for its lists, and has none.
+    #[error(
+        "{} holds no list: looked for train.txt in it; pass a text file of image paths or a folder with train.txt",
+        path.display()
+    )]
+    NoTrainList {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No line names an image.
+    #[error("{} names no images; write one path a line", path.display())]
+    Empty {
+        /// The list.
+        path: PathBuf,
+    },
+    /// A line cannot be understood.
+    #[error("{} line {line} {reason}; write a path, and after a tab its class if it has one", path.display())]
+    BadLine {
+        /// The list.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A line's file is nowhere.
+    #[error("{} line {line}: there is no {name}; looked for {looked}", path.display())]
+    MissingFile {
+        /// The list.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The path as written.
+        name: String,
+        /// Where it was sought.
+        looked: String,
+    },
+    /// Some lines name a class and this one does not.
+    #[error("{} line {line} names no class, and line {other} does; give every line a class or none", path.display())]
+    NoClass {
+        /// The list.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// A line that names one.
+        other: usize,
+    },
+}
+
+impl ListError {
+    /// The list the error is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Missing { path }
+            | Self::NoTrainList { path }
+            | Self::Empty { path }
+            | Self::BadLine { path, .. }
+            | Self::MissingFile { path, .. }
+            | Self::NoClass { path, .. } => path,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The lines of a file list -> paths and classes, by one grammar.
+//!
+//! A line is, in this order of rules:
+//! 1. nothing, if it is blank or begins with `#`;
+//! 2. `PATH<TAB>CLASS`, if it holds a tab: both may hold blanks and commas, and the class may be missing;
+//! 3. `PATH`, if it ends in an image's extension: `holiday in Rome 1.jpg` is one path;
+//! 4. `PATH CLASS` or `PATH,CLASS`, the path ending at the last image's extension that a comma or blank follows:
+//!    `my cat.jpg tabby cat` and `my cat.jpg,tabby cat` are the path `my cat.jpg` and the class `tabby cat`.
+//!
+//! Blanks around path and class do not count; lines end in LF or CRLF; a byte order mark is passed over. This file must
+//! not look for files.
+
+use std::path::Path;
+
+use crate::index::{IMAGE_EXTENSIONS, has_image_extension};
+
+/// One line that names an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListLine<'a> {
+    /// Its number in the file, counted from 1.
+    pub number: usize,
+    /// The path as written.
+    pub path: &'a str,
+    /// The class as written.
+    pub class: Option<&'a str>,
+}
+
+/// A line that names no image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadLine {
+    /// Its number in the file, counted from 1.
+    pub number: usize,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+/// Reads the lines of a list.
+///
+/// # Errors
+/// The first line that is not UTF-8 or not in the grammar above.
+pub fn parse_list(bytes: &[u8]) -> Result<Vec<ListLine<'_>>, BadLine> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let mut lines = Vec::new();
+    for (line, number) in bytes.split(|&byte| byte == b'\n').zip(1..) {
+        let bad = |reason| BadLine { number, reason };
+        let line = std::str::from_utf8(line)
+            .map_err(|_| bad("is not UTF-8"))?
+            .trim_end_matches('\r');
+        if line.contains('\0') {
+            return Err(bad("holds a zero byte, so this is no list of paths"));
+        }
+        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            continue;
+        }
+        let (path, class) = parts(line).ok_or_else(|| bad("names no image (jpg, jpeg, png)"))?;
+        lines.push(ListLine { number, path, class });
+    }
+    Ok(lines)
+}
+
+/// Whether a text looks like a list: it has a line that names an image.
+pub(crate) fn looks_like_a_list(bytes: &[u8]) -> bool {
+    // A last line may be cut, and need not be understood.
+    let whole = bytes
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(bytes, |end| &bytes[..end]);
+    parse_list(whole).is_ok_and(|lines| lines.iter().any(|line| has_image_extension(Path::new(line.path))))
+}
+
+/// Path and class of a line that is neither blank nor a comment.
+fn parts(line: &str) -> Option<(&str, Option<&str>)> {
+    let (path, class) = match line.split_once('\t') {
+        Some((path, class)) => (path, class),
+        None if has_image_extension(Path::new(line.trim())) => (line, ""),
+        None => line.split_at(end_of_path(line)?),
+    };
+    let class = class.trim_start_matches([',', ' ', '\t']).trim();
+    let path = path.trim();
+    (!path.is_empty()).then_some((path, (!class.is_empty()).then_some(class)))
+}
+
+/// Where the last image's extension ends that a comma or a blank follows.
+fn end_of_path(line: &str) -> Option<usize> {
+    line.rmatch_indices([',', ' ']).map(|(end, _)| end).find(|&end| {
+        let before = &line.as_bytes()[..end];
+        IMAGE_EXTENSIONS.iter().any(|extension| {
+            let start = before.len().saturating_sub(extension.len());
+            // Something before the dot too: `.jpg` alone is a hidden file's name.
+            start > 1 && before[start - 1] == b'.' && before[start..].eq_ignore_ascii_case(extension.as_bytes())
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<(usize, &str, Option<&str>)> {
+        let lines = parse_list(text.as_bytes()).unwrap();
+        lines.iter().map(|line| (line.number, line.path, line.class)).collect()
+    }
+
+    #[test]
+    fn paths_and_classes_are_told_apart_whatever_blanks_they_hold() {
+        for (line, path, class) in [
+            ("a/b.jpg", "a/b.jpg", None),
+            ("  a/b.JPEG  ", "a/b.JPEG", None),
+            ("n01440764_10026.JPEG", "n01440764_10026.JPEG", None),
+            ("holiday in Rome 1.jpg", "holiday in Rome 1.jpg", None),
+            ("a.jpg 3", "a.jpg", Some("3")),
+            ("a.jpg,cat", "a.jpg", Some("cat")),
+            ("a.jpg, cat, big", "a.jpg", Some("cat, big")),
+            ("my cat.jpg tabby cat", "my cat.jpg", Some("tabby cat")),
+            ("my cat.jpg\ttabby cat", "my cat.jpg", Some("tabby cat")),
+            ("no extension\tcat", "no extension", Some("cat")),
+            ("a.png.jpg x", "a.png.jpg", Some("x")),
+            ("a.jpg of b.png x", "a.jpg of b.png", Some("x")),
+            ("a,b.jpg\t", "a,b.jpg", None),
+            ("/abs/../a.png", "/abs/../a.png", None),
+            ("Katze ä.png Süße", "Katze ä.png", Some("Süße")),
+        ] {
+            assert_eq!(read(line), [(1, path, class)], "{line}");
+        }
+    }
+
+    #[test]
+    fn marks_comments_blank_lines_and_every_line_end_are_passed_over() {
+        assert_eq!(
+            read("\u{FEFF}# a list\r\n\r\na.jpg cat\r\n   \n  # b.jpg\nc.jpg"),
+            [(3, "a.jpg", Some("cat")), (6, "c.jpg", None)]
+        );
+        assert!(read("").is_empty() && read("\n\n#\n").is_empty());
+    }
+
+    #[test]
+    fn a_line_that_names_no_image_is_told_by_its_number() {
+        for (text, number) in [
+            (&b"a.jpg\nwords only\n"[..], 2),
+            (b".jpg cat", 1),
+            (b"a.jpgcat", 1),
+            (b"\tcat", 1),
+            (b"a.jpg\nb\xFF.jpg", 2),
+            (b"a.jpg\n\0.jpg", 2),
+        ] {
+            assert_eq!(parse_list(text).unwrap_err().number, number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_about_something_else_does_not_look_like_a_list() {
+        assert!(looks_like_a_list(b"# images\na.jpg\nb.jpg cut her"));
+        assert!(!looks_like_a_list(b"2007_000027\n2007_000032\n"));
+        assert!(!looks_like_a_list(b"About this set.\nSee cover.jpg\n"));
+        assert!(!looks_like_a_list(b""));
+    }
+}

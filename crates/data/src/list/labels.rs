@@ -1,0 +1,54 @@
+//! Which class each line of a list is of, where the list says so or its paths do.
+//!
+//! This file must not look for files.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use super::{ListError, ListLine};
+
+/// Classes, sorted, and the class of each line; both empty without labels.
+pub(super) type Labels = (Vec<String>, Vec<usize>);
+
+/// Classes as written; or else, if every file's name begins with a WordNet id, that id; or else the folder that each file
+/// lies in, if every path has one and they are not all the same.
+pub(super) fn labels(list: &Path, lines: &[ListLine<'_>]) -> Result<Labels, ListError> {
+    if let Some(with) = lines.iter().find(|line| line.class.is_some()) {
+        if let Some(without) = lines.iter().find(|line| line.class.is_none()) {
+            return Err(ListError::NoClass {
+                path: list.into(),
+                line: without.number,
+                other: with.number,
+            });
+        }
+        return Ok(numbered(lines.iter().filter_map(|line| line.class).collect()));
+    }
+    let ids: Option<Vec<&str>> = lines.iter().map(|line| wordnet_id(line.path)).collect();
+    if let Some(ids) = ids {
+        return Ok(numbered(ids));
+    }
+    let folders: Option<Vec<&str>> = lines.iter().map(|line| folder(line.path)).collect();
+    match folders {
+        Some(folders) if folders.iter().any(|folder| *folder != folders[0]) => Ok(numbered(folders)),
+        _ => Ok((Vec::new(), Vec::new())),
+    }
+}
+
+/// The id that ImageNet's training files begin with: `n01440764` of `n01440764_10026.JPEG`.
+pub(super) fn wordnet_id(path: &str) -> Option<&str> {
+    let name = Path::new(path).file_name()?.to_str()?;
+    let (id, _) = name.split_once('_')?;
+    let digits = id.strip_prefix('n')?;
+    (digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
+}
+
+fn folder(path: &str) -> Option<&str> {
+    Path::new(path).parent()?.file_name()?.to_str()
+}
+
+fn numbered(of_lines: Vec<&str>) -> Labels {
+    let classes: BTreeSet<&str> = of_lines.iter().copied().collect();
+    let numbers: HashMap<&str, usize> = classes.iter().copied().zip(0..).collect();
+    let labels = of_lines.iter().map(|class| numbers[class]).collect();
+    (classes.into_iter().map(str::to_owned).collect(), labels)
+}

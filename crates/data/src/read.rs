@@ -1,0 +1,42 @@
+//! One image file -> pixels, with every way it can go wrong told as an error that names the file.
+//!
+//! This file must not know sets.
+
+use std::fs;
+use std::path::Path;
+
+use barlow_augment::{DecodeError, Image8, decode_channels};
+
+use crate::DataError;
+use crate::error::panic_message;
+
+/// Largest file that is read, in bytes: beyond it lies a mistake, not a photograph.
+const MAX_FILE_BYTES: u64 = 512 << 20;
+
+/// Reads a file and decodes it to `channels` channels.
+pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataError> {
+    let read_error = |source| DataError::Read {
+        path: path.into(),
+        source,
+    };
+    let size = fs::metadata(path).map_err(read_error)?.len();
+    if size > MAX_FILE_BYTES {
+        let reason = DecodeError::Damaged(format!("{size} bytes are over the limit of {MAX_FILE_BYTES}"));
+        return Err(DataError::BadImage {
+            path: path.into(),
+            reason,
+        });
+    }
+    let bytes = fs::read(path).map_err(read_error)?;
+    // A decoder that panics on a hostile file must not take a long run with it.
+    let decoded = std::panic::catch_unwind(|| decode_channels(&bytes, channels)).unwrap_or_else(|payload| {
+        Err(DecodeError::Damaged(format!(
+            "the decoder panicked: {}",
+            panic_message(&*payload)
+        )))
+    });
+    decoded.map_err(|reason| DataError::BadImage {
+        path: path.into(),
+        reason,
+    })
+}
