@@ -28,9 +28,24 @@ pub(crate) fn item(source: &(impl ImageSource + ?Sized), index: usize) -> Option
     })
 }
 
-/// Implements Burn's `Dataset` for types that are [`ImageSource`]s.
+/// Implements Burn's `Dataset` for types that are [`ImageSource`]s, and `len` and `is_empty` of their own, which are
+/// found before those of the two traits where both are in scope.
 macro_rules! burn_dataset {
     ($($set:ty),+ $(,)?) => {$(
+        impl $set {
+            /// Number of images.
+            #[must_use]
+            pub fn len(&self) -> usize {
+                ImageSource::len(self)
+            }
+
+            /// Whether there are no images.
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                ImageSource::len(self) == 0
+            }
+        }
+
         impl Dataset<Item> for $set {
             fn get(&self, index: usize) -> Option<Item> {
                 item(self, index)
@@ -62,6 +77,20 @@ impl Dataset<Item> for SourceDataset {
 
     fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+impl<D: Dataset<I>, I, F: Fn(I) -> ConvertedItem + Send + Sync> DatasetSource<D, I, F> {
+    /// Number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        ImageSource::len(self)
+    }
+
+    /// Whether there are no images.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        ImageSource::len(self) == 0
     }
 }
 

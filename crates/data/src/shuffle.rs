@@ -38,6 +38,15 @@ mod tests {
         assert_eq!(shuffled_indices(1, 0, 0), [0]);
     }
 
+    /// A checkpoint of an older version goes on with the same images: these numbers never change.
+    #[test]
+    fn the_order_is_the_one_of_every_version() {
+        assert_eq!(shuffled_indices(10, 3, 5), [7, 1, 4, 6, 0, 9, 5, 3, 2, 8]);
+        let order = shuffled_indices(100_000, 42, 7);
+        assert_eq!(order[..5], [17_205, 84_788, 9_098, 94_832, 84_813]);
+        assert_eq!(order[99_995..], [49_479, 3_225, 91_124, 75_396, 23_609]);
+    }
+
     /// Each of the 24 orders of 4 comes up 1000 times in 24,000; 160 is five standard deviations.
     #[test]
     fn every_order_is_equally_likely() {

@@ -116,3 +116,66 @@ fn shorten(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(MAX_TEXT));
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+    use crate::MemorySet;
+
+    /// A disk with room for so many bytes, which then fails in the given way.
+    struct Small(usize, ErrorKind);
+
+    impl Write for Small {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(self.1)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Small {
+        fn seek(&mut self, _: SeekFrom) -> Result<u64, Error> {
+            Ok(0)
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_of_its_own_wherever_it_fills_up() {
+        let image = Image8::from(barlow_augment::RgbImage8::from_fn(100, 100, |_, _| [1, 2, 3]));
+        let source = MemorySet::new(vec![image], None, vec![]);
+        let config = DiskCacheConfig {
+            key: [0; 32],
+            side: None,
+            bad_images: BadImages::Error,
+            threads: 1,
+        };
+        let build = |room, kind| {
+            let path = Path::new("somewhere/cache");
+            build(Small(room, kind), path, &source, &config, [0; 32], &mut |_, _| {})
+        };
+        // Header, pixels, index, and the header again.
+        let whole = HEADER + 30_000 + 40 + HEADER;
+        build(whole, ErrorKind::StorageFull).unwrap();
+        for room in [0, HEADER, 20_000, HEADER + 30_000, whole - 1] {
+            let error = build(room, ErrorKind::StorageFull).unwrap_err();
+            assert!(
+                matches!(&error, DataError::Cache(CacheError::DiskFull { .. })),
+                "{room}: {error}"
+            );
+            assert!(error.to_string().contains("somewhere/cache"), "{error}");
+        }
+        let error = build(20_000, ErrorKind::PermissionDenied).unwrap_err();
+        assert!(matches!(error, DataError::Cache(CacheError::Write { .. })), "{error}");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let cut = shorten("ä".repeat(MAX_TEXT));
+        assert_eq!((cut.len(), cut.chars().count()), (MAX_TEXT, MAX_TEXT / 2));
+        assert_eq!(shorten("short".into()), "short");
+    }
+}

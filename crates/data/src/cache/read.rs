@@ -7,8 +7,11 @@ use std::path::Path;
 use super::format::{CacheFault, CacheIndex, HEADER, short_fault, tail_offset};
 use crate::DataError;
 
-/// The file and its index, or what is wrong with it; `None` if there is none.
-pub(crate) fn open(path: &Path) -> Result<Option<(File, Result<CacheIndex, CacheFault>)>, DataError> {
+/// The index of a file, or what is wrong with the file.
+pub(crate) type Index = Result<CacheIndex, CacheFault>;
+
+/// The file and its index; `None` if there is none.
+pub(crate) fn open(path: &Path) -> Result<Option<(File, Index)>, DataError> {
     let read_error = |error| super::read_error(path, error);
     match std::fs::metadata(path) {
         // A pipe would never end, and a folder must not be replaced.
@@ -25,7 +28,7 @@ pub(crate) fn open(path: &Path) -> Result<Option<(File, Result<CacheIndex, Cache
 }
 
 /// Reads everything but the pixels.
-pub(crate) fn index(file: &File) -> Result<Result<CacheIndex, CacheFault>, Error> {
+pub(crate) fn index(file: &File) -> Result<Index, Error> {
     let len = file.metadata()?.len();
     let mut header = [0; HEADER];
     if len < HEADER as u64 {

@@ -103,7 +103,7 @@ pub fn check_cifar_records(kind: CifarKind, bytes: &[u8]) -> Result<usize, Cifar
     if bytes.is_empty() {
         return Err(CifarFault::Empty);
     }
-    if bytes.len() % record != 0 {
+    if !bytes.len().is_multiple_of(record) {
         return Err(CifarFault::Cut {
             bytes: bytes.len(),
             record,

@@ -29,7 +29,8 @@ pub(crate) fn open_file(path: &Path, limit: u64) -> Result<File, DataError> {
 /// The whole file, if it is a file of at most `limit` bytes.
 pub(crate) fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
     let file = open_file(path, limit)?;
-    let mut content = Vec::new();
+    let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut content = Vec::with_capacity(bytes.min(limit) as usize);
     // It may grow while it is read, so the limit holds here too.
     file.take(limit)
         .read_to_end(&mut content)
