@@ -90,6 +90,9 @@ fn decode_dynamic(bytes: &[u8]) -> Result<DynamicImage, DecodeError> {
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(DecodeError::Truncated);
     }
+    if format == ImageFormat::Png && !png_palettes_are_whole(bytes) {
+        return Err(DecodeError::Damaged("the palette is no list of colours".into()));
+    }
     let damaged = |error: image::ImageError| DecodeError::Damaged(error.to_string().replace('\n', " "));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = image::Limits::default();
@@ -208,4 +211,19 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// Whether every palette of a PNG is made of whole colours, 256 at most. `png` 0.18.1 panics on others (image-png's issues
+/// 671 and 694, mended after that release); found by fuzzing.
+fn png_palettes_are_whole(bytes: &[u8]) -> bool {
+    // After the signature: chunks of length, kind, body, checksum.
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    while let Some((&[a, b, c, d, ref kind @ ..], after)) = rest.split_first_chunk::<8>() {
+        let len = u32::from_be_bytes([a, b, c, d]) as usize;
+        if kind == b"PLTE" && (len % 3 != 0 || len > 3 * 256) {
+            return false;
+        }
+        rest = after.get(len.saturating_add(4)..).unwrap_or_default();
+    }
+    true
 }
