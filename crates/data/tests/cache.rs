@@ -1,80 +1,23 @@
-//! The cache on the disk: made, used again, shrunk, damaged in every way, made twice at once.
+//! The cache on the disk: made, used again, shrunk, made twice at once.
 
+mod caches;
 mod common;
+mod counting;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barlow_augment::{CropBox, Image8, PlanarImage8, resize_bicubic};
-use barlow_data::{
-    BadImages, CacheError, CacheFault, CacheIndex, CacheState, DataError, DiskCache, DiskCacheConfig, ImageSource,
-    MemorySet,
-};
+use barlow_data::{BadImages, CacheIndex, CacheState, DataError, DiskCache, DiskCacheConfig, ImageSource, MemorySet};
 use burn_dataset::Dataset;
+use caches::{config, open, open_error};
 use common::{add_hostile_files, image, source, two_classes};
-
-fn config() -> DiskCacheConfig {
-    DiskCacheConfig {
-        key: [7; 32],
-        side: None,
-        bad_images: BadImages::Error,
-        threads: 2,
-    }
-}
-
-fn open(source: &Arc<dyn ImageSource>, path: &Path, config: &DiskCacheConfig) -> (DiskCache, CacheState) {
-    DiskCache::open_or_build(Arc::clone(source), path, config, &mut |_, _| {}).unwrap()
-}
-
-fn open_error(source: &Arc<dyn ImageSource>, path: &Path, config: &DiskCacheConfig) -> DataError {
-    let error = DiskCache::open_or_build(Arc::clone(source), path, config, &mut |_, _| {})
-        .err()
-        .unwrap();
-    assert!(!error.to_string().contains('\n'), "{error}");
-    error
-}
-
-/// A set of five images and the file of its cache.
-fn cached() -> (tempfile::TempDir, Arc<dyn ImageSource>, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    let images = (0..5).map(|seed| image(seed).into()).collect();
-    let set = MemorySet::new(images, Some(vec![0, 1, 1, 0, 1]), vec!["ant".into(), "bee".into()]);
-    let (source, path): (Arc<dyn ImageSource>, _) = (Arc::new(set), dir.path().join("below/train.images"));
-    assert_eq!(open(&source, &path, &config()).1, CacheState::Built);
-    (dir, source, path)
-}
-
-/// Counts the images asked for.
-struct Counting(Arc<dyn ImageSource>, AtomicUsize);
-
-impl ImageSource for Counting {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn classes(&self) -> &[String] {
-        self.0.classes()
-    }
-    fn channels(&self) -> usize {
-        self.0.channels()
-    }
-    fn label(&self, index: usize) -> Option<usize> {
-        self.0.label(index)
-    }
-    fn name(&self, index: usize) -> String {
-        self.0.name(index)
-    }
-    fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        self.0.image(index)
-    }
-}
+use counting::Counting;
 
 #[test]
 fn a_second_run_reads_the_file_and_decodes_nothing() {
     let (dir, place) = (two_classes(4), tempfile::tempdir().unwrap());
-    let counting = Arc::new(Counting(source(&dir), AtomicUsize::new(0)));
+    let counting = Counting::new(source(&dir));
     let (source, path): (Arc<dyn ImageSource>, _) = (counting.clone(), place.path().join("cache"));
     for (expected, decoded) in [(CacheState::Built, 8), (CacheState::Reused, 8)] {
         let (cache, state) = open(&source, &path, &config());
@@ -95,7 +38,7 @@ fn a_second_run_reads_the_file_and_decodes_nothing() {
         }
         assert_eq!(cache.get(5).unwrap().unwrap().image, image(5).into());
         assert_eq!((cache.skipped().count, cache.source_index(5)), (0, 5));
-        assert_eq!(counting.1.load(Ordering::Relaxed), decoded);
+        assert_eq!(counting.asked(), decoded);
     }
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
 }
@@ -205,113 +148,6 @@ fn bad_images_are_left_out_and_still_told_when_the_file_is_used_again() {
 }
 
 #[test]
-fn what_the_file_was_made_from_is_checked() {
-    let (_dir, source, path) = cached();
-    let images = || (0..5).map(|seed| Image8::from(image(seed))).collect::<Vec<_>>();
-    let classes = || vec!["ant".to_owned(), "bee".to_owned()];
-    let other_labels = MemorySet::new(images(), Some(vec![0, 1, 1, 0, 0]), classes());
-    let fewer = MemorySet::new(images()[..4].to_vec(), Some(vec![0, 1, 1, 0]), classes());
-    let grey = images()
-        .into_iter()
-        .map(|image| image.into_channels(1).unwrap())
-        .collect();
-    let grey = MemorySet::new(grey, Some(vec![0, 1, 1, 0, 1]), classes());
-    let outdated = CacheState::Rebuilt(CacheFault::Outdated);
-    let sources = [other_labels, fewer, grey].map(|set| Arc::new(set) as Arc<dyn ImageSource>);
-    for other in &sources {
-        assert_eq!(open(other, &path, &config()).1, outdated);
-        assert_eq!(open(other, &path, &config()).1, CacheState::Reused);
-    }
-    for other in [
-        DiskCacheConfig {
-            key: [8; 32],
-            ..config()
-        },
-        DiskCacheConfig {
-            side: Some(4),
-            ..config()
-        },
-        DiskCacheConfig {
-            side: Some(5),
-            ..config()
-        },
-        DiskCacheConfig {
-            bad_images: BadImages::Skip,
-            ..config()
-        },
-    ] {
-        assert_eq!(open(&source, &path, &other).1, outdated);
-        assert_eq!(open(&source, &path, &other).1, CacheState::Reused);
-    }
-    let threads = DiskCacheConfig { threads: 1, ..config() };
-    assert_eq!(open(&source, &path, &config()).1, outdated);
-    assert_eq!(open(&source, &path, &threads).1, CacheState::Reused);
-}
-
-#[test]
-fn a_cut_longer_or_foreign_file_is_made_anew() {
-    let (_dir, source, path) = cached();
-    let whole = fs::read(&path).unwrap();
-    let mut version = whole.clone();
-    version[8] = 9;
-    for (bytes, fault) in [
-        (vec![], CacheFault::Length),
-        (whole[..100].to_vec(), CacheFault::Length),
-        (whole[..whole.len() - 1].to_vec(), CacheFault::Length),
-        ([&whole[..], b"x"].concat(), CacheFault::Length),
-        (b"PNG".to_vec(), CacheFault::Foreign),
-        (vec![0; whole.len()], CacheFault::Foreign),
-        (version, CacheFault::Version { found: 9 }),
-    ] {
-        fs::write(&path, bytes).unwrap();
-        let (cache, state) = open(&source, &path, &config());
-        assert_eq!(state, CacheState::Rebuilt(fault));
-        assert_eq!(cache.image(4).unwrap(), source.image(4).unwrap());
-        assert!(fs::read(&path).unwrap() == whole);
-    }
-    for len in 0..whole.len() {
-        assert!(CacheIndex::parse(&whole[..len]).is_err(), "cut to {len} bytes");
-    }
-}
-
-#[test]
-fn every_flipped_bit_is_noticed() {
-    let (_dir, source, path) = cached();
-    let whole = fs::read(&path).unwrap();
-    let index = CacheIndex::parse(&whole).unwrap();
-    let pixels = index.entries[0].offset as usize..whole.len() - 5 * 40;
-    assert_eq!(
-        pixels.len(),
-        (0..5).map(|seed| image(seed).pixels().len()).sum::<usize>()
-    );
-    for at in (0..whole.len()).filter(|at| !pixels.contains(at)) {
-        for bit in 0..8 {
-            let mut damaged = whole.clone();
-            damaged[at] ^= 1 << bit;
-            assert!(CacheIndex::parse(&damaged).is_err(), "bit {bit} of byte {at}");
-        }
-    }
-    // Pixels are checked when they are read, image by image.
-    let third = index.entries[3].offset as usize;
-    for at in [third, third + index.entries[3].bytes(3) - 1] {
-        let mut damaged = whole.clone();
-        damaged[at] ^= 1;
-        fs::write(&path, damaged).unwrap();
-        let (cache, state) = open(&source, &path, &config());
-        assert_eq!(state, CacheState::Reused);
-        let error = cache.image(3).unwrap_err();
-        assert!(
-            matches!(&error, DataError::Cache(CacheError::Damaged { name, .. }) if name == "#3"),
-            "{error}"
-        );
-        assert!(error.path() == Some(&path) && !error.is_bad_image());
-        for good in [0, 2, 4] {
-            assert_eq!(cache.image(good).unwrap(), source.image(good).unwrap());
-        }
-    }
-}
-
-#[test]
 fn several_that_make_it_at_once_do_not_disturb_each_other() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cache");
@@ -341,13 +177,4 @@ fn several_that_make_it_at_once_do_not_disturb_each_other() {
     // One whole file, and nothing unfinished beside it.
     assert!(CacheIndex::parse(&fs::read(&path).unwrap()).is_ok());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-}
-
-#[test]
-fn a_folder_in_its_place_is_an_error_and_stays() {
-    let (dir, source, _) = cached();
-    let folder = dir.path().join("folder");
-    fs::create_dir(&folder).unwrap();
-    assert!(matches!(open_error(&source, &folder, &config()), DataError::Read { path, .. } if path == folder));
-    assert!(folder.is_dir());
 }

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use barlow_data::{DataError, ImageFolder, ImageSource, Splits, Subset};
+use barlow_data::{DataError, FolderLayout, ImageFolder, ImageSource, OpenOptions, Splits, Subset};
 use burn_dataset::Dataset;
 use common::{add_hostile_files, folder, image, two_classes, write};
 
@@ -119,6 +119,97 @@ fn a_broken_link_is_reported_and_a_pipe_is_not_read() {
 }
 
 #[test]
+fn a_class_folder_of_folders_is_told_apart_from_an_empty_one() {
+    let dir = folder(&["ant/0.png", "bee/small/0.png"]);
+    let error = open_error(dir.path());
+    assert!(
+        matches!(&error, DataError::NestedClass { path, folder } if path.ends_with("bee") && folder == "small"),
+        "{error}"
+    );
+}
+
+#[test]
+fn photos_in_folders_of_folders_are_a_set_without_labels() {
+    let dir = folder(&[
+        "2021/05/b.png",
+        "2021/05/trip/a.jpg",
+        "2020/12/z.png",
+        "2021/05/a.png",
+        "2021/.thumbnails/a.png",
+        "2021/04/notes.txt",
+    ]);
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
+    assert_eq!((set.layout(), set.classes().len()), (FolderLayout::Nested, 0));
+    assert_eq!(
+        names(&set),
+        ["2020/12/z.png", "2021/05/a.png", "2021/05/b.png", "2021/05/trip/a.jpg"]
+    );
+    assert_eq!(
+        (set.label(0), set.image(2).unwrap().pixels()),
+        (None, image(0).pixels())
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn links_among_folders_of_photos_do_not_lead_round_in_circles() {
+    let dir = folder(&["2021/05/a.png"]);
+    for link in ["loop", "2021/loop", "2021/05/loop"] {
+        std::os::unix::fs::symlink(dir.path(), dir.path().join(link)).unwrap();
+    }
+    assert_eq!(names(&ImageFolder::open(dir.path(), 3).unwrap()), ["2021/05/a.png"]);
+}
+
+#[test]
+fn a_data_set_further_down_is_named_and_not_mixed_up() {
+    let dir = folder(&["set/train/ant/0.png", "set/test/ant/0.png"]);
+    let error = open_error(dir.path());
+    assert!(
+        matches!(&error, DataError::NestedSplit { split, .. } if split.ends_with("set/test")),
+        "{error}"
+    );
+    let dir = folder(&["val/ant/0.png"]);
+    assert!(matches!(open_error(dir.path()), DataError::NestedSplit { .. }));
+}
+
+#[test]
+#[cfg(unix)]
+fn names_that_are_not_unicode_lead_to_their_files() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let class = dir.path().join(std::ffi::OsStr::from_bytes(b"\xE4nt"));
+    let file = class.join(std::ffi::OsStr::from_bytes(b"\xFF.png"));
+    fs::create_dir(&class).unwrap();
+    fs::write(&file, barlow_augment::encode_png(&image(5)).unwrap()).unwrap();
+    let set = ImageFolder::open(dir.path(), 3).unwrap();
+    assert_eq!((set.path(0), set.image(0).unwrap().pixels()), (file, image(5).pixels()));
+    assert_eq!(names(&set), ["\u{FFFD}nt/\u{FFFD}.png"]);
+}
+
+#[test]
+fn thousands_of_classes_come_in_the_same_order_however_they_are_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Vec::new();
+    for class in 0..300 {
+        for file in (0..3).rev() {
+            let name = format!("{class}/{file}.png");
+            write(dir.path(), &name, b"");
+            expected.push(name);
+        }
+    }
+    expected.sort();
+    for threads in [1, 7] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let set = pool.install(|| ImageFolder::open(dir.path(), 3)).unwrap();
+        assert_eq!(names(&set), expected, "{threads} threads");
+        let label = |class: &str| set.classes().iter().position(|known| known == class);
+        for (index, name) in expected.iter().enumerate() {
+            assert_eq!(set.label(index), label(name.split('/').next().unwrap()), "{name}");
+        }
+    }
+}
+
+#[test]
 fn splits_are_found_and_share_the_training_classes() {
     let dir = folder(&[
         "train/ant/0.png",
@@ -127,7 +218,7 @@ fn splits_are_found_and_share_the_training_classes() {
         "val/cow/0.png",
         "val/ant/0.png",
     ]);
-    let splits = Splits::open(dir.path(), 3).unwrap();
+    let splits = Splits::open(dir.path(), &OpenOptions::default()).unwrap();
     let test = splits.test.unwrap();
     assert_eq!((splits.train.len(), test.len()), (3, 2));
     assert_eq!(test.classes(), ["ant", "bee", "cow"]);
@@ -135,18 +226,34 @@ fn splits_are_found_and_share_the_training_classes() {
     assert_eq!((test.label(0), test.label(1)), (Some(0), Some(2)));
     // `test` goes before `val`; without class folders it has no labels.
     write(dir.path(), "test/x.png", b"");
-    let test = Splits::open(dir.path(), 3).unwrap().test.unwrap();
+    let test = Splits::open(dir.path(), &OpenOptions::default()).unwrap().test.unwrap();
     assert_eq!((test.name(0), test.label(0)), ("x.png".to_owned(), None));
+}
+
+#[test]
+fn held_out_images_may_have_any_of_the_usual_names() {
+    for name in ["test", "val", "valid", "validation"] {
+        let dir = folder(&["train/ant/0.png", &format!("{name}/ant/0.png")]);
+        let splits = Splits::open(dir.path(), &OpenOptions::default()).unwrap();
+        assert_eq!(splits.test.unwrap().len(), 1, "{name}");
+    }
+    let dir = folder(&["train/ant/0.png", "holdout/ant/0.png"]);
+    assert!(
+        Splits::open(dir.path(), &OpenOptions::default())
+            .unwrap()
+            .test
+            .is_none()
+    );
 }
 
 #[test]
 fn a_folder_without_train_is_the_training_set() {
     let dir = two_classes(2);
-    let splits = Splits::open(dir.path(), 3).unwrap();
+    let splits = Splits::open(dir.path(), &OpenOptions::default()).unwrap();
     assert_eq!(splits.train.len(), 4);
     assert!(splits.test.is_none());
     assert!(matches!(
-        Splits::open(dir.path().join("no"), 3),
+        Splits::open(dir.path().join("no"), &OpenOptions::default()),
         Err(DataError::MissingFolder { .. })
     ));
 }
@@ -154,7 +261,7 @@ fn a_folder_without_train_is_the_training_set() {
 #[test]
 fn a_test_class_without_training_images_is_refused() {
     let dir = folder(&["train/ant/0.png", "train/bee/0.png", "test/ant/0.png", "test/dog/0.png"]);
-    let error = Splits::open(dir.path(), 3).unwrap_err();
+    let error = Splits::open(dir.path(), &OpenOptions::default()).unwrap_err();
     assert!(matches!(&error, DataError::UnknownClass { class, .. } if class == "dog"));
     assert!(error.to_string().contains("(ant, bee)"), "{error}");
 }
@@ -164,7 +271,12 @@ fn a_subset_keeps_labels_names_and_pixels() {
     let dir = two_classes(2);
     let subset = Subset::new(common::source(&dir), vec![3, 0]);
     assert_eq!(
-        (subset.len(), subset.name(0), subset.label(0), subset.label(1)),
+        (
+            ImageSource::len(&subset),
+            subset.name(0),
+            subset.label(0),
+            subset.label(1)
+        ),
         (2, "bee/001.png".into(), Some(1), Some(0))
     );
     assert_eq!(subset.image(0).unwrap().pixels(), image(3).pixels());

@@ -1,6 +1,34 @@
-//! Why an image cache could not be written or read. This file must not decide when.
+//! Why an image cache could not be written or read, and why one on the disk is not used. This file must not decide when.
 
 use std::path::{Path, PathBuf};
+
+use super::CACHE_VERSION;
+
+/// Why a file is not the cache it should be. Reads as "the file .. because {}".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CacheFault {
+    /// The first bytes are another format's.
+    #[error("it is not an image cache")]
+    Foreign,
+    /// Made by another version of this program.
+    #[error("its format has version {found} and this program makes version {CACHE_VERSION}")]
+    Version {
+        /// Its version.
+        found: u32,
+    },
+    /// Its length is not what its header says.
+    #[error("it has another length than its header says (cut off?)")]
+    Length,
+    /// A checksum does not fit.
+    #[error("its checksum is wrong (damaged)")]
+    Checksum,
+    /// The checksum fits, and yet the numbers cannot be.
+    #[error("its index contradicts itself")]
+    Index,
+    /// It is whole, but holds other images.
+    #[error("it was made from other images or with other settings")]
+    Outdated,
+}
 
 /// What went wrong with the file of an image cache.
 #[derive(Debug, thiserror::Error)]

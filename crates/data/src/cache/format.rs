@@ -12,6 +12,8 @@
 //! ```
 //! Numbers are little-endian; three channels are interleaved RGB, others planes. This file must not know what the fingerprint is made of.
 
+use super::CacheFault;
+
 /// Version of the layout; another one is built anew.
 pub const CACHE_VERSION: u32 = 1;
 pub(crate) const HEADER: usize = 128;
@@ -20,32 +22,6 @@ const SUMMED: usize = 96;
 const ENTRY: usize = 40;
 /// Longest text about the first bad image.
 pub(crate) const MAX_TEXT: usize = 4096;
-
-/// Why a file is not the cache it should be. Reads as "the file .. because {}".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CacheFault {
-    /// The first bytes are another format's.
-    #[error("it is not an image cache")]
-    Foreign,
-    /// Made by another version of this program.
-    #[error("its format has version {found} and this program makes version {CACHE_VERSION}")]
-    Version {
-        /// Its version.
-        found: u32,
-    },
-    /// Its length is not what its header says.
-    #[error("it has another length than its header says (cut off?)")]
-    Length,
-    /// A checksum does not fit.
-    #[error("its checksum is wrong (damaged)")]
-    Checksum,
-    /// The checksum fits, and yet the numbers cannot be.
-    #[error("its index contradicts itself")]
-    Index,
-    /// It is whole, but holds other images.
-    #[error("it was made from other images or with other settings")]
-    Outdated,
-}
 
 /// Where an image of the cache is, and which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,71 +207,4 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 fn to_usize(number: u64) -> Result<usize, CacheFault> {
     usize::try_from(number).map_err(|_| CacheFault::Index)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn index(entries: &[(u64, usize, usize, usize)]) -> CacheIndex {
-        let entry = |&(offset, number, width, height): &(u64, usize, usize, usize)| CacheEntry {
-            offset,
-            number,
-            width,
-            height,
-            checksum: [5; 16],
-        };
-        CacheIndex {
-            fingerprint: [3; 32],
-            channels: 2,
-            entries: entries.iter().map(entry).collect(),
-            skipped: 1,
-            first_skipped: "bad image a.png".into(),
-        }
-    }
-
-    fn parse(index: &CacheIndex, pixels: usize) -> Result<CacheIndex, CacheFault> {
-        let (header, tail) = index.to_parts(pixels as u64);
-        CacheIndex::parse(&[&header[..], &vec![0; pixels], &tail].concat())
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        let whole = index(&[(128, 0, 3, 2), (140, 5, 1, 4)]);
-        assert_eq!(parse(&whole, 20), Ok(whole));
-        assert_eq!(parse(&index(&[]), 0), Ok(index(&[])));
-    }
-
-    /// A checksum keeps out accidents, not a person who knows how to compute one.
-    #[test]
-    fn an_index_that_contradicts_itself_is_refused_though_its_checksum_fits() {
-        for (entries, pixels) in [
-            (&[(129, 0, 3, 2)][..], 12),
-            (&[(128, 0, 3, 2)], 13),
-            (&[(128, 0, 0, 2)], 0),
-            (&[(128, 0, 3, 0)], 0),
-            (&[(128, 4, 3, 2), (140, 4, 1, 4)], 20),
-            (&[(128, 4, 3, 2), (140, 3, 1, 4)], 20),
-            (&[(128, 0, 3, 2), (139, 1, 1, 4)], 20),
-            (&[(128, 0, u32::MAX as usize, u32::MAX as usize)], 12),
-        ] {
-            assert_eq!(parse(&index(entries), pixels), Err(CacheFault::Index), "{entries:?}");
-        }
-        let mut none = index(&[(128, 0, 3, 2)]);
-        none.channels = 0;
-        assert_eq!(parse(&none, 0), Err(CacheFault::Index));
-        let mut long = index(&[]);
-        long.first_skipped = "x".repeat(MAX_TEXT + 1);
-        assert_eq!(parse(&long, 0), Err(CacheFault::Length));
-    }
-
-    #[test]
-    fn numbers_that_overflow_are_refused() {
-        let (whole, _) = index(&[]).to_parts(0);
-        for at in [48, 56, 72] {
-            let mut header = whole;
-            header[at..at + 8].fill(0xFF);
-            assert_eq!(CacheIndex::parse(&header), Err(CacheFault::Length), "number at {at}");
-        }
-    }
 }

@@ -7,6 +7,8 @@
 mod build;
 mod error;
 mod format;
+#[cfg(test)]
+mod format_tests;
 mod read;
 
 use std::fs::File;
@@ -15,8 +17,8 @@ use std::sync::Arc;
 
 use barlow_augment::{Image8, PlanarImage8, RgbImage8};
 
-pub use error::CacheError;
-pub use format::{CACHE_VERSION, CacheEntry, CacheFault, CacheIndex};
+pub use error::{CacheError, CacheFault};
+pub use format::{CACHE_VERSION, CacheEntry, CacheIndex};
 
 use crate::{BadImages, DataError, ImageSource, Skipped};
 

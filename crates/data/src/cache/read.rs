@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::path::Path;
 
-use super::format::{CacheFault, CacheIndex, HEADER, short_fault, tail_offset};
+use super::CacheFault;
+use super::format::{CacheIndex, HEADER, short_fault, tail_offset};
 use crate::DataError;
 
 /// The index of a file, or what is wrong with the file.

@@ -14,8 +14,9 @@ use rayon::prelude::*;
 
 use super::FolderIndex;
 use super::format::{StoredIndex, parse_index};
+use super::listing::{changed, nanoseconds};
 use super::names::to_bytes;
-use super::scan::{Scan, changed, nanoseconds, scan};
+use super::scan::{Scan, scan};
 use crate::DataError;
 
 /// A folder that changed less than this before it was listed may change again within one tick of its file system's

@@ -106,7 +106,13 @@ impl StoredIndex {
         if !known {
             return None;
         }
-        let mut bytes = MAGIC.to_vec();
+        // Room for all of it at once: growing would take it twice.
+        let all = [&root, &listed, self.index.folders()]
+            .into_iter()
+            .chain(self.index.files());
+        let names: usize = all.map(|names| 8 + 2 * names.len() + names.bytes().len()).sum();
+        let mut bytes = Vec::with_capacity(MAGIC.len() + 5 + names + 8 * self.stamps.len() + HASH_BYTES);
+        bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());
         bytes.push(match self.index.layout() {
             FolderLayout::Flat => 0,

@@ -5,6 +5,7 @@
 
 mod cache;
 mod format;
+mod listing;
 mod names;
 mod scan;
 
@@ -14,9 +15,10 @@ use std::path::{Path, PathBuf};
 use crate::DataError;
 pub use cache::{IndexCache, IndexNote};
 pub use format::{IndexError, StoredIndex, parse_index};
+pub use listing::IMAGE_EXTENSIONS;
+pub(crate) use listing::{has_image_extension, list};
 pub(crate) use names::Names;
-pub use scan::IMAGE_EXTENSIONS;
-pub(crate) use scan::{has_image_extension, list, scan};
+pub(crate) use scan::scan;
 
 /// How images lie below a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

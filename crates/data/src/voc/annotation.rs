@@ -212,7 +212,7 @@ mod tests {
             ("<html></html>", "no <annotation>"),
             ("<annotation><object>", "ends within <object>"),
             ("<annotation></object>", "annotation"),
-            ("<annotation", "annotation"),
+            ("<annotation", "not closed"),
             ("<annotation>&bomb;</annotation>", "&bomb;"),
             (&deep, "64 deep"),
             (&object(BOX), "object 1 has no name"),

@@ -1,0 +1,344 @@
+//! Data sets as people have them, through the whole program: every format, grey and transparent images, the cache on disk.
+
+mod common;
+
+use common::{Program, bytes, folder, metrics, root, summary};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Images of the shipped set: (digit, file), the first `per_class` of every digit.
+fn images(per_class: usize) -> Vec<(usize, PathBuf)> {
+    let mut found = Vec::new();
+    for digit in 0..10 {
+        let folder = root().join(format!("assets/sign-digits-64/test/{digit}"));
+        let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+        files.sort();
+        found.extend(files.into_iter().take(per_class).map(|file| (digit, file)));
+    }
+    // As the published sets: not sorted by class.
+    found.sort_by_key(|(_, file)| file.file_name().unwrap().to_owned());
+    found
+}
+
+fn pixels(file: &Path, side: u32) -> image::RgbImage {
+    let image = image::open(file).unwrap();
+    image
+        .resize_exact(side, side, image::imageops::FilterType::Triangle)
+        .to_rgb8()
+}
+
+/// A short run of the smoke recipe on these images.
+fn train(data: &Path, run: &Path) -> Program {
+    Program::new()
+        .args([
+            "--config",
+            "smoke",
+            "--backend",
+            "cpu",
+            "--epochs",
+            "1",
+            "--batch-size",
+            "32",
+            "--data",
+        ])
+        .arg(data)
+        .arg("--out")
+        .arg(run)
+}
+
+fn shape(run: &Path, tensor: &str) -> Vec<usize> {
+    let bytes = bytes(run, "backbone.safetensors");
+    let weights = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    weights.tensor(tensor).unwrap().shape().to_vec()
+}
+
+/// Records of `count` images: the label bytes, then red, green and blue planes.
+fn cifar_records(images: &[(usize, PathBuf)], labels: impl Fn(usize) -> Vec<u8>) -> Vec<u8> {
+    let mut records = Vec::new();
+    for (digit, file) in images {
+        let image = pixels(file, 32);
+        records.extend(labels(*digit));
+        for channel in 0..3 {
+            records.extend(image.pixels().map(|pixel| pixel.0[channel]));
+        }
+    }
+    records
+}
+
+#[test]
+fn cifar_10_and_cifar_100_in_binary_train_and_are_judged() {
+    let folder = folder();
+    let all = images(12);
+    let (test, train_images) = all.split_at(40);
+    let ten = folder.path().join("cifar-10-batches-bin");
+    fs::create_dir(&ten).unwrap();
+    for (batch, images) in (1..).zip(train_images.chunks(16)) {
+        fs::write(
+            ten.join(format!("data_batch_{batch}.bin")),
+            cifar_records(images, |digit| vec![digit as u8]),
+        )
+        .unwrap();
+    }
+    fs::write(
+        ten.join("test_batch.bin"),
+        cifar_records(test, |digit| vec![digit as u8]),
+    )
+    .unwrap();
+    let names: Vec<String> = (0..10).map(|digit| format!("sign {digit}")).collect();
+    fs::write(ten.join("batches.meta.txt"), names.join("\n")).unwrap();
+    let run = folder.path().join("ten");
+    let output = train(&ten, &run).succeed();
+    assert!(
+        output.stderr.contains("80 to train on") && output.stderr.contains("10 classes"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        output.stderr.contains("cifar10"),
+        "what was recognised is said: {}",
+        output.stderr
+    );
+    assert!(summary(&run)["knn_top1"].is_number());
+
+    let hundred = folder.path().join("cifar-100-binary");
+    fs::create_dir(&hundred).unwrap();
+    fs::write(
+        hundred.join("train.bin"),
+        cifar_records(train_images, |digit| vec![digit as u8 / 5, digit as u8]),
+    )
+    .unwrap();
+    fs::write(
+        hundred.join("test.bin"),
+        cifar_records(test, |digit| vec![digit as u8 / 5, digit as u8]),
+    )
+    .unwrap();
+    let fine: Vec<String> = (0..100).map(|class| format!("fine {class}")).collect();
+    fs::write(hundred.join("fine_label_names.txt"), fine.join("\n")).unwrap();
+    fs::write(
+        hundred.join("coarse_label_names.txt"),
+        (0..20).map(|c| format!("coarse {c}\n")).collect::<String>(),
+    )
+    .unwrap();
+    let run = folder.path().join("hundred");
+    let output = train(&hundred, &run).succeed();
+    assert!(output.stderr.contains("100 classes"), "{}", output.stderr);
+    assert!(summary(&run)["knn_top1"].is_number());
+}
+
+/// An IDX file of unsigned bytes.
+fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, dims.len() as u8];
+    bytes.extend(dims.iter().flat_map(|dim| dim.to_be_bytes()));
+    bytes.extend(values);
+    bytes
+}
+
+#[test]
+fn grey_idx_images_train_as_rgb_and_with_one_channel() {
+    let folder = folder();
+    let set = folder.path().join("mnist");
+    fs::create_dir(&set).unwrap();
+    let all = images(12);
+    let (test, train_images) = all.split_at(40);
+    for (name, images) in [("train", train_images), ("t10k", test)] {
+        let grey = images.iter().flat_map(|(_, file)| {
+            let grey = image::DynamicImage::from(pixels(file, 28)).to_luma8();
+            grey.into_raw()
+        });
+        let labels: Vec<u8> = images.iter().map(|(digit, _)| *digit as u8).collect();
+        let count = images.len() as u32;
+        fs::write(
+            set.join(format!("{name}-images-idx3-ubyte")),
+            idx(&[count, 28, 28], &grey.collect::<Vec<u8>>()),
+        )
+        .unwrap();
+        fs::write(set.join(format!("{name}-labels-idx1-ubyte")), idx(&[count], &labels)).unwrap();
+    }
+    let run = folder.path().join("rgb");
+    train(&set, &run).succeed();
+    assert_eq!(shape(&run, "conv1.weight"), [4, 3, 3, 3]);
+
+    let run = folder.path().join("grey");
+    let one = ["--set", "model.in_channels=1"];
+    let refused = train(&set, &run).args(one).run();
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("data.normalize") && refused.stderr.contains("\"data\""),
+        "{}",
+        refused.stderr
+    );
+    train(&set, &run)
+        .args(one)
+        .args(["--set", "data.normalize=data"])
+        .succeed();
+    assert_eq!(shape(&run, "conv1.weight"), [4, 1, 3, 3]);
+    assert!(summary(&run)["knn_top1"].is_number());
+    // The statistics are stored as numbers, so that the probe of a run sees the same pixels.
+    let config = String::from_utf8(bytes(&run, "config.toml")).unwrap();
+    assert!(config.contains("mean = [0."), "{config}");
+    Program::new().args(["knn", "--from"]).arg(&run).succeed();
+    assert!(run.join("views/0-view_a.png").is_file(), "the report shows grey views");
+}
+
+#[test]
+fn images_with_alpha_train_with_four_channels() {
+    let folder = folder();
+    let set = folder.path().join("clear");
+    for (number, (digit, file)) in images(5).iter().enumerate() {
+        let class = set.join(if digit % 2 == 0 { "even" } else { "odd" });
+        fs::create_dir_all(&class).unwrap();
+        let mut clear = image::DynamicImage::from(pixels(file, 24)).to_rgba8();
+        clear
+            .enumerate_pixels_mut()
+            .for_each(|(x, _, pixel)| pixel.0[3] = (10 * x) as u8);
+        clear.save(class.join(format!("{number}.png"))).unwrap();
+    }
+    let run = folder.path().join("run");
+    train(&set, &run)
+        .args(["--set", "model.in_channels=4", "--set", "data.normalize=data"])
+        .succeed();
+    assert_eq!(shape(&run, "conv1.weight"), [4, 4, 3, 3]);
+}
+
+#[test]
+fn pascal_voc_trains_and_is_not_judged_by_one_label() {
+    let folder = folder();
+    let set = folder.path().join("VOC");
+    for part in ["JPEGImages", "Annotations", "ImageSets/Main"] {
+        fs::create_dir_all(set.join(part)).unwrap();
+    }
+    let mut names = Vec::new();
+    for (number, (digit, file)) in images(5).iter().enumerate() {
+        let name = format!("{number:06}");
+        fs::copy(file, set.join(format!("JPEGImages/{name}.jpg"))).unwrap();
+        let object = |class: &str| {
+            format!(
+                "<object><name>{class}</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax>\
+                 <ymax>40</ymax></bndbox></object>"
+            )
+        };
+        let xml = format!(
+            "<annotation><filename>{name}.jpg</filename><size><width>64</width><height>64</height><depth>3</depth></size>\
+             {}{}</annotation>",
+            object("hand"),
+            object(if digit % 2 == 0 { "even" } else { "odd" }),
+        );
+        fs::write(set.join(format!("Annotations/{name}.xml")), xml).unwrap();
+        names.push(name);
+    }
+    fs::write(set.join("ImageSets/Main/trainval.txt"), names[..40].join("\n")).unwrap();
+    fs::write(set.join("ImageSets/Main/test.txt"), names[40..].join("\n")).unwrap();
+    let run = folder.path().join("run");
+    let output = train(&set, &run).succeed();
+    assert!(
+        output.stderr.contains("40 to train on") && output.stderr.contains("voc"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        summary(&run)["knn_top1"].is_null(),
+        "several labels an image are not one"
+    );
+    let asked = Program::new().args(["knn", "--from"]).arg(&run).run();
+    assert_eq!(asked.code, 2, "{}", asked.stderr);
+}
+
+#[test]
+fn a_list_of_files_takes_a_part_of_a_set() {
+    let folder = folder();
+    let set = folder.path().join("set");
+    let (mut train_lines, mut test_lines) = (Vec::new(), Vec::new());
+    for (number, (digit, file)) in images(8).iter().enumerate() {
+        let class = set.join(format!("photos/sign{digit}"));
+        fs::create_dir_all(&class).unwrap();
+        fs::copy(file, class.join(format!("{number}.jpg"))).unwrap();
+        let lines = if number < 20 { &mut test_lines } else { &mut train_lines };
+        lines.push(format!("photos/sign{digit}/{number}.jpg"));
+    }
+    fs::write(set.join("train.txt"), train_lines[..40].join("\r\n")).unwrap();
+    fs::write(set.join("test.txt"), test_lines.join("\n")).unwrap();
+    let run = folder.path().join("run");
+    let output = train(&set, &run).args(["--set", "data.format=list"]).succeed();
+    assert!(output.stderr.contains("40 to train on"), "{}", output.stderr);
+    assert!(summary(&run)["knn_top1"].is_number());
+
+    // The list alone, without test images.
+    let run = folder.path().join("alone");
+    train(&set.join("train.txt"), &run).succeed();
+    assert!(summary(&run)["knn_top1"].is_null());
+}
+
+/// The cache changes neither order nor pixels, so a run with it ends with the same bytes as one without.
+#[test]
+fn the_cache_on_disk_is_built_once_and_changes_nothing() {
+    let folder = folder();
+    let set = folder.path().join("set");
+    for (number, (digit, file)) in images(6).iter().enumerate() {
+        let class = set.join(format!(
+            "{}/sign{digit}",
+            if number % 3 == 0 { "test" } else { "train" }
+        ));
+        fs::create_dir_all(&class).unwrap();
+        fs::copy(file, class.join(format!("{number}.jpg"))).unwrap();
+    }
+    for entry in fs::read_dir(set.join("train")).unwrap() {
+        // Every class has test images, too: none is left without.
+        let class = entry.unwrap().file_name();
+        fs::create_dir_all(set.join("test").join(&class)).unwrap();
+        if fs::read_dir(set.join("test").join(&class)).unwrap().next().is_none() {
+            let any = fs::read_dir(set.join("train").join(&class))
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap();
+            fs::copy(any.path(), set.join("test").join(&class).join("any.jpg")).unwrap();
+        }
+    }
+    let cache = folder.path().join("cache");
+    let with_cache = |name: &str, value: &str| {
+        let run = folder.path().join(name);
+        let output = train(&set, &run)
+            .env("XDG_CACHE_HOME", &cache)
+            .args(["--set", &format!("data.cache={value}")])
+            .succeed();
+        (output.stderr, bytes(&run, "backbone.safetensors"), metrics(&run).len())
+    };
+    let (_, plain, lines) = with_cache("off", "off");
+    let (said, built, _) = with_cache("built", "disk");
+    assert!(said.contains("cache") && said.contains("written"), "{said}");
+    let (said, reused, reused_lines) = with_cache("reused", "disk");
+    assert!(said.contains("cache") && said.contains("found"), "{said}");
+    assert!(plain == built && built == reused && lines == reused_lines);
+
+    // Reduced images are others, and so are the weights.
+    let (_, reduced, _) = with_cache("reduced", "20");
+    assert!(reduced != plain);
+
+    // A damaged cache is noticed and made again.
+    let files: Vec<PathBuf> = walk(&cache)
+        .into_iter()
+        .filter(|path| path.to_string_lossy().contains("images"))
+        .collect();
+    assert!(!files.is_empty());
+    for file in &files {
+        let mut damaged = fs::read(file).unwrap();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 0xFF;
+        fs::write(file, damaged).unwrap();
+    }
+    let (_, again, _) = with_cache("again", "disk");
+    assert!(again == plain);
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(walk(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
