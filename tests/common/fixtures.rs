@@ -4,7 +4,8 @@ use super::root;
 use std::path::{Path, PathBuf};
 
 /// Makes `sets/…` below `folder`: `good` (two classes, train and test), `empty`, `empty-class`, `one-class`, `truncated`
-/// and `text` (each one bad file among good ones) and `flat` (no labels).
+/// and `text` (each one bad file among good ones), `flat` (no labels), `cut-cifar` (records cut short), `lost.txt` (a list
+/// with a file that is nowhere).
 pub fn sets(folder: &Path) {
     for split in ["train", "test"] {
         for (label, digit) in ["zero", "one"].into_iter().zip(["0", "1"]) {
@@ -24,6 +25,10 @@ pub fn sets(folder: &Path) {
     make(&sets.join("empty-class/train/zero"));
     let whole = std::fs::read(&images("0")[0]).unwrap();
     std::fs::write(sets.join("truncated/train/zero/half.jpg"), &whole[..whole.len() / 2]).unwrap();
+    make(&sets.join("cut-cifar"));
+    std::fs::write(sets.join("cut-cifar/data_batch_1.bin"), vec![0; 3000]).unwrap();
+    let first = std::fs::canonicalize(&images("0")[0]).unwrap();
+    std::fs::write(sets.join("lost.txt"), format!("{}\nno/such.jpg\n", first.display())).unwrap();
     std::fs::write(sets.join("text/train/zero/notes.jpg"), "this is a text").unwrap();
 }
 

@@ -4,6 +4,7 @@
 
 pub mod fake_cuda;
 pub mod fixtures;
+pub mod mistakes;
 
 use serde_json::Value;
 use std::ffi::OsStr;

@@ -106,18 +106,6 @@ impl ImageFolder {
         &self.classes
     }
 
-    /// Number of images.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.index.len()
-    }
-
-    /// Never true of a folder that was opened: one without images does not open.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
-    }
-
     /// File of image `index`.
     ///
     /// # Panics
@@ -139,7 +127,7 @@ impl ImageFolder {
 
 impl ImageSource for ImageFolder {
     fn len(&self) -> usize {
-        self.len()
+        self.index.len()
     }
 
     fn classes(&self) -> &[String] {

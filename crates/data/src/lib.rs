@@ -1,7 +1,7 @@
 //! Files on disk -> ordered batches of view pairs, made ahead of the device behind a bounded queue.
 //!
-//! [`ImageFolder`] lists files, an [`ImageSource`] gives decoded images ([`DecodedSet`] keeps small sets in memory),
-//! [`TwinLoader`] turns a source into batches whose content depends on `(seed, epoch)` alone, never on the number of
+//! [`Splits`] opens a set of any format, an [`ImageSource`] gives its decoded images ([`DecodedSet`] keeps small sets in
+//! memory), [`TwinLoader`] turns a source into batches whose content depends on `(seed, epoch)` alone, never on the number of
 //! workers. [`eval_pixels`] and [`channel_statistics`] are the two other ways through a source.
 //!
 //! This crate must not know models, losses or optimisers, and must not use the network.

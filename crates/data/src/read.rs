@@ -19,7 +19,12 @@ pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataErr
         path: path.into(),
         source,
     };
-    let size = fs::metadata(path).map_err(read_error)?.len();
+    let metadata = fs::metadata(path).map_err(read_error)?;
+    if !metadata.is_file() {
+        // Reading a pipe or a device may never end.
+        return Err(read_error(std::io::Error::other("it is no file")));
+    }
+    let size = metadata.len();
     if size > MAX_FILE_BYTES {
         let reason = DecodeError::Damaged(format!("{size} bytes are over the limit of {MAX_FILE_BYTES}"));
         return Err(DataError::BadImage {

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use barlow_data::{DataError, FolderLayout, ImageFolder, ImageSource, OpenOptions, Splits, Subset};
+use barlow_data::{DataError, ImageFolder, ImageSource, OpenOptions, Splits, Subset};
 use burn_dataset::Dataset;
 use common::{add_hostile_files, folder, image, two_classes, write};
 
@@ -116,60 +116,6 @@ fn a_broken_link_is_reported_and_a_pipe_is_not_read() {
     let set = ImageFolder::open(dir.path(), 3).unwrap();
     assert_eq!(names(&set), ["ant/000.png", "ant/link.png", "bee/000.png"]);
     assert!(matches!(set.image(1), Err(DataError::Read { .. })));
-}
-
-#[test]
-fn a_class_folder_of_folders_is_told_apart_from_an_empty_one() {
-    let dir = folder(&["ant/0.png", "bee/small/0.png"]);
-    let error = open_error(dir.path());
-    assert!(
-        matches!(&error, DataError::NestedClass { path, folder } if path.ends_with("bee") && folder == "small"),
-        "{error}"
-    );
-}
-
-#[test]
-fn photos_in_folders_of_folders_are_a_set_without_labels() {
-    let dir = folder(&[
-        "2021/05/b.png",
-        "2021/05/trip/a.jpg",
-        "2020/12/z.png",
-        "2021/05/a.png",
-        "2021/.thumbnails/a.png",
-        "2021/04/notes.txt",
-    ]);
-    let set = ImageFolder::open(dir.path(), 3).unwrap();
-    assert_eq!((set.layout(), set.classes().len()), (FolderLayout::Nested, 0));
-    assert_eq!(
-        names(&set),
-        ["2020/12/z.png", "2021/05/a.png", "2021/05/b.png", "2021/05/trip/a.jpg"]
-    );
-    assert_eq!(
-        (set.label(0), set.image(2).unwrap().pixels()),
-        (None, image(0).pixels())
-    );
-}
-
-#[test]
-#[cfg(unix)]
-fn links_among_folders_of_photos_do_not_lead_round_in_circles() {
-    let dir = folder(&["2021/05/a.png"]);
-    for link in ["loop", "2021/loop", "2021/05/loop"] {
-        std::os::unix::fs::symlink(dir.path(), dir.path().join(link)).unwrap();
-    }
-    assert_eq!(names(&ImageFolder::open(dir.path(), 3).unwrap()), ["2021/05/a.png"]);
-}
-
-#[test]
-fn a_data_set_further_down_is_named_and_not_mixed_up() {
-    let dir = folder(&["set/train/ant/0.png", "set/test/ant/0.png"]);
-    let error = open_error(dir.path());
-    assert!(
-        matches!(&error, DataError::NestedSplit { split, .. } if split.ends_with("set/test")),
-        "{error}"
-    );
-    let dir = folder(&["val/ant/0.png"]);
-    assert!(matches!(open_error(dir.path()), DataError::NestedSplit { .. }));
 }
 
 #[test]

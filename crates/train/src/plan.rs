@@ -5,6 +5,7 @@ use crate::config::{Config, OptimizerKind};
 use crate::memory::{self, Memory};
 use crate::optim::{LearningRates, peak_rates};
 use crate::schedule::Schedule;
+use barlow_data::DataFormat;
 use barlow_loss::{LossForm, Normalization, Objective, loss_start};
 use barlow_model::BarlowTwinsModelConfig;
 use serde::Serialize;
@@ -51,6 +52,8 @@ pub struct ImageCounts {
     pub test: usize,
     /// Classes; 0 without labels.
     pub classes: usize,
+    /// What kind of set they are.
+    pub format: DataFormat,
 }
 
 impl Plan {
@@ -152,9 +155,10 @@ impl Plan {
             format!("backend     {selected}"),
             "precision   f32 (the only one so far)".to_owned(),
             format!(
-                "images      {} to train on from {}; {labels}",
+                "images      {} to train on from {} ({}); {labels}",
                 self.images.train,
-                data.path.display()
+                data.path.display(),
+                self.images.format
             ),
             format!(
                 "model       {} width {}, {} stem: {} parameters; projector {}: {} parameters",
@@ -246,6 +250,7 @@ mod tests {
                 train: 1662,
                 test: 400,
                 classes: 10,
+                format: DataFormat::Folder,
             },
             Parameters::default(),
             None,

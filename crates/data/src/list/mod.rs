@@ -70,7 +70,7 @@ impl FileList {
         let root = root.unwrap_or(folder);
         let find = |line: &ListLine<'_>| {
             let places = places(line.path, beside.as_deref());
-            let is_there = |place: &PathBuf| root.join(place).metadata().is_ok_and(|file| !file.is_dir());
+            let is_there = |place: &PathBuf| root.join(place).metadata().is_ok_and(|file| file.is_file());
             places
                 .iter()
                 .find(|place| is_there(place))

@@ -4,6 +4,7 @@
 //! opened, so that a wrong one is told before training begins. This module must not choose what is held out.
 
 mod annotation;
+mod boxes;
 mod error;
 mod layout;
 
@@ -18,39 +19,14 @@ use rayon::prelude::*;
 use crate::read::read_image;
 use crate::{DataError, ImageSource};
 pub use annotation::{AnnotatedObject, Annotation, parse_annotation};
+pub use boxes::BoundingBox;
+use boxes::boxed;
 pub use error::VocError;
 pub(crate) use layout::find_voc;
 use layout::{image_files, list_file, read_ids};
 
 /// Largest annotation that is read, in bytes.
 const MAX_XML_BYTES: u64 = 16 << 20;
-
-/// One object's place in an image.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BoundingBox {
-    /// The object's class, an index into the set's classes.
-    pub class: usize,
-    /// Left edge in pixels as annotated: VOC counts from 1 and includes both edges.
-    pub xmin: f32,
-    /// Upper edge.
-    pub ymin: f32,
-    /// Right edge.
-    pub xmax: f32,
-    /// Lower edge.
-    pub ymax: f32,
-    /// Hard to recognise; VOC's own scores leave such objects out.
-    pub difficult: bool,
-    /// The object goes on outside the image or behind another.
-    pub truncated: bool,
-}
-
-impl BoundingBox {
-    /// Whether the box has no width or no height (or a negative one): a slip of the mouse that many sets hold.
-    #[must_use]
-    pub fn is_degenerate(&self) -> bool {
-        self.xmax <= self.xmin || self.ymax <= self.ymin
-    }
-}
 
 /// One split of a VOC set.
 #[derive(Debug, Clone)]
@@ -232,19 +208,6 @@ impl ImageSource for VocSet {
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         read_image(&self.path(index), self.channels).map(Arc::new)
-    }
-}
-
-fn boxed(object: &AnnotatedObject, class: usize) -> BoundingBox {
-    let [xmin, ymin, xmax, ymax] = object.corners;
-    BoundingBox {
-        class,
-        xmin,
-        ymin,
-        xmax,
-        ymax,
-        difficult: object.difficult,
-        truncated: object.truncated,
     }
 }
 

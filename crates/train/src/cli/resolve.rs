@@ -3,8 +3,10 @@
 use super::args::RunArgs;
 use crate::commands::pretrain::{Request, Start};
 use crate::commands::probe::ProbeRequest;
+use barlow_data::DataFormat;
 use barlow_train::backend::{BackendChoice, select};
 use barlow_train::config::{Config, Layers, MOST_THREADS, Normalize, NormalizeName, load};
+use barlow_train::console::Console;
 use barlow_train::error::AppError;
 use barlow_train::run_dir::{RunDir, RunDirError, default_root};
 use barlow_train::sources::{self, SourceError};
@@ -149,7 +151,15 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError
         sets: args.sets.clone(),
         ..Layers::of_file(&run.config())
     };
-    layers.flags.extend(data_path(args)?.map(|data| ("data.path", data)));
+    if let Some(data) = data_path(args)? {
+        layers.flags.push(("data.path", data));
+        // Other images may lie in another way than the run's.
+        if !args.sets.iter().any(|set| set.starts_with("data.format")) {
+            layers
+                .flags
+                .push(("data.format", Value::String(DataFormat::Auto.to_string())));
+        }
+    }
     let (_, config) = load(&layers).map_err(AppError::usage)?;
     // Features of a few thousand images are not worth the start-up of a GPU unless it is asked for.
     let choice = if args.backend == BackendChoice::Auto {
@@ -163,5 +173,6 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError
         last,
         config,
         selected,
+        console: Console::new(args.quiet),
     })
 }

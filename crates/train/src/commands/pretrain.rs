@@ -63,7 +63,7 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         RunDir::check_free(root).map_err(AppError::usage)?;
     }
     let mut config = sources::settle(config).map_err(AppError::usage)?;
-    let sources = sources::open(&config).map_err(AppError::usage)?;
+    let sources = sources::open(&config, !dry_run, &|line| console.line(line)).map_err(AppError::usage)?;
     if let Normalize::Named(NormalizeName::Data) = config.data.normalize {
         // Later evaluations on other images must see pixels as this network was trained on them.
         let Normalization { mean, std } = sources.normalization.clone();
@@ -77,6 +77,7 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         train,
         test,
         classes: sources.classes.len(),
+        format: sources.format,
     };
     let plan = Plan::new(recipe, config, images, parameters, largest_buffer);
     let root = match &start {

@@ -2,11 +2,12 @@
 
 use super::{OnBackend, on_backend};
 use anyhow::{Context, Result};
+use barlow_data::DataFormat;
 use barlow_model::{StateDict, load_state_dict, strip_prefix};
 use barlow_train::backend::{Selected, TrainBackend};
 use barlow_train::checkpoint::Checkpoint;
 use barlow_train::config::Config;
-use barlow_train::console::print_result;
+use barlow_train::console::{Console, print_result};
 use barlow_train::error::AppError;
 use barlow_train::pretrain::{Accuracy, accuracy};
 use barlow_train::run_dir::{RunDir, write_json};
@@ -23,6 +24,8 @@ pub struct ProbeRequest {
     pub config: Config,
     /// Where the features are computed.
     pub selected: Selected,
+    /// Where the person is told how it goes.
+    pub console: Console,
 }
 
 /// `eval/knn.json`.
@@ -105,7 +108,7 @@ fn judge(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64), A
             request.run.root().display()
         ))
     })?;
-    let sources = sources::open(&request.config).map_err(AppError::usage)?;
+    let sources = sources::open(&request.config, true, &|line| request.console.line(line)).map_err(AppError::usage)?;
     let backbone = strip_prefix(&checkpoint.model, "backbone.");
     let work = Judge {
         request,
@@ -117,6 +120,9 @@ fn judge(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64), A
         let path = request.config.data.path.display();
         AppError::usage(match sources.classes.as_slice() {
             [only] => format!("{path} has one class only ({only}), so accuracy cannot be measured; pass --data DIR"),
+            _ if sources.format == DataFormat::Voc => {
+                format!("{path} has several labels an image, so top-1 accuracy cannot be measured; pass --data DIR")
+            }
             _ => format!(
                 "{path} has no labelled train/ and test/ (or val/) folders, so accuracy cannot be measured; pass --data DIR"
             ),

@@ -2,7 +2,7 @@
 //!
 //! Apart from the other sections because most of what it names is decided by files. This file must not open anything.
 
-use barlow_data::BadImages;
+use barlow_data::{BadImages, DataFormat};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -39,17 +39,6 @@ impl Default for DataConfig {
             normalize: Normalize::default(),
         }
     }
-}
-
-/// Layout of a data set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DataFormat {
-    /// Recognise it.
-    #[default]
-    Auto,
-    /// A folder per class, below `train/` and `test/` (or `val/`) or at the top; or a flat folder without labels.
-    Folder,
 }
 
 /// Where decoded images are kept from one epoch to the next.

@@ -10,7 +10,7 @@ mod sections;
 mod suggest;
 mod validate;
 
-pub use data::{CacheName, DataCache, DataConfig, DataFormat, Normalize, NormalizeName};
+pub use data::{CacheName, DataCache, DataConfig, Normalize, NormalizeName};
 pub use load::{ConfigError, Layers, load};
 pub use recipes::{DEFAULT_RECIPE, RECIPES, find_recipe};
 pub use sections::{

@@ -1,15 +1,18 @@
 //! From a config to the images of a run: where the data set is, how it is read, what its pixels are normalised with.
 
-use crate::config::{Config, DataFormat, Normalize, NormalizeName};
+mod keep;
+
+use crate::cache_folder::cache_folder;
+use crate::config::{Config, Normalize, NormalizeName};
 use anyhow::Result;
 use barlow_augment::Normalization;
-use barlow_data::{BadImages, DataError, DecodedSet, ImageFolder, ImageSource, Skipped, Splits, channel_statistics};
+use barlow_data::{
+    DataError, DataFormat, ImageSource, IndexCache, IndexNote, OpenOptions, Skipped, Splits, channel_statistics,
+};
+use keep::Keeper;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
-
-/// Decoded images up to this many bytes are kept in memory instead of being decoded in every epoch.
-const CACHE_LIMIT_BYTES: u64 = 1 << 30;
 
 /// The images of a run.
 #[derive(Clone)]
@@ -18,8 +21,10 @@ pub struct Sources {
     pub train: Arc<dyn ImageSource>,
     /// Images to judge features on.
     pub test: Option<Arc<dyn ImageSource>>,
-    /// Names of the classes; empty without labels.
+    /// Names of the classes; empty without labels, and where an image has several.
     pub classes: Vec<String>,
+    /// What the data set turned out to be.
+    pub format: DataFormat,
     /// Statistics that pixels are normalised with.
     pub normalization: Normalization,
     /// Images left out because they could not be decoded.
@@ -38,6 +43,9 @@ pub enum SourceError {
     /// A folder whose name cannot be written into a config.
     #[error("{0} has a name that is not Unicode, so it cannot be stored in config.toml; rename it or start elsewhere")]
     NotUnicode(PathBuf),
+    /// A cache on disk was asked for, and there is no place for it.
+    #[error("data.cache: the user's cache folder cannot be written to; set data.cache to \"auto\" or \"off\"")]
+    NoCacheFolder,
     /// The reader's own error.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -65,7 +73,7 @@ pub fn find_data(path: &Path) -> Result<PathBuf, SourceError> {
         .ancestors()
         .chain([built.as_path()])
         .map(|folder| folder.join(path))
-        .find(|folder| folder.is_dir())
+        .find(|folder| folder.exists())
         .ok_or_else(|| SourceError::NoAssets(path.to_owned()))
 }
 
@@ -85,26 +93,51 @@ pub fn settle(mut config: Config) -> Result<Config, SourceError> {
     Ok(config)
 }
 
-/// Opens the data set and decodes it when it is small.
+/// Opens the data set and keeps its images as the config says. `say` takes lines for the person; nothing is written
+/// unless `may_write`.
 ///
 /// # Errors
 /// [`SourceError`].
-pub fn open(config: &Config) -> Result<Sources, SourceError> {
+pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sources, SourceError> {
     let root = find_data(&config.data.path)?;
-    let splits = match config.data.format {
-        DataFormat::Auto | DataFormat::Folder => Splits::open(&root, config.model.in_channels)?,
+    let data = &config.data;
+    let options = OpenOptions {
+        format: data.format,
+        channels: config.model.in_channels,
+        index_cache: cache_folder()
+            .filter(|_| may_write)
+            .map(|folder| IndexCache::new(folder.join("index"))),
+        list_root: None,
     };
-    let classes = splits.train.classes().to_vec();
+    let splits = Splits::open(&root, &options)?;
+    for note in &splits.index {
+        if *note != IndexNote::Small {
+            say(&format!("index       {note}"));
+        }
+    }
+    // Several labels an image, or none: nothing that a probe could be judged by.
+    let labelled = !splits.train.is_empty() && splits.train.label(0).is_some();
+    let classes = if labelled {
+        splits.train.classes().to_vec()
+    } else {
+        Vec::new()
+    };
+    let keeper = Keeper {
+        cache: data.cache,
+        bad_images: data.bad_images,
+        format: splits.format,
+        root: &root,
+        may_write,
+        say,
+    };
     let mut skipped = Skipped::default();
-    let train = prepare(splits.train, config.data.bad_images, &mut skipped)?;
+    let train = keeper.keep(splits.train, "train", &mut skipped)?;
     // Test images beside class folders, without classes of their own, cannot be judged.
     let test = splits.test.filter(|test| classes.is_empty() || test.label(0).is_some());
-    let test = test
-        .map(|test| prepare(test, config.data.bad_images, &mut skipped))
-        .transpose()?;
-    let normalization = match &config.data.normalize {
+    let test = test.map(|test| keeper.keep(test, "test", &mut skipped)).transpose()?;
+    let normalization = match &data.normalize {
         Normalize::Named(NormalizeName::Imagenet) => Normalization::imagenet(),
-        Normalize::Named(NormalizeName::Data) => channel_statistics(train.as_ref(), config.data.bad_images)?,
+        Normalize::Named(NormalizeName::Data) => channel_statistics(train.as_ref(), data.bad_images)?,
         Normalize::Given { mean, std } => Normalization {
             mean: mean.clone(),
             std: std.clone(),
@@ -114,18 +147,8 @@ pub fn open(config: &Config) -> Result<Sources, SourceError> {
         train,
         test,
         classes,
+        format: splits.format,
         normalization,
         skipped,
     })
-}
-
-/// Decodes a set that fits into memory once; a larger one is decoded in every epoch.
-fn prepare(folder: ImageFolder, bad: BadImages, skipped: &mut Skipped) -> Result<Arc<dyn ImageSource>, SourceError> {
-    let threads = rayon::current_num_threads();
-    let Some(decoded) = DecodedSet::load_within(&folder, bad, threads, CACHE_LIMIT_BYTES)? else {
-        return Ok(Arc::new(folder));
-    };
-    skipped.count += decoded.skipped().count;
-    skipped.first = skipped.first.take().or_else(|| decoded.skipped().first.clone());
-    Ok(Arc::new(decoded))
 }

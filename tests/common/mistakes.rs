@@ -1,0 +1,203 @@
+//! The table of mistakes. A new way to go wrong gets its row here.
+
+/// Arguments, exit code, and what the line must say. Run in a folder with the [`super::fixtures`] and a finished run `earlier`.
+pub const ROWS: &[(&[&str], i32, &[&str])] = &[
+    // Data.
+    (&["--data", "no/such/folder"], 2, &["no/such/folder", "pass a folder"]),
+    (&["--data", "sets/empty"], 2, &["sets/empty holds no images", "jpg"]),
+    (&["--data", "sets/empty-class"], 2, &["train/zero holds no images"]),
+    (
+        &["--data", "sets/truncated"],
+        2,
+        &["half.jpg", "data.bad_images", "skip"],
+    ),
+    (&["--data", "sets/text"], 2, &["notes.jpg", "data.bad_images", "skip"]),
+    (
+        &["knn", "--from", "earlier", "--data", "sets/one-class"],
+        2,
+        &["sets/one-class", "one class only (zero)"],
+    ),
+    (
+        &["linear", "--from", "earlier", "--data", "sets/flat"],
+        2,
+        &["sets/flat", "no labelled"],
+    ),
+    (
+        &["--data", "sets/good", "--set", "data.format=voc"],
+        2,
+        &["sets/good", "JPEGImages"],
+    ),
+    (
+        &["--data", "sets/good", "--set", "data.format=cifar10"],
+        2,
+        &["sets/good", "data_batch_1.bin"],
+    ),
+    (
+        &["--data", "sets/good", "--set", "data.format=idx"],
+        2,
+        &["sets/good", "train-images-idx3-ubyte"],
+    ),
+    (
+        &["--data", "sets/good", "--set", "data.format=list"],
+        2,
+        &["sets/good", "train.txt"],
+    ),
+    (
+        &["--data", "sets/good/test/zero/IMG_1322.jpg"],
+        2,
+        &["IMG_1322.jpg", "folder"],
+    ),
+    (&["--data", "sets/cut-cifar"], 2, &["data_batch_1.bin", "3073"]),
+    (
+        &["--data", "sets/lost.txt", "--batch-size", "2"],
+        2,
+        &["lost.txt", "line 2", "no/such.jpg"],
+    ),
+    (
+        &[
+            "--data",
+            "sets/good",
+            "--set",
+            "model.in_channels=2",
+            "--set",
+            "data.normalize=data",
+        ],
+        2,
+        &["1, 3 or 4 channels", "model.in_channels"],
+    ),
+    // The config.
+    (
+        &["--config", "no-such-recipe"],
+        2,
+        &["no-such-recipe", "sign-digits", "smoke"],
+    ),
+    (&["--config", "smok"], 2, &["did you mean `smoke`"]),
+    (&["--config", "no/such/file.toml"], 2, &["no/such/file.toml"]),
+    (
+        &["--set", "train.epoch=3"],
+        2,
+        &["train.epoch", "did you mean `train.epochs`"],
+    ),
+    (&["--set", "tran.epochs=3"], 2, &["tran", "did you mean `train`"]),
+    (
+        &["--set", "model.backbone=resnet19"],
+        2,
+        &["model.backbone", "resnet19", "did you mean", "resnet18"],
+    ),
+    (&["--set", "train.epochs=many"], 2, &["train.epochs", "invalid type"]),
+    (
+        &["--set", "train.batch_size=1.5"],
+        2,
+        &["train.batch_size", "invalid type"],
+    ),
+    (&["--set", "train.batch_size=-8"], 2, &["train.batch_size", "-8"]),
+    (&["--set", "train.epochs"], 2, &["KEY=VALUE"]),
+    (&["--set", "loss.lambda=-1"], 2, &["lambda", "-1"]),
+    (&["--set", "loss.lambda=nan"], 2, &["lambda", "NaN"]),
+    (
+        &["--set", "optimizer.learning_rate_weights=inf"],
+        2,
+        &["optimizer.learning_rate_weights", "inf"],
+    ),
+    (&["--set", "model.projector=512-x"], 2, &["model.projector", "512-x"]),
+    (&["--set", "model.projector=512-0"], 2, &["model.projector", "512-0"]),
+    (&["--set", "model.projector=0"], 2, &["model.projector", "\"0\""]),
+    (
+        &["--set", "model.projector=true"],
+        2,
+        &["model.projector", "expected layer widths"],
+    ),
+    (&["--set", "views.a.flip=1.5"], 2, &["views.a.flip", "1.5"]),
+    (&["--set", "data.format=vok"], 2, &["data.format", "did you mean `voc`"]),
+    (&["--set", "data.cache=dsk"], 2, &["data.cache", "\"disk\""]),
+    (&["--set", "data.cache=0"], 2, &["data.cache", "at least 1"]),
+    (
+        &["--set", "model.in_channels=0"],
+        2,
+        &["model.in_channels", "at least 1"],
+    ),
+    (
+        &["--set", "model.in_channels=1"],
+        2,
+        &["data.normalize", "model.in_channels is 1", "\"data\""],
+    ),
+    (
+        &["--set", "data.normalize={ mean = [0.5], std = [0.2] }"],
+        2,
+        &["data.normalize", "3 channels"],
+    ),
+    (&["--set", "views.preset=crop"], 2, &["views.preset", "crop-only"]),
+    (&["--set", "data.normalize=cifar"], 2, &["data.normalize", "imagenet"]),
+    (
+        &["--set", "data.bad_images=skp"],
+        2,
+        &["data.bad_images", "did you mean `skip`"],
+    ),
+    (&["--set", "eval.resize=100000"], 2, &["100000"]),
+    (
+        &["--set", "data.queue=1000000000"],
+        2,
+        &["data.queue", "1000000000", "at most 1024"],
+    ),
+    (&["--set", "model.width=1000000000"], 2, &["model.width", "at most"]),
+    (
+        &["--set", "model.width=20000", "--set", "views.size=1024"],
+        2,
+        &["of memory", "this machine has", "--batch-size"],
+    ),
+    (&["--set", "views.size=16384"], 2, &["views.size", "at most 4096"]),
+    (&["--workers", "100000"], 2, &["data.workers", "at most 1024"]),
+    (&["--batch-size", "1"], 2, &["train.batch_size", "at least 2"]),
+    (&["--batch-size", "5000"], 2, &["5000", "1662"]),
+    (&["--epochs", "0"], 2, &["train.epochs", "at least 1"]),
+    (
+        &["--epochs", "3074457345618258603"],
+        2,
+        &["train.epochs", "at most 1000000"],
+    ),
+    // The run.
+    (&["--out", "earlier"], 2, &["earlier already holds a run", "--resume"]),
+    (&["--out", "sets"], 2, &["sets is not empty"]),
+    (&["--out", "earlier/config.toml/run"], 2, &["--out", "cannot write"]),
+    (&["--out", "/proc/run"], 2, &["--out", "cannot write", "/proc/run"]),
+    (&["--resume"], 2, &["nothing to resume"]),
+    (
+        &["--resume", "--out", "sets/good"],
+        2,
+        &["nothing to resume", "sets/good"],
+    ),
+    (
+        &["--resume", "--out", "earlier", "--set", "loss.lambda=0.5"],
+        2,
+        &["earlier", "differs"],
+    ),
+    (&["knn", "--from", "no/such/run"], 2, &["no/such/run"]),
+    (
+        &["knn", "--from", "no/such/run", "--dry-run"],
+        2,
+        &["--dry-run does nothing with knn"],
+    ),
+    (
+        &["linear", "--from", "earlier", "--epochs", "7"],
+        2,
+        &["--epochs does nothing with linear"],
+    ),
+    (&["knn", "--from", ""], 2, &["--from <RUN>"]),
+    (&["report", "no/such/run"], 2, &["no/such/run"]),
+    (&["report", "earlier", "earlier"], 2, &["--out FILE.html"]),
+    (&["views", "--image", "sets/empty/notes.txt"], 2, &["notes.txt"]),
+    // The machine.
+    (&["--threads", "0"], 2, &["--threads 0"]),
+    (&["--threads", "100000"], 2, &["--threads 100000", "at most 1024"]),
+    (
+        &["--backend", "cpu", "--device", "9"],
+        2,
+        &["--device 9", "1 device(s)"],
+    ),
+    // The command line itself.
+    (&["--epoch", "3"], 2, &["'--epoch'", "'--epochs'", "--help"]),
+    (&["--epochs", "many"], 2, &["'many'", "--epochs"]),
+    (&["--backend", "tpu"], 2, &["'tpu'", "auto, cuda, wgpu, cpu"]),
+    (&["lineal", "--from", "earlier"], 2, &["'lineal'", "'linear'"]),
+    (&["linear"], 2, &["--from <RUN>"]),
+];
