@@ -69,7 +69,7 @@ fn refused() -> &'static BTreeMap<usize, String> {
                 at.store(index, Ordering::Relaxed);
                 if let Err(error) = set.image(index) {
                     assert!(error.is_bad_image(), "{error}");
-                    assert_eq!(error.path(), Some(set.path(index)));
+                    assert_eq!(error.path(), Some(&*set.path(index)));
                     refused.insert(index, error.to_string());
                 }
             }
