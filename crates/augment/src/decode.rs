@@ -213,14 +213,14 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
     false
 }
 
-/// Whether every palette of a PNG is made of whole colours, 256 at most. `png` 0.18.1 panics on others (image-png's issues
-/// 671 and 694, mended after that release); found by fuzzing.
+/// Whether every palette of a PNG is made of whole colours of three bytes. `png` 0.18.1 panics on others (its issue 694,
+/// mended after that release); found by fuzzing.
 fn png_palettes_are_whole(bytes: &[u8]) -> bool {
     // After the signature: chunks of length, kind, body, checksum.
     let mut rest = bytes.get(8..).unwrap_or_default();
     while let Some((&[a, b, c, d, ref kind @ ..], after)) = rest.split_first_chunk::<8>() {
         let len = u32::from_be_bytes([a, b, c, d]) as usize;
-        if kind == b"PLTE" && (len % 3 != 0 || len > 3 * 256) {
+        if kind == b"PLTE" && !len.is_multiple_of(3) {
             return false;
         }
         rest = after.get(len.saturating_add(4)..).unwrap_or_default();

@@ -5,6 +5,8 @@
 
 #[path = "../../../../fuzz/readers.rs"]
 mod readers;
+
+mod pictures;
 mod seeds;
 
 use std::collections::BTreeSet;

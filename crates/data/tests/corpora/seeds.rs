@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use barlow_augment::{RgbImage8, encode_png, keyed_rng};
 use barlow_data::{BadImages, DiskCache, DiskCacheConfig, FolderIndex, FolderLayout, ImageFolder, StoredIndex};
-use flate2::write::{GzEncoder, ZlibEncoder};
-use flate2::{Compression, Crc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rand::RngExt;
+
+use crate::pictures::pictures;
 
 /// Paths below the corpora, with their bytes; the same ones on every machine.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
@@ -18,14 +19,13 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         ("cifar", cifar()),
         ("folder_index", folder_index()),
         ("idx", idx()),
-        ("image", image()),
+        ("image", pictures()),
         ("image_cache", image_cache()),
         ("list", list()),
         ("voc", voc()),
     ] {
         for (number, (name, bytes)) in files.into_iter().enumerate() {
-            if name.starts_with("valid-") {
-                let name = &name["valid-".len()..];
+            if let Some(name) = name.strip_prefix("valid-") {
                 let mut rng = keyed_rng(5, 0, number as u64, 0);
                 let mut draw = |limit: usize| rng.random_range(0..limit as u64) as usize;
                 let mut flipped = bytes.clone();
@@ -40,74 +40,15 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-type Files = Vec<(String, Vec<u8>)>;
+/// Names and bytes.
+pub type Files = Vec<(String, Vec<u8>)>;
 
-fn named<const N: usize>(files: [(&str, Vec<u8>); N]) -> Files {
+/// Files with names that own themselves.
+pub fn named<const N: usize>(files: [(&str, Vec<u8>); N]) -> Files {
     files
         .into_iter()
         .map(|(name, bytes)| (name.to_owned(), bytes))
         .collect()
-}
-
-fn image() -> Files {
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
-    let jpeg = |path: &str| fs::read(assets.join(path)).unwrap();
-    let rgb = encode_png(&RgbImage8::from_fn(5, 4, |x, y| [x as u8 * 50, y as u8 * 60, 7])).unwrap();
-    let orientation = b"MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
-    let colours: Vec<u8> = (0..48).collect();
-    named([
-        ("valid-sign.jpg", jpeg("sign-digits-64/test/3/IMG_1325.jpg")),
-        ("valid-rgb.png", rgb),
-        ("valid-grey1.png", png(9, 1, 0, &[0xAA, 0x80], &[])),
-        ("valid-grey8.png", png(3, 8, 0, b"abc", &[])),
-        ("valid-grey16.png", png(2, 16, 0, b"abcd", &[])),
-        ("valid-grey-alpha.png", png(2, 8, 4, b"abcd", &[])),
-        ("valid-grey-alpha16.png", png(1, 16, 4, b"abcd", &[])),
-        ("valid-rgb16.png", png(1, 16, 2, b"abcdef", &[])),
-        ("valid-rgba.png", png(1, 8, 6, b"abcd", &[(b"eXIf", orientation)])),
-        ("valid-rgba16.png", png(1, 16, 6, b"abcdefgh", &[])),
-        (
-            "valid-palette.png",
-            png(4, 4, 3, &[0x01, 0x23], &[(b"PLTE", &colours), (b"tRNS", &[9, 8])]),
-        ),
-        // Both made png 0.18.1 panic.
-        (
-            "palette-of-47-bytes.png",
-            png(4, 4, 3, &[0x01, 0x23], &[(b"PLTE", &colours[1..])]),
-        ),
-        (
-            "palette-of-258-colours.png",
-            png(2, 8, 3, &[1, 2], &[(b"PLTE", &[7; 774])]),
-        ),
-        ("no-palette.png", png(2, 8, 3, &[1, 2], &[])),
-        (
-            "gif",
-            b"GIF89a\x01\0\x01\0\x80\0\0\xFF\xFF\xFF\0\0\0!\xF9\x04\x01\0\0\0\0,".to_vec(),
-        ),
-    ])
-}
-
-/// A PNG of two equal rows, with other chunks before the pixels.
-fn png(width: u32, depth: u8, colour: u8, row: &[u8], chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
-    let mut bytes = b"\x89PNG\r\n\x1A\n".to_vec();
-    let mut chunk = |kind: &[u8; 4], body: &[u8]| {
-        let mut crc = Crc::new();
-        crc.update(kind);
-        crc.update(body);
-        bytes.extend((body.len() as u32).to_be_bytes());
-        bytes.extend([&kind[..], body].concat());
-        bytes.extend(crc.sum().to_be_bytes());
-    };
-    let size = [width.to_be_bytes(), 2_u32.to_be_bytes()].concat();
-    chunk(b"IHDR", &[&size[..], &[depth, colour, 0, 0, 0]].concat());
-    for (kind, body) in chunks {
-        chunk(kind, body);
-    }
-    let mut pixels = ZlibEncoder::new(Vec::new(), Compression::default());
-    pixels.write_all(&[&[0], row, &[0], row].concat()).unwrap();
-    chunk(b"IDAT", &pixels.finish().unwrap());
-    chunk(b"IEND", b"");
-    bytes
 }
 
 fn cifar() -> Files {
