@@ -270,6 +270,7 @@ fn a_list_of_files_takes_a_part_of_a_set() {
 
 /// The cache changes neither order nor pixels, so a run with it ends with the same bytes as one without.
 #[test]
+#[cfg(target_os = "linux")]
 fn the_cache_on_disk_is_built_once_and_changes_nothing() {
     let folder = folder();
     let set = folder.path().join("set");
@@ -314,22 +315,36 @@ fn the_cache_on_disk_is_built_once_and_changes_nothing() {
     let (_, reduced, _) = with_cache("reduced", "20");
     assert!(reduced != plain);
 
-    // A damaged cache is noticed and made again.
-    let files: Vec<PathBuf> = walk(&cache)
+    // Damaged pixels stop the run with what to do, a damaged index is made again.
+    let caches: Vec<PathBuf> = walk(&cache)
         .into_iter()
-        .filter(|path| path.to_string_lossy().contains("images"))
+        .filter(|path| path.extension().is_some_and(|e| e == "images"))
         .collect();
-    assert!(!files.is_empty());
-    for file in &files {
+    assert_eq!(caches.len(), 4, "both parts, both sizes: {caches:?}");
+    let flip = |file: &Path, at: fn(usize) -> usize| {
         let mut damaged = fs::read(file).unwrap();
-        let middle = damaged.len() / 2;
-        damaged[middle] ^= 0xFF;
+        let at = at(damaged.len());
+        damaged[at] ^= 0xFF;
         fs::write(file, damaged).unwrap();
-    }
-    let (_, again, _) = with_cache("again", "disk");
+    };
+    caches.iter().for_each(|file| flip(file, |len| len / 2));
+    let output = train(&set, &folder.path().join("damaged"))
+        .env("XDG_CACHE_HOME", &cache)
+        .args(["--set", "data.cache=disk"])
+        .run();
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    assert!(
+        output.stderr.contains("is damaged at") && output.stderr.contains("delete the file"),
+        "{}",
+        output.stderr
+    );
+    caches.iter().for_each(|file| flip(file, |len| len - 1));
+    let (said, again, _) = with_cache("again", "disk");
+    assert!(said.contains("written again, because its checksum is wrong"), "{said}");
     assert!(again == plain);
 }
 
+#[cfg(target_os = "linux")]
 fn walk(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -75,7 +75,7 @@ impl Image8 {
     pub fn preview(&self) -> RgbImage8 {
         match self {
             Self::Rgb(image) => image.clone(),
-            Self::Planar(image) if matches!(image.channels(), 3 | 4) => interleaved(image),
+            Self::Planar(image) if matches!(image.channels(), 3 | 4) => image.into(),
             Self::Planar(image) => {
                 let pixels = image.plane(0).iter().flat_map(|&v| [v; 3]).collect();
                 RgbImage8::new(image.width(), image.height(), pixels)
@@ -93,7 +93,7 @@ impl Image8 {
         let has = self.channels();
         if has == wanted {
             return Ok(match self {
-                Self::Planar(planes) if has == 3 => Self::Rgb(interleaved(&planes)),
+                Self::Planar(planes) if has == 3 => Self::Rgb(RgbImage8::from(&planes)),
                 same => same,
             });
         }
@@ -108,9 +108,15 @@ impl Image8 {
                 let plane = grey.into_pixels();
                 planar(4, [&plane[..], &plane, &plane, &vec![255; plane.len()]].concat())
             }
-            (Self::Planar(rgba), 3) if has == 4 => Self::Rgb(interleaved(&rgba)),
+            (Self::Planar(rgba), 3) if has == 4 => Self::Rgb(RgbImage8::from(&rgba)),
             (image @ Self::Planar(_), 1) if has == 3 || has == 4 => return image.into_channels_through_rgb(1),
-            (Self::Rgb(rgb), 1) => planar(1, rgb.pixels().chunks_exact(3).map(luma).collect()),
+            (Self::Rgb(rgb), 1) => planar(
+                1,
+                rgb.pixels()
+                    .chunks_exact(3)
+                    .map(|rgb| luma(rgb[0], rgb[1], rgb[2]))
+                    .collect(),
+            ),
             (Self::Rgb(rgb), 4) => {
                 let mut pixels = vec![255; 4 * width * height];
                 let plane = width * height;
@@ -141,13 +147,6 @@ impl From<PlanarImage8> for Image8 {
     fn from(image: PlanarImage8) -> Self {
         Self::Planar(image)
     }
-}
-
-/// The first three planes as RGB.
-fn interleaved(planes: &PlanarImage8) -> RgbImage8 {
-    let [red, green, blue] = [0, 1, 2].map(|channel| planes.plane(channel));
-    let pixels = red.iter().zip(green).zip(blue).flat_map(|((&r, &g), &b)| [r, g, b]);
-    RgbImage8::new(planes.width(), planes.height(), pixels.collect())
 }
 
 #[cfg(test)]

@@ -5,33 +5,19 @@
 //! arithmetic and the rounding to 8 bits after each pass, so results are equal to the byte. This file must not draw
 //! random numbers: the caller gives `sigma`.
 
-use crate::{PlanarImage8, RgbImage8};
+use crate::PlanarImage8;
+use crate::simd::vectorised;
 
 /// Number of box blurs that stand for one Gaussian (Pillow's default).
 const PASSES: usize = 3;
 
-/// Blurs the image in place by Pillow's `GaussianBlur(sigma_pixels)`: along x three times, then along y three times.
-/// Pixels beyond the border repeat the edge. `sigma_pixels` = 0 changes nothing.
+/// Blurs every plane in place by Pillow's `GaussianBlur(sigma_pixels)`: along x three times, then along y three times.
+/// Pixels beyond the border repeat the edge. `sigma_pixels` = 0 changes nothing; the
+/// time grows with the whole part of sigma.
 ///
 /// # Panics
 /// If `sigma_pixels` is negative or not finite.
-pub fn gaussian_blur(image: &mut RgbImage8, sigma_pixels: f64) {
-    let (width, height) = (image.width(), image.height());
-    blur_interleaved::<3>(image.pixels_mut(), width, height, sigma_pixels);
-}
-
-/// [`gaussian_blur`] of every plane.
-///
-/// # Panics
-/// As [`gaussian_blur`].
-pub fn gaussian_blur_planes(image: &mut PlanarImage8, sigma_pixels: f64) {
-    let (width, height) = (image.width(), image.height());
-    for channel in 0..image.channels() {
-        blur_interleaved::<1>(image.plane_mut(channel), width, height, sigma_pixels);
-    }
-}
-
-fn blur_interleaved<const C: usize>(pixels: &mut [u8], width: usize, height: usize, sigma_pixels: f64) {
+pub fn gaussian_blur(image: &mut PlanarImage8, sigma_pixels: f64) {
     assert!(
         sigma_pixels.is_finite() && sigma_pixels >= 0.0,
         "sigma of a blur: {sigma_pixels}"
@@ -40,15 +26,14 @@ fn blur_interleaved<const C: usize>(pixels: &mut [u8], width: usize, height: usi
     if window.far_weight == 0 && window.radius == 0 {
         return;
     }
-    let mut other = vec![0; pixels.len()];
-    // Only columns are blurred, whole rows at a time (that is what vectorises); x is y of the transposed image.
-    for (rows, row_pixels) in [(height, width), (width, height)] {
-        transpose::<C>(pixels, &mut other, row_pixels, rows);
-        let mut sums = vec![0; C * rows];
-        // Three passes to and fro, the last one back into the image.
-        blur_columns(&other, pixels, C * rows, &window, &mut sums);
-        blur_columns(pixels, &mut other, C * rows, &window, &mut sums);
-        blur_columns(&other, pixels, C * rows, &window, &mut sums);
+    let (width, size) = (image.width(), image.width() * image.height());
+    let mut scratch = Scratch {
+        between: vec![0; size],
+        lines: [0, 1].map(|_| vec![0; width + 2 * window.radius + 2]),
+        sums: vec![0; width],
+    };
+    for plane in image.pixels_mut().chunks_exact_mut(size) {
+        blur_plane(plane, width, &window, &mut scratch);
     }
 }
 
@@ -76,41 +61,98 @@ impl BoxWindow {
             far_weight,
         }
     }
-}
 
-/// One pass down the columns. `row` is the number of bytes in a row; `sums` holds one running sum per byte of a row.
-fn blur_columns(input: &[u8], output: &mut [u8], row: usize, window: &BoxWindow, sums: &mut [u32]) {
-    let last = input.len() / row - 1;
-    let radius = window.radius as isize;
-    let line = |y: isize| {
-        let y = y.clamp(0, last as isize) as usize;
-        &input[y * row..(y + 1) * row]
-    };
-    // The sum around row -1, which lies outside the image: the first step of the loop moves it to row 0.
-    sums.fill(0);
-    for y in -radius - 1..radius {
-        for (sum, &byte) in sums.iter_mut().zip(line(y)) {
-            *sum += u32::from(byte);
-        }
-    }
-    for (y, out) in (0..).zip(output.chunks_exact_mut(row)) {
-        let (before, enters, after) = (line(y - radius - 1), line(y + radius), line(y + radius + 1));
-        for ((((out, sum), &before), &enters), &after) in
-            out.iter_mut().zip(&mut *sums).zip(before).zip(enters).zip(after)
-        {
-            *sum = *sum + u32::from(enters) - u32::from(before);
-            let total = *sum * window.weight + (u32::from(before) + u32::from(after)) * window.far_weight;
-            *out = ((total + (1 << 23)) >> 24) as u8;
-        }
+    /// The blurred value from the sum of the full pixels and the sum of the two at the ends.
+    #[inline(always)]
+    fn value(&self, sum: u32, far: u32) -> u8 {
+        ((sum * self.weight + far * self.far_weight + (1 << 23)) >> 24) as u8
     }
 }
 
-/// `output[x][y] = input[y][x]` for `rows` rows of `width` pixels.
-fn transpose<const C: usize>(input: &[u8], output: &mut [u8], width: usize, rows: usize) {
-    for (y, line) in input.chunks_exact(C * width).enumerate() {
-        for (x, pixel) in line.chunks_exact(C).enumerate() {
-            let start = C * (x * rows + y);
-            output[start..start + C].copy_from_slice(pixel);
+/// Buffers of one plane.
+struct Scratch {
+    /// A whole plane.
+    between: Vec<u8>,
+    /// Two rows with the edge repeated on both sides.
+    lines: [Vec<u8>; 2],
+    /// A sum for each value of a row.
+    sums: Vec<u32>,
+}
+
+vectorised! {
+    fn blur_plane<'a>(plane: &'a mut [u8], width: usize, window: &'a BoxWindow, scratch: &'a mut Scratch) {
+        let Scratch {
+            between,
+            lines: [even, odd],
+            sums,
+        } = scratch;
+        let start = window.radius + 1;
+        for (row, out) in plane.chunks_exact(width).zip(between.chunks_exact_mut(width)) {
+            even[start..start + width].copy_from_slice(row);
+            repeat_edges(even, width, start);
+            blur_row(&mut odd[start..start + width], window, sums, |at| &even[at..at + width]);
+            repeat_edges(odd, width, start);
+            blur_row(&mut even[start..start + width], window, sums, |at| &odd[at..at + width]);
+            repeat_edges(even, width, start);
+            blur_row(out, window, sums, |at| &even[at..at + width]);
+        }
+        blur_columns(between, plane, width, window, sums);
+        blur_columns(plane, between, width, window, sums);
+        blur_columns(between, plane, width, window, sums);
+    }
+}
+
+#[inline(always)]
+fn repeat_edges(line: &mut [u8], width: usize, start: usize) {
+    let (first, last) = (line[start], line[start + width - 1]);
+    line[..start].fill(first);
+    line[start + width..start + width + start].fill(last);
+}
+
+/// One pass down the columns.
+#[inline(always)]
+fn blur_columns(input: &[u8], output: &mut [u8], width: usize, window: &BoxWindow, sums: &mut [u32]) {
+    let last = input.len() / width - 1;
+    for (y, out) in output.chunks_exact_mut(width).enumerate() {
+        blur_row(out, window, sums, |at| {
+            // The window's first row is radius + 1 above this one.
+            let row = (y + at).saturating_sub(window.radius + 1).min(last);
+            &input[row * width..(row + 1) * width]
+        });
+    }
+}
+
+/// One row of one pass. `window_at(k)` is the row of the input values that stand at place `k` of their window, of
+/// `2 * radius + 3` places.
+#[inline(always)]
+fn blur_row<'a>(out: &mut [u8], window: &BoxWindow, sums: &mut [u32], window_at: impl Fn(usize) -> &'a [u8]) {
+    let wide = |value: &u8| u32::from(*value);
+    let (before, after) = (window_at(0), window_at(2 * window.radius + 2));
+    let ends = out.iter_mut().zip(before).zip(after);
+    match window.radius {
+        // Every sigma below 1.4: no sums to keep.
+        0 => {
+            for (((out, before), after), here) in ends.zip(window_at(1)) {
+                *out = window.value(wide(here), wide(before) + wide(after));
+            }
+        }
+        // Every sigma below 2.4.
+        1 => {
+            let three = window_at(1).iter().zip(window_at(2)).zip(window_at(3));
+            for (((out, before), after), ((a, b), c)) in ends.zip(three) {
+                *out = window.value(wide(a) + wide(b) + wide(c), wide(before) + wide(after));
+            }
+        }
+        radius => {
+            sums.fill(0);
+            for at in 1..2 * radius + 2 {
+                sums.iter_mut()
+                    .zip(window_at(at))
+                    .for_each(|(sum, value)| *sum += wide(value));
+            }
+            for (((out, before), after), sum) in ends.zip(sums) {
+                *out = window.value(*sum, wide(before) + wide(after));
+            }
         }
     }
 }

@@ -5,43 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ViewOverrides;
-
-/// A published set of values for the two views.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ViewPreset {
-    /// The official code's T and T': blur with probability 1.0 and 0.1, solarise 0 and 0.2
-    /// (facebookresearch/barlowtwins, `main.py`).
-    #[default]
-    Imagenet,
-    /// solo-learn's for 32x32 images: as `Imagenet`, without blur (solo-learn, `cifar/augmentations/asymmetric.yaml`).
-    Cifar,
-}
-
-impl ViewPreset {
-    /// The values of view a (T) and view b (T').
-    #[must_use]
-    pub fn views(self) -> (ViewConfig, ViewConfig) {
-        let base = ViewConfig::default();
-        let blur = |p| BlurConfig { p, ..base.blur };
-        let (blur_a, blur_b) = match self {
-            Self::Imagenet => (1.0, 0.1),
-            Self::Cifar => (0.0, 0.0),
-        };
-        (
-            ViewConfig {
-                blur: blur(blur_a),
-                ..base
-            },
-            ViewConfig {
-                blur: blur(blur_b),
-                solarize: 0.2,
-                ..base
-            },
-        )
-    }
-}
+use crate::{ViewOverrides, ViewPreset};
 
 /// One view's pipeline, complete: random resized crop, flip, colour jitter, greyscale, blur, solarise, in this order.
 /// The default is the official T with its blur off.
@@ -175,45 +139,6 @@ impl TwinViewsConfig {
 mod tests {
     use super::*;
     use crate::JitterOverrides;
-
-    #[test]
-    fn the_imagenet_preset_is_the_official_t_and_t_prime() {
-        let (a, b) = TwinViewsConfig::default().resolve();
-        // main.py: RandomResizedCrop(224), flip .5, ColorJitter(.4, .4, .2, .1) p .8, grey .2, blur 1.0 / 0.1,
-        // solarise 0 / 0.2
-        let jitter = JitterConfig {
-            p: 0.8,
-            brightness: 0.4,
-            contrast: 0.4,
-            saturation: 0.2,
-            hue: 0.1,
-        };
-        for view in [a, b] {
-            assert_eq!((view.jitter, view.flip, view.greyscale), (jitter, 0.5, 0.2));
-            assert_eq!((view.crop_scale, view.blur.sigma), ([0.08, 1.0], [0.1, 2.0]));
-        }
-        assert_eq!((a.blur.p, a.solarize, b.blur.p, b.solarize), (1.0, 0.0, 0.1, 0.2));
-    }
-
-    #[test]
-    fn the_cifar_preset_differs_by_the_blur_alone() {
-        let (imagenet, cifar) = (ViewPreset::Imagenet.views(), ViewPreset::Cifar.views());
-        assert_eq!((cifar.0.blur.p, cifar.1.blur.p, cifar.1.solarize), (0.0, 0.0, 0.2));
-        assert_eq!(
-            ViewConfig {
-                blur: imagenet.0.blur,
-                ..cifar.0
-            },
-            imagenet.0
-        );
-        assert_eq!(
-            ViewConfig {
-                blur: imagenet.1.blur,
-                ..cifar.1
-            },
-            imagenet.1
-        );
-    }
 
     #[test]
     fn an_override_replaces_one_value_of_one_view() {

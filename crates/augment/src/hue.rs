@@ -1,77 +1,100 @@
 //! Hue rotation as torchvision does it on a Pillow image: to 8-bit HSV, the hue byte moved with wrap-around, and back.
 //!
 //! The round trip loses precision (the hue has 255 steps); the recipes were trained with that loss, so it is kept, and
-//! tested over all 2^24 colours. Types follow Pillow's `Convert.c`: f32 where it has `float`, f64 where C promotes.
+//! tested over all 2^24 colours. Pillow's `Convert.c` mixes `float` and C's promotions to `double`; f32 stands here
+//! wherever all inputs there are give the same bytes (the test goes over them). No branch and no table, so that the
+//! loop vectorises.
 
-use crate::RgbImage8;
+use crate::RgbPlanes;
+use crate::simd::{cut_to_u8, vectorised};
 
 /// torchvision's `adjust_hue(image, turn)`: `turn` in [-0.5, 0.5] of the colour circle. Even 0 goes through HSV.
 ///
 /// # Panics
 /// If `turn` is outside [-0.5, 0.5].
-pub fn hue(image: &mut RgbImage8, turn: f64) {
+pub fn hue(planes: RgbPlanes<'_>, turn: f64) {
     assert!((-0.5..=0.5).contains(&turn), "hue turn {turn} is outside [-0.5, 0.5]");
     // torchvision: np.int32(turn * 255).astype(np.uint8), added with overflow.
     let shift = (turn * 255.0) as i32 as u8;
-    let sectors: [(u8, f64); 256] = std::array::from_fn(|h| sector(h as u8));
-    for rgb in image.pixels_mut().chunks_exact_mut(3) {
-        let [h, s, v] = to_hsv(rgb[0], rgb[1], rgb[2]);
-        rgb.copy_from_slice(&to_rgb(sectors[usize::from(h.wrapping_add(shift))], s, v));
+    turn_all(planes, shift);
+}
+
+vectorised! {
+    fn turn_all<'a>(planes: RgbPlanes<'a>, shift: u8) {
+        for ((r, g), b) in planes.r.iter_mut().zip(planes.g).zip(planes.b) {
+            let [h, s, v] = to_hsv(*r, *g, *b);
+            [*r, *g, *b] = to_rgb(h.wrapping_add(shift), s, v);
+        }
     }
 }
 
-/// Pillow's `rgb2hsv_row`; every component in [0, 255].
+/// Pillow's `rgb2hsv_row`; every component in [0, 255]. A grey pixel gets some hue where Pillow gives it 0: with its
+/// saturation of 0 no hue makes a difference.
+#[inline(always)]
 fn to_hsv(r: u8, g: u8, b: u8) -> [u8; 3] {
-    let (max, min) = (r.max(g).max(b), r.min(g).min(b));
-    if max == min {
-        return [0, 0, max];
-    }
-    let range = f32::from(max - min);
-    let saturation = range / f32::from(max);
-    let distance = |value: u8| f32::from(max - value) / range;
-    let sixths = if r == max {
-        distance(b) - distance(g)
-    } else if g == max {
-        (2.0 + f64::from(distance(r)) - f64::from(distance(b))) as f32
+    let [ri, gi, bi] = [r, g, b].map(i32::from);
+    let (max, min) = (ri.max(gi).max(bi), ri.min(gi).min(bi));
+    let range = max - min;
+    let middle = ri + gi + bi - max - min;
+    // Of Pillow's three distances from the maximum, in parts of the range, one is 0, one 1, and this is the third.
+    let distance = (max - middle) as f32 / range.max(1) as f32;
+    let saturation = range as f32 / max.max(1) as f32;
+    // Where the maximum and minimum are decides on which sixth of the circle the distance counts, and its sign.
+    let (start, sign) = if ri == max {
+        if bi == min { (1.0, -1.0) } else { (-1.0, 1.0) }
+    } else if gi == max {
+        if bi == min { (1.0, 1.0) } else { (3.0, -1.0) }
+    } else if ri == min {
+        (3.0, 1.0)
     } else {
-        (4.0 + f64::from(distance(g)) - f64::from(distance(r))) as f32
+        (5.0, -1.0)
     };
+    let sixths: f32 = start + sign * distance;
     // fmod(sixths / 6 + 1, 1): the argument lies in [5/6, 11/6], so one subtraction is the whole remainder.
-    let turns = f64::from(sixths) / 6.0 + 1.0;
-    let hue = (if turns >= 1.0 { turns - 1.0 } else { turns }) as f32;
-    [
-        (f64::from(hue) * 255.0) as u8,
-        (f64::from(saturation) * 255.0) as u8,
-        max,
-    ]
+    let turns = sixths / 6.0;
+    let turns = if turns < 0.0 { 1.0 + turns } else { turns };
+    [whole_of_255(turns), cut_to_u8(saturation * 255.0), max as u8]
 }
 
-/// The sixth of the colour circle (0 to 5) and the position within it, of a hue byte.
-fn sector(h: u8) -> (u8, f64) {
-    let sixths = f64::from(h) * 6.0 / 255.0;
-    let whole = sixths.floor();
-    (whole as u8 % 6, f64::from((sixths - whole) as f32))
+/// `turns * 255` in [0, 255] without its fraction. Pillow multiplies in `double`, where the product is exact; here it may
+/// be rounded up to the next whole number, so that is compared exactly: 256 turns less the number with one turn.
+#[inline(always)]
+fn whole_of_255(turns: f32) -> u8 {
+    const WHOLE: f32 = 8_388_608.0;
+    let shifted = turns * 255.0 + WHOLE;
+    let is_above = turns * 256.0 - (shifted - WHOLE) < turns;
+    (shifted.to_bits() - u32::from(is_above)) as u8
 }
 
-/// Pillow's `hsv2rgb`, its hue already turned into a [`sector`].
-fn to_rgb((sixth, position): (u8, f64), s: u8, v: u8) -> [u8; 3] {
-    if s == 0 {
-        return [v; 3];
-    }
-    let saturation = f64::from((f64::from(s) / 255.0) as f32);
+/// Pillow's `hsv2rgb`.
+#[inline(always)]
+fn to_rgb(h: u8, s: u8, v: u8) -> [u8; 3] {
+    let sixths = 6 * i32::from(h);
+    // Floor of h * 6 / 255; 6 stands for 0, as only the hue byte 255 reaches it.
+    let whole = (sixths * 257 + 257) >> 16;
+    let position = (sixths - 255 * whole) as f32 / 255.0;
+    let saturation = f32::from(s) / 255.0;
     // C's round() of a value that is never negative, without the call.
-    let part = |fraction: f64| (f64::from(v) * (1.0 - fraction) + 0.5) as u8;
-    let (p, q, t) = (
-        part(saturation),
-        part(saturation * position),
-        part(saturation * (1.0 - position)),
-    );
-    match sixth {
-        0 => [v, t, p],
-        1 => [q, v, p],
-        2 => [p, v, t],
-        3 => [p, q, v],
-        4 => [t, p, v],
-        _ => [v, p, q],
+    let part = |fraction: f32| cut_to_u8(f32::from(v) * (1.0 - fraction) + 0.5);
+    let is_odd = whole & 1 == 1;
+    let low = part(saturation);
+    let between = part(saturation * if is_odd { position } else { 1.0 - position });
+    let pick = |high_at: [i32; 2], between_at: [i32; 2]| {
+        if whole == high_at[0] || whole == high_at[1] {
+            v
+        } else if whole == between_at[0] || whole == between_at[1] {
+            between
+        } else {
+            low
+        }
+    };
+    let whole_of_circle = whole == 6;
+    let red = pick([0, 5], [1, 4]);
+    let green = pick([1, 2], [0, 3]);
+    let blue = pick([3, 4], [2, 5]);
+    if whole_of_circle {
+        [v, between, low]
+    } else {
+        [red, green, blue]
     }
 }

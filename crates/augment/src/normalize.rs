@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, Image8};
+use crate::{ConfigError, Image8, PlanarImage8};
 
 /// Mean and standard deviation of each channel, for values in [0, 1]: a pixel becomes `(value / 255 - mean) / std`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,13 +79,16 @@ impl Normalization {
 }
 
 /// A [`Normalization`] with the result for each of the 256 values of each channel.
+/// To be kept where many images are written.
 #[derive(Debug, Clone)]
-pub(crate) struct NormalizationTable {
+pub struct NormalizationTable {
     values: Vec<[f32; 256]>,
 }
 
 impl NormalizationTable {
-    pub(crate) fn new(normalization: &Normalization) -> Self {
+    /// The table of a valid normalisation ([`Normalization::validate`]).
+    #[must_use]
+    pub fn new(normalization: &Normalization) -> Self {
         let channels = normalization.mean.iter().zip(&normalization.std);
         Self {
             values: channels
@@ -95,12 +98,28 @@ impl NormalizationTable {
     }
 
     /// Channels it is for.
-    pub(crate) fn channels(&self) -> usize {
+    #[must_use]
+    pub fn channels(&self) -> usize {
         self.values.len()
     }
 
-    pub(crate) fn write_chw(&self, image: &Image8, output: &mut [f32]) {
-        let (channels, plane) = (self.channels(), image.width() * image.height());
+    /// As [`Normalization::write_chw`].
+    ///
+    /// # Panics
+    /// If the image has another number of channels, or `output` another number of values.
+    pub fn write_chw(&self, image: &Image8, output: &mut [f32]) {
+        match image {
+            Image8::Rgb(image) => self.write_planes(&image.into(), output),
+            Image8::Planar(image) => self.write_planes(image, output),
+        }
+    }
+
+    /// [`NormalizationTable::write_chw`] of planes.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn write_planes(&self, image: &PlanarImage8, output: &mut [f32]) {
+        let (channels, size) = (self.channels(), image.width() * image.height());
         assert_eq!(
             image.channels(),
             channels,
@@ -108,35 +127,16 @@ impl NormalizationTable {
         );
         assert_eq!(
             output.len(),
-            channels * plane,
+            channels * size,
             "values in the output, and values of [{channels}, {}, {}]",
             image.height(),
             image.width()
         );
-        let image = match image {
-            Image8::Planar(planes) => {
-                for ((out, line), table) in output
-                    .chunks_exact_mut(plane)
-                    .zip(planes.pixels().chunks_exact(plane))
-                    .zip(&self.values)
-                {
-                    for (out, &value) in out.iter_mut().zip(line) {
-                        *out = table[usize::from(value)];
-                    }
-                }
-                return;
+        let planes = image.pixels().chunks_exact(size).zip(output.chunks_exact_mut(size));
+        for ((plane, output), table) in planes.zip(&self.values) {
+            for (output, &value) in output.iter_mut().zip(plane) {
+                *output = table[usize::from(value)];
             }
-            Image8::Rgb(image) => image,
-        };
-        let (red, rest) = output.split_at_mut(plane);
-        let (green, blue) = rest.split_at_mut(plane);
-        let [reds, greens, blues] = &self.values[..] else {
-            unreachable!("an RGB image has three channels")
-        };
-        for (((rgb, r), g), b) in image.pixels().chunks_exact(3).zip(red).zip(green).zip(blue) {
-            *r = reds[usize::from(rgb[0])];
-            *g = greens[usize::from(rgb[1])];
-            *b = blues[usize::from(rgb[2])];
         }
     }
 }

@@ -1,21 +1,15 @@
 //! The pipeline of a view: first every draw, then the operations, in the official order
 //! crop, flip, jitter, greyscale, blur, solarise, normalise.
 //!
-//! Drawing apart from applying keeps the random part small and testable, and lets a person see what was drawn. All
-//! draws but the crop's are made whether they are used or not, so changing one probability moves no other draw.
+//! An image in work is planar whatever it was decoded to: the loops of the operations are several times quicker so.
 //! This file must not read configs from anywhere: it takes validated ones.
 
 use std::cell::RefCell;
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
-
 use crate::normalize::NormalizationTable;
-use crate::resize::ResizeScratch;
-use crate::rng::uniform;
 use crate::{
-    ConfigError, CropBox, Image8, Normalization, PlanarImage8, RgbImage8, TwinViewsConfig, ViewConfig, draw_crop,
-    keyed_rng,
+    ConfigError, Image8, JitterOp, Normalization, PlanarImage8, RgbImage8, RgbPlanes, TwinViewsConfig, ViewConfig,
+    ViewDraw, draw_view, keyed_rng,
 };
 
 /// Stream of view a in [`keyed_rng`].
@@ -73,7 +67,7 @@ impl TwinViews {
     /// # Panics
     /// If an output does not hold [`TwinViews::values`] values, or the image has another number of channels.
     pub fn apply(&self, image: &Image8, seed: u64, epoch: u64, index: u64, view_a: &mut [f32], view_b: &mut [f32]) {
-        SCRATCH.with_borrow_mut(|scratch| {
+        VIEW.with_borrow_mut(|pixels| {
             for (view, stream, output) in [(&self.a, STREAM_A, view_a), (&self.b, STREAM_B, view_b)] {
                 let draw = draw_view(
                     view,
@@ -81,7 +75,8 @@ impl TwinViews {
                     image.width(),
                     image.height(),
                 );
-                self.table.write_chw(scratch.apply(image, &draw, self.size), output);
+                apply_to(image, &draw, self.size, pixels);
+                self.table.write_planes(pixels, output);
             }
         });
     }
@@ -102,58 +97,6 @@ impl TwinViews {
     }
 }
 
-/// Everything that is random about one view of one image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ViewDraw {
-    /// What is cut out and resized.
-    pub crop: CropBox,
-    /// Whether it is mirrored.
-    pub flip: bool,
-    /// The colour changes in their order; empty when the view is not jittered.
-    pub jitter: Vec<JitterOp>,
-    /// Whether the colours are taken away.
-    pub greyscale: bool,
-    /// Standard deviation of the blur in pixels, if any.
-    pub blur: Option<f64>,
-    /// Whether the view is solarised.
-    pub solarize: bool,
-}
-
-/// One colour change of the jitter with its factor.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum JitterOp {
-    /// See [`crate::brightness`].
-    Brightness(f64),
-    /// See [`crate::contrast`].
-    Contrast(f64),
-    /// See [`crate::saturation`].
-    Saturation(f64),
-    /// See [`crate::hue`].
-    Hue(f64),
-}
-
-/// Draws one view for an image of the given size. The config must be valid ([`ViewConfig::validate`]).
-pub fn draw_view(config: &ViewConfig, rng: &mut ChaCha8Rng, width: usize, height: usize) -> ViewDraw {
-    let flip = happens(rng, config.flip);
-    let is_jittered = happens(rng, config.jitter.p);
-    let jitter = draw_jitter(config, rng);
-    let greyscale = happens(rng, config.greyscale);
-    let is_blurred = happens(rng, config.blur.p);
-    let sigma = uniform(rng, config.blur.sigma[0], config.blur.sigma[1]);
-    let solarize = happens(rng, config.solarize);
-    // The crop comes last: it takes as many draws as it needs.
-    let crop = draw_crop(rng, width, height, config.crop_scale, config.crop_ratio);
-    let jitter = if is_jittered { jitter } else { Vec::new() };
-    ViewDraw {
-        crop,
-        flip,
-        jitter,
-        greyscale,
-        blur: is_blurred.then_some(sigma),
-        solarize,
-    }
-}
-
 /// Makes one view of `size` x `size` pixels from its draw. An image that is not RGB has no colours to change: only crop,
 /// mirror and blur are applied to it.
 ///
@@ -161,97 +104,47 @@ pub fn draw_view(config: &ViewConfig, rng: &mut ChaCha8Rng, width: usize, height
 /// If the crop is not inside the image.
 #[must_use]
 pub fn apply_draw(image: &Image8, draw: &ViewDraw, size: usize) -> Image8 {
-    SCRATCH.with_borrow_mut(|scratch| scratch.apply(image, draw, size).clone())
+    let mut view = PlanarImage8::default();
+    apply_to(image, draw, size, &mut view);
+    match image {
+        Image8::Rgb(_) => RgbImage8::from(&view).into(),
+        Image8::Planar(_) => view.into(),
+    }
 }
 
 thread_local! {
-    /// Buffers that live from image to image; nothing in them reaches the next result.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    /// The view in work: a buffer that lives from image to image; nothing in it reaches the next result.
+    static VIEW: RefCell<PlanarImage8> = RefCell::default();
 }
 
-struct Scratch {
-    resize: ResizeScratch,
-    rgb: Image8,
-    planar: Image8,
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self {
-            resize: ResizeScratch::default(),
-            rgb: RgbImage8::default().into(),
-            planar: PlanarImage8::default().into(),
-        }
-    }
-}
-
-impl Scratch {
-    fn apply(&mut self, image: &Image8, draw: &ViewDraw, size: usize) -> &Image8 {
-        match (image, &mut self.rgb, &mut self.planar) {
-            (Image8::Rgb(image), Image8::Rgb(view), _) => {
-                self.resize.resize(image, draw.crop, size, size, view);
-                change_rgb(view, draw);
-                &self.rgb
-            }
-            (Image8::Planar(image), _, Image8::Planar(view)) => {
-                self.resize.resize_planes(image, draw.crop, size, size, view);
-                if draw.flip {
-                    crate::flip_planes_horizontal(view);
-                }
-                if let Some(sigma) = draw.blur {
-                    crate::gaussian_blur_planes(view, sigma);
-                }
-                &self.planar
-            }
-            _ => unreachable!("the buffers keep their kinds"),
-        }
-    }
-}
-
-fn change_rgb(view: &mut RgbImage8, draw: &ViewDraw) {
+fn apply_to(image: &Image8, draw: &ViewDraw, size: usize, view: &mut PlanarImage8) {
+    crate::resize_bicubic_into(image, draw.crop, size, size, view);
     if draw.flip {
         crate::flip_horizontal(view);
     }
-    for op in &draw.jitter {
-        match *op {
-            JitterOp::Brightness(factor) => crate::brightness(view, factor),
-            JitterOp::Contrast(factor) => crate::contrast(view, factor),
-            JitterOp::Saturation(factor) => crate::saturation(view, factor),
-            JitterOp::Hue(turn) => crate::hue(view, turn),
-        }
-    }
-    if draw.greyscale {
-        crate::greyscale(view);
+    let is_rgb = matches!(image, Image8::Rgb(_));
+    if let Some(planes) = view.rgb_planes().filter(|_| is_rgb) {
+        change_colours(planes, draw);
     }
     if let Some(sigma) = draw.blur {
         crate::gaussian_blur(view, sigma);
     }
-    if draw.solarize {
-        crate::solarize(view);
+    if let Some(planes) = view.rgb_planes().filter(|_| is_rgb && draw.solarize) {
+        crate::solarize(planes);
     }
 }
 
-/// The four factors in a random order. An operation of strength 0 is left out, as torchvision leaves it out.
-fn draw_jitter(config: &ViewConfig, rng: &mut ChaCha8Rng) -> Vec<JitterOp> {
-    let jitter = &config.jitter;
-    let mut factor = |strength: f64| uniform(rng, (1.0 - strength).max(0.0), 1.0 + strength);
-    let mut ops = [
-        (jitter.brightness, JitterOp::Brightness(factor(jitter.brightness))),
-        (jitter.contrast, JitterOp::Contrast(factor(jitter.contrast))),
-        (jitter.saturation, JitterOp::Saturation(factor(jitter.saturation))),
-        (jitter.hue, JitterOp::Hue(uniform(rng, -jitter.hue, jitter.hue))),
-    ];
-    // Fisher-Yates, the three draws always made.
-    for last in (1..ops.len()).rev() {
-        ops.swap(last, rng.random_range(0..=last as u64) as usize);
+fn change_colours(mut planes: RgbPlanes<'_>, draw: &ViewDraw) {
+    for op in &*draw.jitter {
+        let planes = planes.reborrow();
+        match *op {
+            JitterOp::Brightness(factor) => crate::brightness(planes, factor),
+            JitterOp::Contrast(factor) => crate::contrast(planes, factor),
+            JitterOp::Saturation(factor) => crate::saturation(planes, factor),
+            JitterOp::Hue(turn) => crate::hue(planes, turn),
+        }
     }
-    ops.into_iter()
-        .filter(|(strength, _)| *strength > 0.0)
-        .map(|(_, op)| op)
-        .collect()
-}
-
-/// True with probability `p`; never for 0, always for 1, because the draw lies in [0, 1).
-fn happens(rng: &mut ChaCha8Rng, p: f64) -> bool {
-    rng.random::<f64>() < p
+    if draw.greyscale {
+        crate::greyscale(planes);
+    }
 }

@@ -85,6 +85,17 @@ impl PlanarImage8 {
         &mut self.pixels[channel * size..(channel + 1) * size]
     }
 
+    /// The three planes of an image that has three, for the colour operations; `None` for any other number.
+    pub fn rgb_planes(&mut self) -> Option<RgbPlanes<'_>> {
+        if self.channels != 3 {
+            return None;
+        }
+        let size = self.width * self.height;
+        let (r, rest) = self.pixels.split_at_mut(size);
+        let (g, b) = rest.split_at_mut(size);
+        Some(RgbPlanes { r, g, b })
+    }
+
     /// The bytes, without a copy.
     #[must_use]
     pub fn into_pixels(self) -> Vec<u8> {
@@ -95,6 +106,26 @@ impl PlanarImage8 {
     pub(crate) fn reshape(&mut self, channels: usize, width: usize, height: usize) {
         (self.channels, self.width, self.height) = (channels, width, height);
         self.pixels.resize(channels * width * height, 0);
+    }
+}
+
+/// Red, green and blue of an image in work, each plane by itself, all of one length: what the colour operations take.
+#[derive(Debug)]
+pub struct RgbPlanes<'a> {
+    pub(crate) r: &'a mut [u8],
+    pub(crate) g: &'a mut [u8],
+    pub(crate) b: &'a mut [u8],
+}
+
+impl RgbPlanes<'_> {
+    /// The same planes for a shorter time, so that one operation can follow another.
+    #[must_use]
+    pub fn reborrow(&mut self) -> RgbPlanes<'_> {
+        RgbPlanes {
+            r: self.r,
+            g: self.g,
+            b: self.b,
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 //! and more, so the two directions are two calls here, horizontal first as Pillow's. The box is cut before: the filter
 //! sees nothing outside it, as in torchvision. This file must not know how the box was drawn.
 
+use std::cell::RefCell;
+
 use fast_image_resize::PixelTrait;
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3};
@@ -23,9 +25,8 @@ pub fn resize_bicubic(image: &Image8, crop: CropBox, width: usize, height: usize
     let mut scratch = ResizeScratch::default();
     match image {
         Image8::Rgb(image) => {
-            let mut output = RgbImage8::default();
-            scratch.resize(image, crop, width, height, &mut output);
-            output.into()
+            scratch.resize_rgb(image, crop, width, height);
+            scratch.rgb.into()
         }
         Image8::Planar(image) => {
             let mut output = PlanarImage8::default();
@@ -35,31 +36,49 @@ pub fn resize_bicubic(image: &Image8, crop: CropBox, width: usize, height: usize
     }
 }
 
+/// [`resize_bicubic`] into planes that get the new shape, with buffers that the thread keeps: what a view begins with.
+///
+/// # Panics
+/// As [`resize_bicubic`].
+pub fn resize_bicubic_into(image: &Image8, crop: CropBox, width: usize, height: usize, output: &mut PlanarImage8) {
+    SCRATCH.with_borrow_mut(|scratch| scratch.resize(image, crop, width, height, output));
+}
+
+thread_local! {
+    /// Nothing in it reaches the next result.
+    static SCRATCH: RefCell<ResizeScratch> = RefCell::default();
+}
+
 /// The buffers of a resize, to be used again.
 #[derive(Default)]
-pub(crate) struct ResizeScratch {
+struct ResizeScratch {
     resizer: Resizer,
     /// The crop, resized horizontally.
     between: Vec<u8>,
+    /// The result of [`ResizeScratch::resize_rgb`].
+    rgb: RgbImage8,
 }
 
 impl ResizeScratch {
-    /// [`resize_bicubic`] into an image that gets the new size.
-    pub(crate) fn resize(
-        &mut self,
-        image: &RgbImage8,
-        crop: CropBox,
-        width: usize,
-        height: usize,
-        output: &mut RgbImage8,
-    ) {
-        output.reshape(width, height);
-        let size = (image.width(), image.height());
-        self.resize_pixels::<U8x3>(image.pixels(), size, crop, output.pixels_mut(), (width, height));
+    fn resize(&mut self, image: &Image8, crop: CropBox, width: usize, height: usize, output: &mut PlanarImage8) {
+        match image {
+            Image8::Rgb(image) => {
+                self.resize_rgb(image, crop, width, height);
+                output.copy_from_rgb(&self.rgb);
+            }
+            Image8::Planar(image) => self.resize_planes(image, crop, width, height, output),
+        }
     }
 
-    /// [`resize_bicubic`] plane by plane, into an image that gets the new shape.
-    pub(crate) fn resize_planes(
+    fn resize_rgb(&mut self, image: &RgbImage8, crop: CropBox, width: usize, height: usize) {
+        let mut rgb = std::mem::take(&mut self.rgb);
+        rgb.reshape(width, height);
+        let size = (image.width(), image.height());
+        self.resize_pixels::<U8x3>(image.pixels(), size, crop, rgb.pixels_mut(), (width, height));
+        self.rgb = rgb;
+    }
+
+    fn resize_planes(
         &mut self,
         image: &PlanarImage8,
         crop: CropBox,
@@ -70,13 +89,8 @@ impl ResizeScratch {
         output.reshape(image.channels(), width, height);
         let size = (image.width(), image.height());
         for channel in 0..image.channels() {
-            self.resize_pixels::<U8>(
-                image.plane(channel),
-                size,
-                crop,
-                output.plane_mut(channel),
-                (width, height),
-            );
+            let plane = output.plane_mut(channel);
+            self.resize_pixels::<U8>(image.plane(channel), size, crop, plane, (width, height));
         }
     }
 

@@ -183,3 +183,27 @@ fn crc32(bytes: &[u8]) -> u32 {
         crc
     })
 }
+
+/// `goldens/cmyk.py` makes the files and the numbers. Flat blocks, so that decoders differ by no more than rounding.
+#[test]
+fn cmyk_and_ycck_become_rgb_as_pillow_makes_them() {
+    let cases: [(&[u8], [[u8; 3]; 4]); 2] = [
+        (
+            include_bytes!("goldens/cmyk.jpg"),
+            [[255, 255, 255], [51, 207, 180], [130, 19, 87], [0, 0, 55]],
+        ),
+        (
+            include_bytes!("goldens/ycck.jpg"),
+            [[0, 134, 0], [98, 235, 26], [0, 2, 93], [17, 55, 55]],
+        ),
+    ];
+    for (bytes, expected) in cases {
+        let image = decode(bytes).unwrap();
+        assert_eq!((image.width(), image.height()), (32, 8));
+        for (block, expected) in expected.into_iter().enumerate() {
+            let actual = image.pixel(8 * block + 4, 4);
+            let worst = actual.iter().zip(expected).map(|(a, e)| a.abs_diff(e)).max();
+            assert!(worst <= Some(1), "block {block}: {actual:?} and {expected:?}");
+        }
+    }
+}

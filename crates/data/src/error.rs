@@ -128,6 +128,12 @@ pub enum DataError {
         /// Images in the set.
         len: usize,
     },
+    /// Image files cannot give so many channels.
+    #[error("image files give 1, 3 or 4 channels (grey, RGB, RGB with alpha), not {channels}; set model.in_channels")]
+    FileChannels {
+        /// Channels asked for.
+        channels: usize,
+    },
     /// The views normalise another number of channels than the images have.
     #[error(
         "the images have {images} channels and data.normalize gives statistics for {normalised}; set it to \"data\" to \

@@ -11,7 +11,7 @@ use crate::classes::places;
 use crate::index::scan;
 use crate::index::{FolderIndex, FolderLayout};
 use crate::index::{IndexCache, IndexNote};
-use crate::read::read_image;
+use crate::read::{file_stamp, read_image};
 use crate::{DataError, ImageSource};
 
 /// The images below one folder.
@@ -106,6 +106,18 @@ impl ImageFolder {
         &self.classes
     }
 
+    /// Number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Never true of a folder that was opened: one without images does not open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
     /// File of image `index`.
     ///
     /// # Panics
@@ -144,6 +156,10 @@ impl ImageSource for ImageFolder {
 
     fn name(&self, index: usize) -> String {
         shown(&self.index.path(index))
+    }
+
+    fn stamp(&self, index: usize) -> [u64; 2] {
+        file_stamp(&self.path(index))
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {

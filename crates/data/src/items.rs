@@ -23,29 +23,15 @@ pub(crate) fn item(source: &(impl ImageSource + ?Sized), index: usize) -> Option
         Ok(LabelledImage {
             image: Arc::unwrap_or_clone(image),
             label: source.label(index),
+            labels: source.labels(index),
             index,
         })
     })
 }
 
-/// Implements Burn's `Dataset` for types that are [`ImageSource`]s, and `len` and `is_empty` of their own, which are
-/// found before those of the two traits where both are in scope.
+/// Implements Burn's `Dataset` for types that are [`ImageSource`]s.
 macro_rules! burn_dataset {
     ($($set:ty),+ $(,)?) => {$(
-        impl $set {
-            /// Number of images.
-            #[must_use]
-            pub fn len(&self) -> usize {
-                ImageSource::len(self)
-            }
-
-            /// Whether there are no images.
-            #[must_use]
-            pub fn is_empty(&self) -> bool {
-                ImageSource::len(self) == 0
-            }
-        }
-
         impl Dataset<Item> for $set {
             fn get(&self, index: usize) -> Option<Item> {
                 item(self, index)
@@ -68,6 +54,29 @@ burn_dataset!(
     MemorySet,
     Subset,
     VocSet,
+);
+
+/// Gives types `len` and `is_empty` of their own, which are found before those of the two traits where both are in scope.
+macro_rules! own_len {
+    ($($set:ty),+ $(,)?) => {$(
+        impl $set {
+            /// Number of images.
+            #[must_use]
+            pub fn len(&self) -> usize {
+                ImageSource::len(self)
+            }
+
+            /// Whether there are no images.
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                ImageSource::len(self) == 0
+            }
+        }
+    )+};
+}
+
+own_len!(
+    CifarSet, DecodedSet, DiskCache, FileList, IdxSet, MemorySet, Subset, VocSet
 );
 
 impl Dataset<Item> for SourceDataset {

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use barlow_augment::{DecodeError, Image8, decode_channels};
 
@@ -12,6 +13,19 @@ use crate::error::panic_message;
 
 /// Largest file that is read, in bytes: beyond it lies a mistake, not a photograph.
 const MAX_FILE_BYTES: u64 = 512 << 20;
+
+/// Size in bytes and time of change in ns of a file; zeros for one that cannot be looked at.
+pub(crate) fn file_stamp(path: &Path) -> [u64; 2] {
+    let Ok(metadata) = fs::metadata(path) else {
+        return [0, 0];
+    };
+    let time = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    // The low 64 bits change whenever the whole number does, for the next five centuries.
+    [metadata.len(), time.map_or(0, |time| time.as_nanos() as u64)]
+}
 
 /// Reads a file and decodes it to `channels` channels.
 pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataError> {

@@ -45,6 +45,16 @@ pub trait ImageSource: Send + Sync {
     /// If `index >= len`.
     fn name(&self, index: usize) -> String;
 
+    /// What changes when the pixels of image `index` change under the same name: its file's size in bytes and time of
+    /// change in ns. Zeros where that is not known; whoever keeps such pixels must know by other means when they are old.
+    ///
+    /// # Panics
+    /// If `index >= len`.
+    fn stamp(&self, index: usize) -> [u64; 2] {
+        let _ = index;
+        [0, 0]
+    }
+
     /// Image `index`, decoded.
     ///
     /// # Errors
@@ -60,8 +70,10 @@ pub trait ImageSource: Send + Sync {
 pub struct LabelledImage {
     /// The decoded pixels.
     pub image: Image8,
-    /// Its class, `None` in a set without labels.
+    /// Its only class, `None` in a set without labels and in one whose images hold several.
     pub label: Option<usize>,
+    /// All its classes, as [`ImageSource::labels`] gives them.
+    pub labels: Vec<usize>,
     /// Its number in the set.
     pub index: usize,
 }

@@ -67,7 +67,7 @@ impl Splits {
     ///   `valid.txt`, `validation.txt`.
     ///
     /// # Errors
-    /// As [`detect`] and the formats' own `open`, and [`DataError::UnknownClass`] for a test class without training images.
+    /// [`DataError::FileChannels`], those of [`detect`] and of the formats' own `open`, and [`DataError::UnknownClass`] for a test class without training images.
     pub fn open(root: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, DataError> {
         let root = root.as_ref();
         let format = match options.format {
@@ -79,6 +79,10 @@ impl Splits {
             format => format,
         };
         let channels = options.channels;
+        let is_of_files = matches!(format, DataFormat::Folder | DataFormat::Voc | DataFormat::List);
+        if is_of_files && !matches!(channels, 1 | 3 | 4) {
+            return Err(DataError::FileChannels { channels });
+        }
         let cifar = |kind| Ok(Self::of(format, CifarSet::open_splits(root, kind, channels)?));
         match format {
             DataFormat::Auto | DataFormat::Folder => Self::folder(root, options),

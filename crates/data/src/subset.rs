@@ -61,6 +61,10 @@ impl ImageSource for Subset {
         self.source.name(self.indices[index])
     }
 
+    fn stamp(&self, index: usize) -> [u64; 2] {
+        self.source.stamp(self.indices[index])
+    }
+
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         self.source.image(self.indices[index])
     }

@@ -44,6 +44,22 @@ fn a_second_run_reads_the_file_and_decodes_nothing() {
 }
 
 #[test]
+fn a_file_that_changes_under_its_name_makes_the_cache_anew() {
+    let (dir, place) = (two_classes(3), tempfile::tempdir().unwrap());
+    let path = place.path().join("cache");
+    open(&source(&dir), &path, &config());
+    common::write(
+        dir.path(),
+        "ant/001.png",
+        &barlow_augment::encode_png(&image(7)).unwrap(),
+    );
+    let (cache, state) = open(&source(&dir), &path, &config());
+    assert_eq!(state, CacheState::Rebuilt(barlow_data::CacheFault::Outdated));
+    assert_eq!(*cache.image(1).unwrap(), image(7).into());
+    assert_eq!(open(&source(&dir), &path, &config()).1, CacheState::Reused);
+}
+
+#[test]
 fn large_images_are_shrunk_to_the_side_and_small_ones_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let wide = |width, height| {

@@ -106,10 +106,9 @@ fn labels_are_the_classes_with_a_clear_object_and_boxes_are_all() {
         assert_eq!(degenerate, [false, true, false]);
         assert!(set.boxes(0).is_empty() && set.boxes(2)[0].difficult);
         assert_eq!(set.image(1).unwrap().pixels(), image(0).pixels());
-        assert_eq!(
-            burn_dataset::Dataset::get(&set, 2).unwrap().unwrap().image.pixels(),
-            image(1).pixels()
-        );
+        let item = |index| burn_dataset::Dataset::get(&set, index).unwrap().unwrap();
+        assert_eq!(item(2).image.pixels(), image(1).pixels());
+        assert_eq!((item(1).label, item(1).labels), (None, vec![0, 1]));
     }
 }
 

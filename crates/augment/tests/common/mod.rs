@@ -16,7 +16,7 @@
 // Each test binary uses its own part.
 #![allow(dead_code)]
 
-use barlow_augment::RgbImage8;
+use barlow_augment::{PlanarImage8, RgbImage8, RgbPlanes};
 
 /// An image full of edges: a wrong index anywhere shows.
 pub fn formula(width: usize, height: usize) -> RgbImage8 {
@@ -42,9 +42,14 @@ pub fn check(image: &RgbImage8) -> u64 {
         .sum()
 }
 
-/// A copy of the image changed by `operation`.
-pub fn changed(image: &RgbImage8, operation: impl FnOnce(&mut RgbImage8)) -> RgbImage8 {
-    let mut copy = image.clone();
-    operation(&mut copy);
-    copy
+/// A copy of the image with its colours changed by `operation`.
+pub fn changed(image: &RgbImage8, operation: impl FnOnce(RgbPlanes<'_>)) -> RgbImage8 {
+    changed_planes(image, |planes| operation(planes.rgb_planes().unwrap()))
+}
+
+/// A copy of the image changed plane by plane.
+pub fn changed_planes(image: &RgbImage8, operation: impl FnOnce(&mut PlanarImage8)) -> RgbImage8 {
+    let mut planes = PlanarImage8::from(image);
+    operation(&mut planes);
+    RgbImage8::from(&planes)
 }

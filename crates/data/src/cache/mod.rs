@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barlow_augment::{Image8, PlanarImage8, RgbImage8};
+use rayon::prelude::*;
 
 pub use error::{CacheError, CacheFault};
 pub use format::{CACHE_VERSION, CacheEntry, CacheIndex};
@@ -25,8 +26,8 @@ use crate::{BadImages, DataError, ImageSource, Skipped};
 /// What a cache is to hold and how it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskCacheConfig {
-    /// Whatever the pixels depend on that the names and labels of the source do not show, hashed by the caller: sizes
-    /// and times of files, for example. A cache made with another key is made anew.
+    /// Whatever the pixels depend on that the names, labels and stamps of the source do not show, hashed by the caller.
+    /// A cache made with another key is made anew.
     pub key: [u8; 32],
     /// Images whose shorter side is longer than this are shrunk to it (bicubic with antialias, aspect kept).
     pub side: Option<usize>,
@@ -169,10 +170,15 @@ fn fingerprint(source: &dyn ImageSource, config: &DiskCacheConfig) -> [u8; 32] {
     ] {
         hasher.update(&(number as u64).to_le_bytes());
     }
-    for index in 0..source.len() {
+    // A look at each file, which on a network takes its time.
+    let stamps: Vec<[u64; 2]> = (0..source.len())
+        .into_par_iter()
+        .map(|index| source.stamp(index))
+        .collect();
+    for (index, [size, time]) in stamps.into_iter().enumerate() {
         let (name, label) = (source.name(index), source.label(index).unwrap_or(usize::MAX));
-        for number in [name.len(), label] {
-            hasher.update(&(number as u64).to_le_bytes());
+        for number in [name.len() as u64, label as u64, size, time] {
+            hasher.update(&number.to_le_bytes());
         }
         hasher.update(name.as_bytes());
     }

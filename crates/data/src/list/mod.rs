@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use crate::folder::shown;
 use crate::index::Names;
-use crate::read::read_image;
+use crate::read::{file_stamp, read_image};
 use crate::{DataError, ImageSource};
 pub use error::ListError;
 pub(crate) use grammar::looks_like_a_list;
@@ -149,6 +149,10 @@ impl ImageSource for FileList {
         } else {
             shown(path)
         }
+    }
+
+    fn stamp(&self, index: usize) -> [u64; 2] {
+        file_stamp(&self.path(index))
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {

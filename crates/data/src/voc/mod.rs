@@ -16,7 +16,7 @@ use std::sync::Arc;
 use barlow_augment::Image8;
 use rayon::prelude::*;
 
-use crate::read::read_image;
+use crate::read::{file_stamp, read_image};
 use crate::{DataError, ImageSource};
 pub use annotation::{AnnotatedObject, Annotation, parse_annotation};
 pub use boxes::BoundingBox;
@@ -204,6 +204,10 @@ impl ImageSource for VocSet {
 
     fn name(&self, index: usize) -> String {
         format!("JPEGImages/{}", self.items[index].file.to_string_lossy())
+    }
+
+    fn stamp(&self, index: usize) -> [u64; 2] {
+        file_stamp(&self.path(index))
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {

@@ -51,7 +51,7 @@ impl Keeper<'_> {
             DataCache::Side(side) => Some(side),
         };
         if self.may_write {
-            self.on_disk(source, part, side, skipped)
+            self.on_disk(source, part, side, is_in_memory, skipped)
         } else {
             (self.say)("cache       would be written to the user's cache folder, or found there");
             Ok(source)
@@ -76,13 +76,15 @@ impl Keeper<'_> {
         source: Arc<dyn ImageSource>,
         part: &str,
         side: Option<usize>,
+        is_in_memory: bool,
         skipped: &mut Skipped,
     ) -> Result<Arc<dyn ImageSource>, SourceError> {
         let file = self
             .file(part, source.channels(), side)
             .ok_or(SourceError::NoCacheFolder)?;
         let config = DiskCacheConfig {
-            key: [0; 32],
+            // Such a set is a few files, and its images have no stamps of their own.
+            key: if is_in_memory { files_key(self.root) } else { [0; 32] },
             side,
             bad_images: self.bad_images,
             threads: rayon::current_num_threads(),
@@ -98,7 +100,7 @@ impl Keeper<'_> {
         let what = match state {
             CacheState::Reused => "found in".to_owned(),
             CacheState::Built => "written to".to_owned(),
-            CacheState::Rebuilt(fault) => format!("written again, because the one that was there {fault}, to"),
+            CacheState::Rebuilt(fault) => format!("written again, because {fault}, to"),
         };
         (self.say)(&format!(
             "cache       {} {part} images ({}), {what} {}",
@@ -118,6 +120,29 @@ impl Keeper<'_> {
         let name = format!("{}-{part}.images", &name.to_hex()[..32]);
         Some(cache_folder()?.join("images").join(name))
     }
+}
+
+/// A hash of names, sizes and times of the files in a folder and in those directly below it.
+fn files_key(root: &Path) -> [u8; 32] {
+    let below = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+    };
+    let (folders, mut files): (Vec<_>, Vec<_>) = below(root).into_iter().partition(|path| path.is_dir());
+    files.extend(
+        folders
+            .iter()
+            .flat_map(|folder| below(folder))
+            .filter(|path| path.is_file()),
+    );
+    files.sort();
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        let metadata = std::fs::metadata(&file);
+        let (size, time) = metadata.map_or((0, None), |metadata| (metadata.len(), metadata.modified().ok()));
+        hasher.update(format!("{}\n{size} {time:?}\n", file.display()).as_bytes());
+    }
+    *hasher.finalize().as_bytes()
 }
 
 fn add(total: &mut Skipped, more: &Skipped) {
