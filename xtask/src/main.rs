@@ -1,6 +1,7 @@
 //! The project's chores, as `cargo xtask NAME`. Uses no crate of the workspace, so that it builds in seconds.
 
 mod ci;
+mod data;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -16,11 +17,15 @@ struct Args {
 enum Chore {
     /// Everything that CI runs: formatting, lints, docs, tests; the cheapest first
     Ci,
+    /// Public image sets from the network
+    #[command(subcommand)]
+    Data(data::Chore),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().chore {
         Chore::Ci => ci::run(),
+        Chore::Data(chore) => data::run(chore),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -95,6 +95,9 @@ fn decode_dynamic(bytes: &[u8], keep_grey: bool) -> Result<DynamicImage, DecodeE
 }
 
 fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> {
+    if !palettes_are_whole(bytes) {
+        return Err(DecodeError::Damaged("its palette is no list of colours".into()));
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
@@ -139,4 +142,19 @@ pub fn encode_png(image: &RgbImage8) -> Result<Vec<u8>, EncodeError> {
         )
         .map_err(|error| EncodeError(error.to_string()))?;
     Ok(bytes)
+}
+
+/// Whether every palette of a PNG is made of whole colours of three bytes. `png` 0.18.1 panics on others (its issue 694,
+/// mended after that release); found by fuzzing.
+fn palettes_are_whole(bytes: &[u8]) -> bool {
+    // After the signature: chunks of length, kind, body, checksum.
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    while let Some((&[a, b, c, d, ref kind @ ..], after)) = rest.split_first_chunk::<8>() {
+        let len = u32::from_be_bytes([a, b, c, d]) as usize;
+        if kind == b"PLTE" && !len.is_multiple_of(3) {
+            return false;
+        }
+        rest = after.get(len.saturating_add(4)..).unwrap_or_default();
+    }
+    true
 }
