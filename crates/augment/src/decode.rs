@@ -15,7 +15,7 @@ use crate::{Image8, RgbImage8, jpeg};
 
 /// Longest side of an image that is decoded, in pixels.
 pub const MAX_SIDE: usize = 16_384;
-/// Most bytes an image may take when decoded, before it is turned into 8-bit RGB.
+/// Most bytes an image may take when decoded, in the form it has in its file and as 8-bit RGB.
 pub const MAX_DECODED_BYTES: u64 = 512 << 20;
 
 /// Why bytes are not an image. The text is one line without the file's name, which the caller knows.
@@ -104,7 +104,9 @@ fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> 
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
-    check_size(width as usize, height as usize, decoder.total_bytes())?;
+    // A PNG of one bit a pixel is small until it is RGB.
+    let as_rgb = 3 * u64::from(width) * u64::from(height);
+    check_size(width as usize, height as usize, decoder.total_bytes().max(as_rgb))?;
     let orientation = decoder.orientation().map_err(damaged)?;
     Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
 }

@@ -171,6 +171,11 @@ fn a_huge_image_is_refused_before_it_is_decoded() {
     let checksum = crc32(&header[12..29]);
     header[29..33].copy_from_slice(&checksum.to_be_bytes());
     assert!(matches!(decode(&header), Err(DecodeError::TooLarge { .. })));
+    // The same at one bit a pixel: 32 MiB as it lies in the file, and as large as before when it is RGB.
+    (header[24], header[25]) = (1, 0);
+    let checksum = crc32(&header[12..29]);
+    header[29..33].copy_from_slice(&checksum.to_be_bytes());
+    assert!(matches!(decode(&header), Err(DecodeError::TooLarge { .. })));
     assert_eq!(ColorType::Rgb8.bytes_per_pixel(), 3);
 }
 
