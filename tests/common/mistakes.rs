@@ -35,7 +35,7 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
     (
         &["--data", "sets/good", "--set", "data.format=idx"],
         2,
-        &["sets/good", "train-images-idx3-ubyte"],
+        &["sets/good", "train-labels-idx1-ubyte"],
     ),
     (
         &["--data", "sets/good", "--set", "data.format=list"],
