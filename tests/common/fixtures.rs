@@ -26,7 +26,9 @@ pub fn sets(folder: &Path) {
     let whole = std::fs::read(&images("0")[0]).unwrap();
     std::fs::write(sets.join("truncated/train/zero/half.jpg"), &whole[..whole.len() / 2]).unwrap();
     make(&sets.join("cut-cifar"));
-    std::fs::write(sets.join("cut-cifar/data_batch_1.bin"), vec![0; 3000]).unwrap();
+    for batch in 1..=5 {
+        std::fs::write(sets.join(format!("cut-cifar/data_batch_{batch}.bin")), vec![0; 3000]).unwrap();
+    }
     let first = std::fs::canonicalize(&images("0")[0]).unwrap();
     std::fs::write(sets.join("lost.txt"), format!("{}\nno/such.jpg\n", first.display())).unwrap();
     std::fs::write(sets.join("text/train/zero/notes.jpg"), "this is a text").unwrap();
