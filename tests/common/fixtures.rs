@@ -26,6 +26,8 @@ pub fn sets(folder: &Path) {
     let whole = std::fs::read(&images("0")[0]).unwrap();
     std::fs::write(sets.join("truncated/train/zero/half.jpg"), &whole[..whole.len() / 2]).unwrap();
     make(&sets.join("cut-cifar"));
+    let names: String = (0..10).map(|class| format!("class {class}\n")).collect();
+    std::fs::write(sets.join("cut-cifar/batches.meta.txt"), names).unwrap();
     for batch in 1..=5 {
         std::fs::write(sets.join(format!("cut-cifar/data_batch_{batch}.bin")), vec![0; 3000]).unwrap();
     }
