@@ -69,7 +69,7 @@ pub enum ConfigError {
         path: String,
         /// The word.
         unknown: String,
-        /// The nearest known word, as a sentence.
+        /// The nearest known word, or the words that are taken, as a sentence.
         hint: String,
     },
     /// A value of the wrong type.
@@ -171,7 +171,13 @@ fn read_table(table: &Table, origin: &str) -> Result<Config, ConfigError> {
                     Some("") | None => String::new(),
                     Some(parent) => format!("{parent}."),
                 };
-                let hint = did_you_mean(near.as_deref(), &prefix);
+                let hint = match (&near, message.split_once("expected ")) {
+                    // A word for a value: the list is short, and nothing near it was meant.
+                    (None, Some((_, expected))) if message.starts_with("unknown variant") => {
+                        format!("; it takes {expected}")
+                    }
+                    _ => did_you_mean(near.as_deref(), &prefix),
+                };
                 ConfigError::Unknown {
                     origin: origin.to_owned(),
                     path,
