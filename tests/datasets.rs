@@ -1,49 +1,17 @@
-//! Data sets as people have them, through the whole program: every format, grey and transparent images, the cache on disk.
+//! Data sets as people have them, through the whole program: every format, grey and transparent images.
 
 mod common;
 
-use common::{Program, bytes, folder, metrics, root, summary};
+use common::fixtures::labelled_images;
+use common::{Program, bytes, folder, summary, train_on};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Images of the shipped set: (digit, file), the first `per_class` of every digit.
-fn images(per_class: usize) -> Vec<(usize, PathBuf)> {
-    let mut found = Vec::new();
-    for digit in 0..10 {
-        let folder = root().join(format!("assets/sign-digits-64/test/{digit}"));
-        let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-        files.sort();
-        found.extend(files.into_iter().take(per_class).map(|file| (digit, file)));
-    }
-    // As the published sets: not sorted by class.
-    found.sort_by_key(|(_, file)| file.file_name().unwrap().to_owned());
-    found
-}
 
 fn pixels(file: &Path, side: u32) -> image::RgbImage {
     let image = image::open(file).unwrap();
     image
         .resize_exact(side, side, image::imageops::FilterType::Triangle)
         .to_rgb8()
-}
-
-/// A short run of the smoke recipe on these images.
-fn train(data: &Path, run: &Path) -> Program {
-    Program::new()
-        .args([
-            "--config",
-            "smoke",
-            "--backend",
-            "cpu",
-            "--epochs",
-            "1",
-            "--batch-size",
-            "32",
-            "--data",
-        ])
-        .arg(data)
-        .arg("--out")
-        .arg(run)
 }
 
 fn shape(run: &Path, tensor: &str) -> Vec<usize> {
@@ -68,7 +36,7 @@ fn cifar_records(images: &[(usize, PathBuf)], labels: impl Fn(usize) -> Vec<u8>)
 #[test]
 fn cifar_10_and_cifar_100_in_binary_train_and_are_judged() {
     let folder = folder();
-    let all = images(12);
+    let all = labelled_images(12);
     let (test, train_images) = all.split_at(40);
     let ten = folder.path().join("cifar-10-batches-bin");
     fs::create_dir(&ten).unwrap();
@@ -87,7 +55,7 @@ fn cifar_10_and_cifar_100_in_binary_train_and_are_judged() {
     let names: Vec<String> = (0..10).map(|digit| format!("sign {digit}")).collect();
     fs::write(ten.join("batches.meta.txt"), names.join("\n")).unwrap();
     let run = folder.path().join("ten");
-    let output = train(&ten, &run).succeed();
+    let output = train_on(&ten, &run).succeed();
     assert!(
         output.stderr.contains("80 to train on") && output.stderr.contains("10 classes"),
         "{}",
@@ -120,7 +88,7 @@ fn cifar_10_and_cifar_100_in_binary_train_and_are_judged() {
     )
     .unwrap();
     let run = folder.path().join("hundred");
-    let output = train(&hundred, &run).succeed();
+    let output = train_on(&hundred, &run).succeed();
     assert!(output.stderr.contains("100 classes"), "{}", output.stderr);
     assert!(summary(&run)["knn_top1"].is_number());
 }
@@ -138,7 +106,7 @@ fn grey_idx_images_train_as_rgb_and_with_one_channel() {
     let folder = folder();
     let set = folder.path().join("mnist");
     fs::create_dir(&set).unwrap();
-    let all = images(12);
+    let all = labelled_images(12);
     let (test, train_images) = all.split_at(40);
     for (name, images) in [("train", train_images), ("t10k", test)] {
         let grey = images.iter().flat_map(|(_, file)| {
@@ -155,19 +123,19 @@ fn grey_idx_images_train_as_rgb_and_with_one_channel() {
         fs::write(set.join(format!("{name}-labels-idx1-ubyte")), idx(&[count], &labels)).unwrap();
     }
     let run = folder.path().join("rgb");
-    train(&set, &run).succeed();
+    train_on(&set, &run).succeed();
     assert_eq!(shape(&run, "conv1.weight"), [4, 3, 3, 3]);
 
     let run = folder.path().join("grey");
     let one = ["--set", "model.in_channels=1"];
-    let refused = train(&set, &run).args(one).run();
+    let refused = train_on(&set, &run).args(one).run();
     assert_eq!(refused.code, 2);
     assert!(
         refused.stderr.contains("data.normalize") && refused.stderr.contains("\"data\""),
         "{}",
         refused.stderr
     );
-    train(&set, &run)
+    train_on(&set, &run)
         .args(one)
         .args(["--set", "data.normalize=data"])
         .succeed();
@@ -184,7 +152,7 @@ fn grey_idx_images_train_as_rgb_and_with_one_channel() {
 fn images_with_alpha_train_with_four_channels() {
     let folder = folder();
     let set = folder.path().join("clear");
-    for (number, (digit, file)) in images(5).iter().enumerate() {
+    for (number, (digit, file)) in labelled_images(5).iter().enumerate() {
         let class = set.join(if digit % 2 == 0 { "even" } else { "odd" });
         fs::create_dir_all(&class).unwrap();
         let mut clear = image::DynamicImage::from(pixels(file, 24)).to_rgba8();
@@ -194,7 +162,7 @@ fn images_with_alpha_train_with_four_channels() {
         clear.save(class.join(format!("{number}.png"))).unwrap();
     }
     let run = folder.path().join("run");
-    train(&set, &run)
+    train_on(&set, &run)
         .args(["--set", "model.in_channels=4", "--set", "data.normalize=data"])
         .succeed();
     assert_eq!(shape(&run, "conv1.weight"), [4, 4, 3, 3]);
@@ -208,7 +176,7 @@ fn pascal_voc_trains_and_is_not_judged_by_one_label() {
         fs::create_dir_all(set.join(part)).unwrap();
     }
     let mut names = Vec::new();
-    for (number, (digit, file)) in images(5).iter().enumerate() {
+    for (number, (digit, file)) in labelled_images(5).iter().enumerate() {
         let name = format!("{number:06}");
         fs::copy(file, set.join(format!("JPEGImages/{name}.jpg"))).unwrap();
         let object = |class: &str| {
@@ -229,7 +197,7 @@ fn pascal_voc_trains_and_is_not_judged_by_one_label() {
     fs::write(set.join("ImageSets/Main/trainval.txt"), names[..40].join("\n")).unwrap();
     fs::write(set.join("ImageSets/Main/test.txt"), names[40..].join("\n")).unwrap();
     let run = folder.path().join("run");
-    let output = train(&set, &run).succeed();
+    let output = train_on(&set, &run).succeed();
     assert!(
         output.stderr.contains("40 to train on") && output.stderr.contains("voc"),
         "{}",
@@ -248,7 +216,7 @@ fn a_list_of_files_takes_a_part_of_a_set() {
     let folder = folder();
     let set = folder.path().join("set");
     let (mut train_lines, mut test_lines) = (Vec::new(), Vec::new());
-    for (number, (digit, file)) in images(8).iter().enumerate() {
+    for (number, (digit, file)) in labelled_images(8).iter().enumerate() {
         let class = set.join(format!("photos/sign{digit}"));
         fs::create_dir_all(&class).unwrap();
         fs::copy(file, class.join(format!("{number}.jpg"))).unwrap();
@@ -258,102 +226,12 @@ fn a_list_of_files_takes_a_part_of_a_set() {
     fs::write(set.join("train.txt"), train_lines[..40].join("\r\n")).unwrap();
     fs::write(set.join("test.txt"), test_lines.join("\n")).unwrap();
     let run = folder.path().join("run");
-    let output = train(&set, &run).args(["--set", "data.format=list"]).succeed();
+    let output = train_on(&set, &run).args(["--set", "data.format=list"]).succeed();
     assert!(output.stderr.contains("40 to train on"), "{}", output.stderr);
     assert!(summary(&run)["knn_top1"].is_number());
 
     // The list alone, without test images.
     let run = folder.path().join("alone");
-    train(&set.join("train.txt"), &run).succeed();
+    train_on(&set.join("train.txt"), &run).succeed();
     assert!(summary(&run)["knn_top1"].is_null());
-}
-
-/// The cache changes neither order nor pixels, so a run with it ends with the same bytes as one without.
-#[test]
-#[cfg(target_os = "linux")]
-fn the_cache_on_disk_is_built_once_and_changes_nothing() {
-    let folder = folder();
-    let set = folder.path().join("set");
-    for (number, (digit, file)) in images(6).iter().enumerate() {
-        let class = set.join(format!(
-            "{}/sign{digit}",
-            if number % 3 == 0 { "test" } else { "train" }
-        ));
-        fs::create_dir_all(&class).unwrap();
-        fs::copy(file, class.join(format!("{number}.jpg"))).unwrap();
-    }
-    for entry in fs::read_dir(set.join("train")).unwrap() {
-        // Every class has test images, too: none is left without.
-        let class = entry.unwrap().file_name();
-        fs::create_dir_all(set.join("test").join(&class)).unwrap();
-        if fs::read_dir(set.join("test").join(&class)).unwrap().next().is_none() {
-            let any = fs::read_dir(set.join("train").join(&class))
-                .unwrap()
-                .next()
-                .unwrap()
-                .unwrap();
-            fs::copy(any.path(), set.join("test").join(&class).join("any.jpg")).unwrap();
-        }
-    }
-    let cache = folder.path().join("cache");
-    let with_cache = |name: &str, value: &str| {
-        let run = folder.path().join(name);
-        let output = train(&set, &run)
-            .env("XDG_CACHE_HOME", &cache)
-            .args(["--set", &format!("data.cache={value}")])
-            .succeed();
-        (output.stderr, bytes(&run, "backbone.safetensors"), metrics(&run).len())
-    };
-    let (_, plain, lines) = with_cache("off", "off");
-    let (said, built, _) = with_cache("built", "disk");
-    assert!(said.contains("cache") && said.contains("written"), "{said}");
-    let (said, reused, reused_lines) = with_cache("reused", "disk");
-    assert!(said.contains("cache") && said.contains("found"), "{said}");
-    assert!(plain == built && built == reused && lines == reused_lines);
-
-    // Reduced images are others, and so are the weights.
-    let (_, reduced, _) = with_cache("reduced", "20");
-    assert!(reduced != plain);
-
-    // Damaged pixels stop the run with what to do, a damaged index is made again.
-    let caches: Vec<PathBuf> = walk(&cache)
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "images"))
-        .collect();
-    assert_eq!(caches.len(), 4, "both parts, both sizes: {caches:?}");
-    let flip = |file: &Path, at: fn(usize) -> usize| {
-        let mut damaged = fs::read(file).unwrap();
-        let at = at(damaged.len());
-        damaged[at] ^= 0xFF;
-        fs::write(file, damaged).unwrap();
-    };
-    caches.iter().for_each(|file| flip(file, |len| len / 2));
-    let output = train(&set, &folder.path().join("damaged"))
-        .env("XDG_CACHE_HOME", &cache)
-        .args(["--set", "data.cache=disk"])
-        .run();
-    assert_eq!(output.code, 1, "{}", output.stderr);
-    assert!(
-        output.stderr.contains("is damaged at") && output.stderr.contains("delete the file"),
-        "{}",
-        output.stderr
-    );
-    caches.iter().for_each(|file| flip(file, |len| len - 1));
-    let (said, again, _) = with_cache("again", "disk");
-    assert!(said.contains("written again, because its checksum is wrong"), "{said}");
-    assert!(again == plain);
-}
-
-#[cfg(target_os = "linux")]
-fn walk(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(walk(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files
 }

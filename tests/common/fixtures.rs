@@ -59,3 +59,17 @@ fn images(digit: &str) -> Vec<PathBuf> {
 fn make(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
 }
+
+/// Images of the shipped set: (digit, file), the first `per_class` of every digit.
+pub fn labelled_images(per_class: usize) -> Vec<(usize, PathBuf)> {
+    let mut found = Vec::new();
+    for digit in 0..10 {
+        let folder = root().join(format!("assets/sign-digits-64/test/{digit}"));
+        let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+        files.sort();
+        found.extend(files.into_iter().take(per_class).map(|file| (digit, file)));
+    }
+    // As the published sets: not sorted by class.
+    found.sort_by_key(|(_, file)| file.file_name().unwrap().to_owned());
+    found
+}

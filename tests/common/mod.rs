@@ -163,6 +163,25 @@ pub fn smoke(backend: &str, out: &Path) -> Program {
         .arg(out)
 }
 
+/// A short run of the smoke recipe on the images of `data`, of one epoch.
+pub fn train_on(data: &Path, run: &Path) -> Program {
+    Program::new()
+        .args([
+            "--config",
+            "smoke",
+            "--backend",
+            "cpu",
+            "--epochs",
+            "1",
+            "--batch-size",
+            "32",
+            "--data",
+        ])
+        .arg(data)
+        .arg("--out")
+        .arg(run)
+}
+
 pub fn summary(run: &Path) -> Value {
     serde_json::from_slice(&bytes(run, "summary.json")).expect("JSON")
 }

@@ -59,8 +59,7 @@ fn names_are_one_a_line_and_complete() {
     let twice = "a\nb\nc\nd\ne\nf\ng\nh\ni\nc\n";
     let fault = Err(CifarFault::SameName { name: "c".into() });
     assert_eq!(parse_cifar_names(CifarKind::Cifar10, twice.as_bytes()), fault);
-    assert_eq!(
-        parse_cifar_names(CifarKind::Cifar10, b"\xFF\xFE"),
-        Err(CifarFault::NotText)
-    );
+    for no_text in [&b"\xFF\xFE"[..], b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\rk\n"] {
+        assert_eq!(parse_cifar_names(CifarKind::Cifar10, no_text), Err(CifarFault::NotText));
+    }
 }

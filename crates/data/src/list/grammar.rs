@@ -46,8 +46,8 @@ pub fn parse_list(bytes: &[u8]) -> Result<Vec<ListLine<'_>>, BadLine> {
         let line = std::str::from_utf8(line)
             .map_err(|_| bad("is not UTF-8"))?
             .trim_end_matches('\r');
-        if line.contains('\0') {
-            return Err(bad("holds a zero byte, so this is no list of paths"));
+        if line.contains(|c: char| c.is_control() && c != '\t') {
+            return Err(bad("holds a control character, so this is no list of paths"));
         }
         if line.trim().is_empty() || line.trim_start().starts_with('#') {
             continue;

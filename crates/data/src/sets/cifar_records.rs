@@ -135,6 +135,10 @@ pub fn parse_cifar_names(kind: CifarKind, bytes: &[u8]) -> Result<Vec<String>, C
         .filter(|n| !n.is_empty())
         .map(Into::into)
         .collect();
+    // Names are shown in messages of one line.
+    if names.iter().any(|name| name.contains(char::is_control)) {
+        return Err(CifarFault::NotText);
+    }
     if names.len() != kind.class_count() {
         return Err(CifarFault::Names {
             found: names.len(),

@@ -61,6 +61,10 @@ fn cifar() -> Files {
         ("label-10", record(&[10])),
         ("coarse-label-20", record(&[20, 0])),
         ("same-names", b"a\nb\nc\nd\ne\nf\ng\nh\ni\na\n".to_vec()),
+        (
+            "same-names-with-return",
+            b"a\nb\nc\nd\ne\nf\ng\nh\ni\rk\ni\rk\n".to_vec(),
+        ),
         ("names-not-text", b"a\nb\xFF\n".to_vec()),
         ("empty", Vec::new()),
     ])
