@@ -1,29 +1,17 @@
 //! IDX sets made by hand, plain and gzipped, grey and of other channels, whole and damaged.
 
 mod common;
+mod idx_files;
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use barlow_augment::Image8;
 use barlow_data::{DataError, IdxFault, IdxSet, ImageSource, SetError, Split};
 use burn_dataset::Dataset;
 use common::write;
+use idx_files::{gzip, idx};
 use tempfile::TempDir;
-
-fn idx(code: u8, dims: &[u32], data: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, code, dims.len() as u8];
-    bytes.extend(dims.iter().flat_map(|size| size.to_be_bytes()));
-    bytes.extend(data);
-    bytes
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 /// `count` images of 3 columns and 2 rows, every byte different.
 fn images(count: u32) -> Vec<u8> {

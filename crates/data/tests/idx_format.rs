@@ -1,22 +1,9 @@
 //! IDX bytes, whole and hostile, without any file.
 
-use std::io::Write;
+mod idx_files;
 
 use barlow_data::{IdxArray, IdxFault, IdxType};
-
-/// An IDX file as MNIST's page describes it.
-fn idx(code: u8, dims: &[u32], data: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, code, dims.len() as u8];
-    bytes.extend(dims.iter().flat_map(|size| size.to_be_bytes()));
-    bytes.extend(data);
-    bytes
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
+use idx_files::{gzip, idx};
 
 fn fault(bytes: &[u8]) -> IdxFault {
     let fault = IdxArray::parse(bytes).unwrap_err();

@@ -1,34 +1,12 @@
 //! An index of ImageNet's size in less than 100 MB, from building it to reading it back. Alone in its binary, because it
 //! counts every byte that the process allocates.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod allocations;
 
+use std::sync::atomic::Ordering;
+
+use allocations::{NOW, PEAK};
 use barlow_data::{FolderIndex, FolderLayout, ImageFolder, ImageSource, StoredIndex, parse_index, shuffled_indices};
-
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches no memory of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: the caller's promises are those of `System`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: `alloc` above took the pointer from `System` with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 const CLASSES: usize = 1000;
 const PER_CLASS: usize = 1281;
