@@ -6,16 +6,14 @@ use std::cell::RefCell;
 /// What a buffer is for; two uses on one thread never share memory.
 #[derive(Clone, Copy)]
 pub(super) enum Use {
-    /// Patches of the input, one row for each (channel, ky, kx).
-    Columns = 0,
-    /// A product that is scattered or reordered afterwards.
-    Product = 1,
-    /// Operands of several small images side by side.
-    Gathered = 2,
+    /// The input of a task, channels side by side.
+    Packed = 0,
+    /// The output of a tile of channels, or the gradient of the output.
+    Output = 1,
 }
 
 thread_local! {
-    static BUFFERS: [RefCell<Vec<f32>>; 3] = const { [const { RefCell::new(Vec::new()) }; 3] };
+    static BUFFERS: [RefCell<Vec<f32>>; 2] = const { [const { RefCell::new(Vec::new()) }; 2] };
 }
 
 /// Runs `work` on `len` floats of unspecified content that belong to this thread until it returns.

@@ -1,146 +1,256 @@
-//! The gradient for the weights: a sum over all images, cut into blocks of input channels (independent) and chunks of images
-//! (partial sums added in their order), so that the result does not depend on the number of threads.
+//! The gradient for the weights: a sum over all images, cut into ranges of channels (independent) and chunks of images
+//! (partial sums added in their order), by the shape alone, so that the result does not depend on the number of threads.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::matmul::{Strides, multiply};
-use super::patches::{gather, interleave};
+use super::axis::{Axis, AxisTap};
+use super::blocked::to_planes;
+use super::correlate::{BLOCK, Packing};
+use super::outer::{Outer, Run};
+use super::output::Output;
+use super::plan::{Plan, images_per_group};
 use super::scratch::{self, Use};
 use super::shape::ConvShape;
+use super::vectors::{arch, tile_width};
 
-/// Rows of the patch matrix in a block: fewer, and the output's gradient is packed too often.
-const BLOCK_ROWS: usize = 576;
+/// Channels of a task, of either side.
+const CHANNELS: usize = 128;
+/// Positions that are summed in registers: their channels of both sides stay in a first-level cache.
+const POSITIONS: usize = 256;
 /// Tasks to aim for: enough for many cores, few enough that partial sums stay cheap.
 const TASKS: usize = 32;
 /// Floats of partial sums (unless a single chunk has more).
 const PARTIAL_FLOATS: usize = 2 * 1024 * 1024;
-/// Output channels summed and turned together.
-const LANES: usize = 16;
 
-/// From `x` [N, C_in, H, W] and `output_gradient` [N, C_out, H', W'] to `gradient` [C_out, C_in, k, k].
-pub(super) fn weight_gradient(shape: &ConvShape, x: &[f32], output_gradient: &[f32], gradient: &mut [f32]) {
-    if gradient.is_empty() || x.is_empty() || output_gradient.is_empty() {
-        gradient.fill(0.0);
-        return;
+/// From `x` [N, C_in, H, W] and `output_gradient` [N, C_out, H', W'] to [C_out, C_in, k, k].
+pub(super) fn weight_gradient(shape: &ConvShape, x: &[f32], output_gradient: &[f32]) -> Vec<f32> {
+    if shape.weights() * x.len() * output_gradient.len() == 0 {
+        return vec![0.0; shape.weights()];
     }
-    let channels = (BLOCK_ROWS / shape.taps()).clamp(1, shape.channels_in);
-    let blocks = shape.channels_in.div_ceil(channels);
-    let chunks = (TASKS / blocks)
-        .min(PARTIAL_FLOATS / shape.weights())
-        .clamp(1, shape.images);
-    let images = shape.images.div_ceil(chunks);
+    let width = tile_width(arch(), shape.channels_out);
+    let group = images_per_group(shape.out_width, shape.images);
+    let ranges = shape.channels_in.div_ceil(CHANNELS) * shape.channels_out.div_ceil(CHANNELS);
+    // One sum a chunk of images, [tile of output channels][input channel][tap][output channel of the tile].
+    let sum_floats = shape.channels_out.div_ceil(width) * shape.depth() * width;
+    let chunks = (TASKS / ranges)
+        .min(PARTIAL_FLOATS / sum_floats)
+        .clamp(1, shape.images.div_ceil(group));
+    let images = shape.images.div_ceil(chunks).next_multiple_of(group);
+    let chunks = shape.images.div_ceil(images);
 
-    // One partial sum a chunk, transposed: [C_in·k², C_out], so that a block of input channels is a run of rows.
-    let mut partial = vec![0.0; shape.images.div_ceil(images) * shape.weights()];
-    let tasks: Vec<_> = partial
-        .chunks_exact_mut(shape.weights())
-        .enumerate()
-        .flat_map(|(chunk, sum)| {
-            let block_floats = channels * shape.taps() * shape.channels_out;
-            sum.chunks_mut(block_floats)
-                .enumerate()
-                .map(move |(block, sum)| (chunk, block, sum))
-        })
-        .collect();
-    tasks.into_par_iter().for_each(|(chunk, block, sum)| {
-        let first = chunk * images;
-        let last = (first + images).min(shape.images);
-        let x = &x[first * shape.image_in()..last * shape.image_in()];
-        let output_gradient = &output_gradient[first * shape.image_out()..last * shape.image_out()];
-        accumulate(shape, x, block * channels * shape.pixels_in(), output_gradient, sum);
+    let mut sums = vec![0.0; chunks * sum_floats];
+    let shared = Shared(sums.as_mut_ptr());
+    let mut tasks = Vec::new();
+    for chunk in 0..chunks {
+        for input in (0..shape.channels_in).step_by(CHANNELS) {
+            for output in (0..shape.channels_out).step_by(CHANNELS) {
+                tasks.push((chunk, input, output));
+            }
+        }
+    }
+    let (y, axis) = shape.axes();
+    tasks.into_par_iter().for_each(|(chunk, input, output)| {
+        let task = Task {
+            shape,
+            y: &y,
+            x: &axis,
+            inputs: input..shape.channels_in.min(input + CHANNELS),
+            outputs: output..shape.channels_out.min(output + CHANNELS),
+            width,
+        };
+        let last = shape.images.min((chunk + 1) * images);
+        for first in (chunk * images..last).step_by(group) {
+            // SAFETY: the sums of a chunk, an input and an output channel belong to one task.
+            unsafe {
+                task.add(
+                    x,
+                    output_gradient,
+                    first..last.min(first + group),
+                    shared.at(chunk * sum_floats),
+                )
+            };
+        }
     });
-    reduce(shape, &partial, gradient);
+    add_up(&mut sums, sum_floats);
+    unpack(shape, &sums[..sum_floats], width)
 }
 
-/// Adds up `sum` [rows, C_out] over the images of a chunk; `plane` is where the block's channels start in an image.
-fn accumulate(shape: &ConvShape, x: &[f32], plane: usize, output_gradient: &[f32], sum: &mut [f32]) {
-    let depth = sum.len() / shape.channels_out;
-    let planes = plane..plane + depth / shape.taps() * shape.pixels_in();
-    let together = shape.images_per_product();
-    let mut started = false;
-    let groups = x
-        .chunks(together * shape.image_in())
-        .zip(output_gradient.chunks(together * shape.image_out()));
-    for (x, output_gradient) in groups {
-        if together > 1 {
-            accumulate_together(shape, x, planes.clone(), output_gradient, sum, started);
-            started = true;
-            continue;
-        }
-        for rows in shape.row_tiles(depth) {
-            let pixels = rows.len() * shape.out_width;
-            let start = rows.start * shape.out_width;
-            scratch::with(Use::Columns, depth * pixels, |columns| {
-                gather(shape, &x[planes.clone()], rows, columns, pixels, 0);
-                multiply(
-                    [depth, shape.channels_out, pixels],
-                    (sum, Strides::rows(shape.channels_out)),
-                    (columns, Strides::rows(pixels)),
-                    (&output_gradient[start..], Strides::columns(shape.pixels_out())),
-                    started,
-                );
+/// Sums that tasks add to, each at its own places.
+#[derive(Clone, Copy)]
+struct Shared(*mut f32);
+
+// SAFETY: used at disjoint places only.
+unsafe impl Sync for Shared {}
+// SAFETY: as above.
+unsafe impl Send for Shared {}
+
+impl Shared {
+    /// # Safety
+    /// `offset` lies inside.
+    unsafe fn at(self, offset: usize) -> *mut f32 {
+        // SAFETY: the caller's.
+        unsafe { self.0.add(offset) }
+    }
+}
+
+/// The sums of some input and some output channels.
+struct Task<'a> {
+    shape: &'a ConvShape,
+    y: &'a Axis,
+    x: &'a Axis,
+    inputs: Range<usize>,
+    outputs: Range<usize>,
+    width: usize,
+}
+
+impl Task<'_> {
+    /// Adds the products over a group of images.
+    ///
+    /// # Safety
+    /// `sums` holds the sums of all channels, and nothing else touches those of this task's meanwhile.
+    unsafe fn add(&self, x: &[f32], output_gradient: &[f32], images: Range<usize>, sums: *mut f32) {
+        let shape = self.shape;
+        let plan = Plan::new(self.y, self.x, shape.kernel, images.len());
+        // The output's gradient has no padding, and as many columns as there are outputs.
+        let flat = Plan::flat(shape.out_width, images.len());
+        let band = (POSITIONS / plan.out_pitch()).clamp(1, shape.out_height);
+        for start in (0..shape.out_height).step_by(band) {
+            let rows = start..shape.out_height.min(start + band);
+            let input = Packing {
+                plan: &plan,
+                block: BLOCK.min(shape.channels_in),
+                rows: plan.inputs(rows.clone()),
+                height: shape.height,
+            };
+            let output = Packing {
+                plan: &flat,
+                block: self.width,
+                rows: rows.clone(),
+                height: shape.out_height,
+            };
+            if input.rows.is_empty() {
+                continue;
+            }
+            scratch::with(Use::Packed, input.floats(self.inputs.len()), |packed| {
+                input.pack(x, images.clone(), shape.channels_in, self.inputs.clone(), packed);
+                scratch::with(Use::Output, output.floats(self.outputs.len()), |gradient| {
+                    output.pack(
+                        output_gradient,
+                        images.clone(),
+                        shape.channels_out,
+                        self.outputs.clone(),
+                        gradient,
+                    );
+                    // SAFETY: the caller's.
+                    unsafe { self.multiply(&input, packed, gradient, rows, sums) };
+                });
             });
-            started = true;
         }
     }
-}
 
-/// Small maps: several images side by side, the output's gradient too.
-fn accumulate_together(
-    shape: &ConvShape,
-    x: &[f32],
-    planes: std::ops::Range<usize>,
-    output_gradient: &[f32],
-    sum: &mut [f32],
-    started: bool,
-) {
-    let depth = sum.len() / shape.channels_out;
-    let pixels = shape.pixels_out();
-    let pitch = output_gradient.len() / shape.image_out() * pixels;
-    scratch::with(Use::Columns, depth * pitch, |columns| {
-        for (index, image) in x.chunks_exact(shape.image_in()).enumerate() {
-            gather(
-                shape,
-                &image[planes.clone()],
-                0..shape.out_height,
-                columns,
-                pitch,
-                index * pixels,
-            );
-        }
-        scratch::with(Use::Gathered, shape.channels_out * pitch, |gathered| {
-            interleave(output_gradient, shape.channels_out, pixels, gathered);
-            multiply(
-                [depth, shape.channels_out, pitch],
-                (sum, Strides::rows(shape.channels_out)),
-                (columns, Strides::rows(pitch)),
-                (gathered, Strides::columns(pitch)),
-                started,
-            );
-        });
-    });
-}
-
-/// Adds the partial sums [C_in·k², C_out] in the order of their chunks and turns the total into [C_out, C_in·k²].
-fn reduce(shape: &ConvShape, partial: &[f32], gradient: &mut [f32]) {
-    let depth = shape.depth();
-    gradient
-        .par_chunks_mut(LANES * depth)
-        .enumerate()
-        .for_each(|(group, gradient)| {
-            let lanes = gradient.len() / depth;
-            for row in 0..depth {
-                let mut total = [0.0f32; LANES];
-                for chunk in partial.chunks_exact(shape.weights()) {
-                    let addends = &chunk[row * shape.channels_out + group * LANES..][..lanes];
-                    total
-                        .iter_mut()
-                        .zip(addends)
-                        .for_each(|(total, addend)| *total += addend);
-                }
-                for (lane, total) in total[..lanes].iter().enumerate() {
-                    gradient[lane * depth + row] = *total;
+    /// # Safety
+    /// As [`Task::add`].
+    unsafe fn multiply(&self, input: &Packing<'_>, x: &[f32], gradient: &[f32], rows: Range<usize>, sums: *mut f32) {
+        let shape = self.shape;
+        let taps = shape.taps();
+        let runs: Vec<Vec<Run>> = (0..taps).map(|tap| self.runs(input, tap, rows.clone())).collect();
+        let arch = arch();
+        let tile_floats = rows.len() * input.plan.out_pitch() * self.width;
+        for (tile, gradient) in gradient.chunks_exact(tile_floats).enumerate() {
+            let tile = self.outputs.start / self.width + tile;
+            for (index, x) in x.chunks_exact(input.block_floats()).enumerate() {
+                let first = self.inputs.start + index * input.block;
+                for (tap, runs) in runs.iter().enumerate() {
+                    let place = ((tile * shape.channels_in + first) * taps + tap) * self.width;
+                    arch.dispatch(Outer {
+                        runs,
+                        x,
+                        block: input.block,
+                        channels: input.block.min(self.inputs.end - first),
+                        in_step: if input.plan.images == 1 { shape.stride } else { 1 },
+                        gradient,
+                        width: self.width,
+                        // SAFETY: inside the sums, and the caller's promise.
+                        sums: unsafe { sums.add(place) },
+                        sum_step: taps * self.width,
+                    });
                 }
             }
+        }
+    }
+
+    /// The positions of the output rows whose tap is inside the image.
+    fn runs(&self, input: &Packing<'_>, tap: usize, rows: Range<usize>) -> Vec<Run> {
+        let plan = input.plan;
+        let (ky, kx) = (
+            self.y.classes[0][tap / self.shape.kernel],
+            self.x.classes[0][tap % self.shape.kernel],
+        );
+        let mut runs = Vec::new();
+        for row in rows.clone() {
+            let Some(input_row) = self.y.input(row, ky) else {
+                continue;
+            };
+            let place = [
+                (input_row - input.rows.start) * plan.pitch(),
+                (row - rows.start) * plan.out_pitch(),
+            ];
+            self.row_runs(plan, kx, place, &mut runs);
+        }
+        runs
+    }
+
+    fn row_runs(&self, plan: &Plan, kx: AxisTap, [input_row, out_row]: [usize; 2], runs: &mut Vec<Run>) {
+        let column = |out: usize| ((plan.left + out * self.x.in_stride) as isize + kx.shift) as usize;
+        let columns = if plan.images == 1 {
+            0..self.x.size_out
+        } else {
+            self.x.inside(0, kx)
+        };
+        let together = plan.images == 1 || self.x.in_stride == 1;
+        let step = if together { columns.len().max(1) } else { 1 };
+        for out in columns.clone().step_by(step) {
+            runs.push(Run {
+                x: input_row + column(out) * plan.images,
+                gradient: out_row + out * plan.images,
+                len: step * plan.images,
+            });
+        }
+    }
+}
+
+/// Adds the sums of all chunks to those of the first, in their order.
+fn add_up(sums: &mut [f32], sum_floats: usize) {
+    const RUN: usize = 4096;
+    let (total, others) = sums.split_at_mut(sum_floats);
+    total.par_chunks_mut(RUN).enumerate().for_each(|(run, total)| {
+        for sums in others.chunks_exact(sum_floats) {
+            let addends = &sums[run * RUN..][..total.len()];
+            total
+                .iter_mut()
+                .zip(addends)
+                .for_each(|(total, addend)| *total += addend);
+        }
+    });
+}
+
+/// Sums by tiles to [C_out, C_in, k, k].
+fn unpack(shape: &ConvShape, sums: &[f32], width: usize) -> Vec<f32> {
+    let depth = shape.depth();
+    let gradient = Output::new(shape.weights());
+    sums.par_chunks_exact(depth * width)
+        .enumerate()
+        .for_each(|(tile, sums)| {
+            let first = tile * width;
+            let channels = width.min(shape.channels_out - first);
+            // SAFETY: no other tile has these output channels.
+            unsafe {
+                let planes = gradient.at(first * depth, (first + channels) * depth);
+                to_planes(sums, width, channels, depth, planes, depth);
+            }
         });
+    // SAFETY: the tiles are all output channels.
+    unsafe { gradient.finish() }
 }

@@ -1,0 +1,199 @@
+//! Between planes, [channel][pixel], and blocks, [pixel][channel]: the kernels read and write channels side by side.
+//!
+//! A transpose in tiles of eight by eight where the machine has AVX, element by element elsewhere and at the edges. Knows
+//! nothing of convolutions.
+
+use std::ops::Range;
+
+/// Side of a tile.
+const SIDE: usize = 8;
+
+/// Writes pixel p of channel c of `planes` (at c · `plane` + p) to `blocks` at p · `step` + c.
+///
+/// # Panics
+/// If a slice is too short.
+pub(super) fn to_blocks(planes: &[f32], plane: usize, channels: usize, pixels: usize, blocks: &mut [f32], step: usize) {
+    if channels == 0 || pixels == 0 {
+        return;
+    }
+    assert!((channels - 1) * plane + pixels <= planes.len() && (pixels - 1) * step + channels <= blocks.len());
+    // SAFETY: both matrices lie inside their slices, and the slices do not overlap.
+    unsafe { transpose(planes.as_ptr(), plane, channels, pixels, blocks.as_mut_ptr(), step) }
+}
+
+/// Writes pixel p of channel c of `blocks` (at p · `step` + c) to `planes` at c · `plane` + p.
+///
+/// # Safety
+/// `planes` is valid for writes at all those places, and nothing else reads or writes them meanwhile.
+///
+/// # Panics
+/// If `blocks` is too short.
+pub(super) unsafe fn to_planes(
+    blocks: &[f32],
+    step: usize,
+    channels: usize,
+    pixels: usize,
+    planes: *mut f32,
+    plane: usize,
+) {
+    if channels == 0 || pixels == 0 {
+        return;
+    }
+    assert!((pixels - 1) * step + channels <= blocks.len());
+    // SAFETY: the source lies inside its slice, the rest is the caller's promise.
+    unsafe { transpose(blocks.as_ptr(), step, pixels, channels, planes, plane) }
+}
+
+/// to[j · to_row + i] = from[i · from_row + j] for i below `rows` and j below `columns`.
+///
+/// # Safety
+/// All those places are valid, and the two matrices do not overlap.
+unsafe fn transpose(from: *const f32, from_row: usize, rows: usize, columns: usize, to: *mut f32, to_row: usize) {
+    #[cfg(target_arch = "x86_64")]
+    let (whole_rows, whole_columns) = if std::arch::is_x86_feature_detected!("avx") && !plain_only() {
+        let whole = (rows / SIDE * SIDE, columns / SIDE * SIDE);
+        // SAFETY: AVX is there, and every tile lies inside the matrices.
+        unsafe { x86::tiles(from, from_row, whole.0, whole.1, to, to_row) };
+        whole
+    } else {
+        (0, 0)
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let (whole_rows, whole_columns) = (0, 0);
+    // SAFETY: as this function's.
+    unsafe {
+        plain(from, from_row, 0..whole_rows, whole_columns..columns, to, to_row);
+        plain(from, from_row, whole_rows..rows, 0..columns, to, to_row);
+    }
+}
+
+/// # Safety
+/// As [`transpose`].
+unsafe fn plain(
+    from: *const f32,
+    from_row: usize,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    to: *mut f32,
+    to_row: usize,
+) {
+    for j in columns {
+        for i in rows.clone() {
+            // SAFETY: i and j are below the numbers of rows and columns.
+            unsafe { *to.add(j * to_row + i) = *from.add(i * from_row + j) };
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::SIDE;
+    use std::arch::x86_64::*;
+
+    /// Whole tiles: `rows` and `columns` are multiples of [`SIDE`].
+    ///
+    /// # Safety
+    /// As `super::transpose`, on a machine with AVX.
+    #[target_feature(enable = "avx")]
+    pub(super) unsafe fn tiles(
+        from: *const f32,
+        from_row: usize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        to_row: usize,
+    ) {
+        for i in (0..rows).step_by(SIDE) {
+            for j in (0..columns).step_by(SIDE) {
+                // SAFETY: the tile lies inside both matrices.
+                unsafe { tile(from.add(i * from_row + j), from_row, to.add(j * to_row + i), to_row) };
+            }
+        }
+    }
+
+    /// # Safety
+    /// Eight rows of eight floats are valid on both sides.
+    #[target_feature(enable = "avx")]
+    unsafe fn tile(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+        // SAFETY: the caller's.
+        let row = |i: usize| unsafe { _mm256_loadu_ps(from.add(i * from_row)) };
+        // Pairs of rows, then fours, in each half; then the halves change places.
+        let low = |a, b| _mm256_unpacklo_ps(a, b);
+        let high = |a, b| _mm256_unpackhi_ps(a, b);
+        let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
+        let (r4, r5, r6, r7) = (row(4), row(5), row(6), row(7));
+        let (a0, a1, a2, a3) = (low(r0, r1), high(r0, r1), low(r2, r3), high(r2, r3));
+        let (a4, a5, a6, a7) = (low(r4, r5), high(r4, r5), low(r6, r7), high(r6, r7));
+        let first = |a, b| _mm256_shuffle_ps::<0b01_00_01_00>(a, b);
+        let second = |a, b| _mm256_shuffle_ps::<0b11_10_11_10>(a, b);
+        let (b0, b1, b2, b3) = (first(a0, a2), second(a0, a2), first(a1, a3), second(a1, a3));
+        let (b4, b5, b6, b7) = (first(a4, a6), second(a4, a6), first(a5, a7), second(a5, a7));
+        let lower = |a, b| _mm256_permute2f128_ps::<0x20>(a, b);
+        let upper = |a, b| _mm256_permute2f128_ps::<0x31>(a, b);
+        let columns = [
+            lower(b0, b4),
+            lower(b1, b5),
+            lower(b2, b6),
+            lower(b3, b7),
+            upper(b0, b4),
+            upper(b1, b5),
+            upper(b2, b6),
+            upper(b3, b7),
+        ];
+        for (j, column) in columns.into_iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe { _mm256_storeu_ps(to.add(j * to_row), column) };
+        }
+    }
+}
+
+/// Whether the tests want the path of machines without AVX.
+fn plain_only() -> bool {
+    #[cfg(test)]
+    return PLAIN.get();
+    #[cfg(not(test))]
+    false
+}
+
+#[cfg(test)]
+thread_local! {
+    static PLAIN: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back_with_and_without_avx() {
+        for without in [true, false] {
+            PLAIN.set(without);
+            for (channels, pixels, step) in [(16, 32, 16), (3, 5, 3), (17, 19, 40), (8, 8, 8), (16, 9, 64), (1, 1, 1)] {
+                let plane = pixels + 3;
+                let planes: Vec<f32> = (0..channels * plane).map(|i| i as f32).collect();
+                let mut blocks = vec![-1.0; pixels * step];
+                to_blocks(&planes, plane, channels, pixels, &mut blocks, step);
+                for (index, value) in blocks.iter().enumerate() {
+                    let (pixel, channel) = (index / step, index % step);
+                    let expected = if channel < channels {
+                        planes[channel * plane + pixel]
+                    } else {
+                        -1.0
+                    };
+                    assert_eq!(
+                        *value, expected,
+                        "{channels} {pixels} {step}: pixel {pixel} channel {channel}"
+                    );
+                }
+                let mut back = vec![-1.0; channels * plane];
+                // SAFETY: `back` holds all planes and belongs to this test.
+                unsafe { to_planes(&blocks, step, channels, pixels, back.as_mut_ptr(), plane) };
+                for (index, value) in back.iter().enumerate() {
+                    let expected = if index % plane < pixels { index as f32 } else { -1.0 };
+                    assert_eq!(*value, expected);
+                }
+            }
+        }
+        PLAIN.set(false);
+    }
+}

@@ -1,0 +1,56 @@
+//! Weights in the order of the kernel: [tile of outputs][tap][input][output of the tile], the last tile filled with zeros.
+
+use rayon::prelude::*;
+
+use super::blocked::to_blocks;
+use super::scratch::{self, Use};
+
+/// Weights [C_out, C_in, k, k] for the convolution, whose outputs are the C_out, or for its input gradient, whose outputs
+/// are the C_in.
+pub(super) fn pack(
+    weight: &[f32],
+    [channels_out, channels_in, taps]: [usize; 3],
+    for_input_gradient: bool,
+    width: usize,
+) -> Vec<f32> {
+    let (outputs, inputs) = if for_input_gradient {
+        (channels_in, channels_out)
+    } else {
+        (channels_out, channels_in)
+    };
+    let (output_step, input_step) = match for_input_gradient {
+        true => (taps, channels_in * taps),
+        false => (channels_in * taps, taps),
+    };
+    let tile_floats = taps * inputs * width;
+    let mut packed = vec![0.0; outputs.div_ceil(width) * tile_floats];
+    packed
+        .par_chunks_mut(tile_floats)
+        .enumerate()
+        .for_each(|(tile, packed)| {
+            let channels = width.min(outputs - tile * width);
+            let source = &weight[tile * width * output_step..];
+            if for_input_gradient {
+                for input in 0..inputs {
+                    let (source, packed) = (&source[input * input_step..], &mut packed[input * width..]);
+                    if taps == 1 {
+                        packed[..channels].copy_from_slice(&source[..channels]);
+                    } else {
+                        to_blocks(source, taps, channels, taps, packed, inputs * width);
+                    }
+                }
+            } else if taps == 1 {
+                to_blocks(source, inputs, channels, inputs, packed, width);
+            } else {
+                // One long transpose to [input][tap], then rows to [tap][input]: quicker than a short transpose for each input.
+                scratch::with(Use::Packed, tile_floats, |rows| {
+                    to_blocks(source, output_step, channels, inputs * taps, rows, width);
+                    for (index, row) in rows.chunks_exact(width).enumerate() {
+                        let place = (index % taps * inputs + index / taps) * width;
+                        packed[place..place + channels].copy_from_slice(&row[..channels]);
+                    }
+                });
+            }
+        });
+    packed
+}
