@@ -1,17 +1,20 @@
-//! The convolutions and batch norms of a ResNet-18 training step on 32-pixel images, one by one, beside Burn's own ops (for
-//! batch norm: the same in tensor ops), on the CPU backend.
+//! The convolutions, batch norms and poolings of training steps, one by one, beside Burn's own ops (for batch norm: the same in
+//! tensor ops), on the CPU backend.
 //!
 //! `cargo bench -p barlow-model` prints a table; `-- --json` one object a line. `--case TEXT` takes the cases whose name
 //! contains it, `--without-burn` leaves Burn's column out, `--repeats N` sets how many runs the median is of.
 
 #![allow(clippy::print_stdout)]
 
+#[path = "ops/elementwise.rs"]
+mod elementwise;
+
 use std::hint::black_box;
 use std::time::Instant;
 
-use barlow_model::ops::{ConvGeometry, ConvOps, NormOps, NormSaved, norm_reference, reference};
+use barlow_model::ops::{ConvGeometry, ConvOps, reference};
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{DType, Shape, TensorData, TensorMetadata};
+use burn::tensor::{Shape, TensorData, TensorMetadata};
 use burn_flex::{Flex, FlexTensor};
 
 struct Case {
@@ -38,21 +41,6 @@ const CASES: [Case; 9] = [
 
 type Op<'a> = Box<dyn Fn() -> FloatTensor<Flex> + 'a>;
 
-struct NormCase {
-    name: &'static str,
-    images: usize,
-    channels: usize,
-    pixels: usize,
-}
-
-#[rustfmt::skip]
-const NORM_CASES: [NormCase; 4] = [
-    NormCase { name: "norm-64-32px-n64", images: 64, channels: 64, pixels: 32 },
-    NormCase { name: "norm-128-16px-n64", images: 64, channels: 128, pixels: 16 },
-    NormCase { name: "norm-512-4px-n64", images: 64, channels: 512, pixels: 4 },
-    NormCase { name: "norm-2048-vectors-n256", images: 256, channels: 2048, pixels: 1 },
-];
-
 struct Options {
     json: bool,
     with_burn: bool,
@@ -68,9 +56,7 @@ fn main() {
     for case in CASES.iter().filter(|case| case.name.contains(&options.case)) {
         run(case, &options);
     }
-    for case in NORM_CASES.iter().filter(|case| case.name.contains(&options.case)) {
-        run_norm(case, &options);
-    }
+    elementwise::run(&options);
 }
 
 fn run(case: &Case, options: &Options) {
@@ -106,38 +92,22 @@ fn run(case: &Case, options: &Options) {
     }
 }
 
-fn run_norm(case: &NormCase, options: &Options) {
-    let &NormCase {
-        name,
-        images,
-        channels,
-        pixels,
-    } = case;
-    let shape = [images, channels, pixels * pixels];
-    let (x, gradient, vector) = (formula(shape), formula(shape), formula([channels]));
-    let saved = || NormSaved {
-        x: x.clone(),
-        weight: vector.clone(),
-        mean: vector.clone(),
-        variance: FlexTensor::filled_typed(Shape::new([channels]), DType::F32, 0.5f32),
-        epsilon: 1e-5,
-    };
-    let forward: [Op<'_>; 2] = [
-        Box::new(|| Flex::batch_norm_forward(x.clone(), vector.clone(), vector.clone(), 1e-5).y),
-        Box::new(|| norm_reference::forward::<Flex>(x.clone(), vector.clone(), vector.clone(), 1e-5).y),
-    ];
-    let backward: [Op<'_>; 2] = [
-        Box::new(|| Flex::batch_norm_backward(saved(), gradient.clone()).x),
-        Box::new(|| norm_reference::backward::<Flex>(saved(), gradient.clone()).x),
-    ];
-    report("norm", name, "forward", None, forward, options);
-    report("norm", name, "backward", None, backward, options);
+fn report(bench: &str, case: &str, pass: &str, operations: Option<f64>, [ours, burn]: [Op<'_>; 2], options: &Options) {
+    let ours = seconds(options.repeats, ours);
+    let burn = options.with_burn.then(|| seconds(3, burn)[0]);
+    line(bench, case, pass, operations, ours, burn, options);
 }
 
-fn report(bench: &str, case: &str, pass: &str, operations: Option<f64>, [ours, burn]: [Op<'_>; 2], options: &Options) {
-    let [median, min] = seconds(options.repeats, ours);
+fn line(
+    bench: &str,
+    case: &str,
+    pass: &str,
+    operations: Option<f64>,
+    [median, min]: [f64; 2],
+    burn: Option<f64>,
+    options: &Options,
+) {
     let rate = operations.map(|operations| operations / median / 1e9);
-    let burn = options.with_burn.then(|| seconds(3, burn)[0]);
     if options.json {
         let rate = rate.map_or(String::new(), |rate| format!(",\"gflop_per_s\":{rate:.1}"));
         let burn = burn.map_or(String::new(), |seconds| format!(",\"burn_median_s\":{seconds:.6}"));

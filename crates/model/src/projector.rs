@@ -136,12 +136,13 @@ impl<B: NormOps> Projector<B> {
         let mut x = x;
         for (index, ProjectorLayer { linear, norm }) in self.layers.iter().enumerate() {
             x = linear.forward(x);
-            if let Some(norm) = norm {
-                x = norm.forward(x, mode);
-            }
-            if index + 1 < self.layers.len() {
-                x = relu(x);
-            }
+            let is_last = index + 1 == self.layers.len();
+            x = match norm {
+                Some(norm) if is_last => norm.forward(x, mode),
+                Some(norm) => norm.forward_relu(x, mode),
+                None if is_last => x,
+                None => relu(x),
+            };
         }
         x
     }

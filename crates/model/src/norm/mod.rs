@@ -4,17 +4,15 @@
 //! estimate, and swaps axes, which on the CPU copies every activation, forward and backward. Knows nothing of networks.
 
 mod mode;
-mod normalize;
 mod statistic;
 
 pub use mode::NormMode;
 pub use statistic::RunningStatistic;
 
-use crate::ops::{NormOps, batch_norm_train};
+use crate::ops::{Epilogue, NormOps, batch_norm_eval, batch_norm_train};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
-use normalize::normalize_eval;
 
 /// Settings of a [`BatchNorm`]; the defaults are torch's.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +89,36 @@ impl<B: NormOps> BatchNorm<B> {
     /// # Panics
     /// If `x` has another number of channels, or if a training mode sees fewer than two values a channel.
     pub fn forward<const D: usize>(&self, x: Tensor<B, D>, mode: NormMode) -> Tensor<B, D> {
+        self.forward_then(x, Epilogue::Nothing, mode)
+    }
+
+    /// max([`forward`](Self::forward)(x), 0), as one operation.
+    ///
+    /// # Panics
+    /// As `forward`.
+    pub fn forward_relu<const D: usize>(&self, x: Tensor<B, D>, mode: NormMode) -> Tensor<B, D> {
+        self.forward_then(x, Epilogue::Relu, mode)
+    }
+
+    /// max([`forward`](Self::forward)(x) + residual, 0), as one operation; the residual has the shape of `x`.
+    ///
+    /// # Panics
+    /// As `forward`, and if the residual has another shape.
+    pub fn forward_add_relu<const D: usize>(
+        &self,
+        x: Tensor<B, D>,
+        residual: Tensor<B, D>,
+        mode: NormMode,
+    ) -> Tensor<B, D> {
+        self.forward_then(x, Epilogue::AddRelu(residual), mode)
+    }
+
+    fn forward_then<const D: usize>(
+        &self,
+        x: Tensor<B, D>,
+        epilogue: Epilogue<Tensor<B, D>>,
+        mode: NormMode,
+    ) -> Tensor<B, D> {
         let shape = x.dims();
         let dtype = x.dtype();
         let running_mean = self.running_mean.value();
@@ -99,21 +127,28 @@ impl<B: NormOps> BatchNorm<B> {
             D >= 2 && shape[1] == features,
             "batch norm over {features} channels got x of shape {shape:?}"
         );
+        if let Some(residual) = epilogue.residual() {
+            let residual = residual.dims();
+            assert!(
+                shape == residual,
+                "batch norm: x of shape {shape:?}, but a residual of {residual:?}"
+            );
+        }
         let (n, s) = (shape[0], shape[2..].iter().product::<usize>());
 
-        let x = in_f32(x.reshape([n, features, s]));
+        let three = |x: Tensor<B, D>| in_f32(x.reshape([n, features, s]));
+        let (x, epilogue) = (three(x), epilogue.map(three));
         let vector = |param: &Option<Param<Tensor<B, 1>>>| param.as_ref().map(|p| in_f32(p.val()));
         let (weight, bias) = (vector(&self.weight), vector(&self.bias));
         let y = if mode == NormMode::Eval {
-            let row = |vector: Tensor<B, 1>| in_f32(vector).reshape([1, features]);
-            let (mean, variance) = (row(running_mean), row(self.running_var.value()));
-            normalize_eval(x, mean, variance, weight.map(row), bias.map(row), self.epsilon)
+            let statistics = [running_mean, self.running_var.value()].map(in_f32);
+            batch_norm_eval(x, weight, bias, statistics, self.epsilon, epilogue)
         } else {
             assert!(
                 n * s > 1,
                 "batch norm needs two values a channel to train on, got x of shape {shape:?}"
             );
-            let (y, mean, variance) = batch_norm_train(x, weight, bias, self.epsilon);
+            let (y, mean, variance) = batch_norm_train(x, weight, bias, self.epsilon, epilogue);
             if mode == NormMode::Train {
                 let unbiased = (n * s) as f64 / (n * s - 1) as f64;
                 self.move_statistic(&self.running_mean, mean);

@@ -5,6 +5,8 @@
 
 mod autodiff;
 #[cfg(feature = "cpu")]
+mod cpu;
+#[cfg(feature = "cpu")]
 mod flex;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod gpu;
@@ -12,7 +14,8 @@ mod norm;
 pub mod reference;
 
 pub use norm::{
-    Gradients as NormGradients, NormOps, Normalized, Saved as NormSaved, batch_norm_train, reference as norm_reference,
+    Affine, Epilogue, Gradients as NormGradients, NormOps, Normalized, Saved as NormSaved, Statistics, batch_norm_eval,
+    batch_norm_train, reference as norm_reference,
 };
 
 use burn::tensor::backend::Backend;

@@ -8,7 +8,6 @@ use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
 use crate::ops::ModelOps;
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 
 /// Channels and stride of a [`Block`].
@@ -99,11 +98,14 @@ impl<B: ModelOps> Block<B> {
             Some(Downsample { conv, norm }) => norm.forward(conv.forward(x.clone()), mode),
             None => x.clone(),
         };
-        let x = relu(self.bn1.forward(self.conv1.forward(x), mode));
-        let mut x = self.bn2.forward(self.conv2.forward(x), mode);
-        if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
-            x = bn3.forward(conv3.forward(relu(x)), mode);
+        let x = self.bn1.forward_relu(self.conv1.forward(x), mode);
+        let x = self.conv2.forward(x);
+        match (&self.conv3, &self.bn3) {
+            (Some(conv3), Some(bn3)) => {
+                let x = conv3.forward(self.bn2.forward_relu(x, mode));
+                bn3.forward_add_relu(x, shortcut, mode)
+            }
+            _ => self.bn2.forward_add_relu(x, shortcut, mode),
         }
-        relu(x + shortcut)
     }
 }

@@ -15,7 +15,6 @@ use crate::ops::ModelOps;
 use block::BlockConfig;
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::max_pool2d;
 
@@ -87,7 +86,7 @@ impl<B: ModelOps> ResNet<B> {
     /// - `images`: [N, C, H, W], normalised; any size of at least one pixel
     /// - returns [N, F], see [`ResNetConfig::features`]
     pub fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2> {
-        let mut x = relu(self.bn1.forward(self.conv1.forward(images), mode));
+        let mut x = self.bn1.forward_relu(self.conv1.forward(images), mode);
         if self.max_pool {
             x = max_pool2d(x, [3, 3], [2, 2], [1, 1], [1, 1], false);
         }

@@ -5,106 +5,178 @@ use burn::tensor::ops::FloatTensor;
 use burn_autodiff::checkpoint::base::Checkpointer;
 use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
-use burn_autodiff::{Autodiff, NodeId};
+use burn_autodiff::{Autodiff, NodeId, grads};
 
-use super::{Gradients, NormOps, Normalized, Saved};
+use super::{Affine, Epilogue, Gradients, NormOps, Normalized, Saved, Statistics, reference};
 
 impl<B: NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
     fn batch_norm_forward(
         x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
+        affine: Affine<Self>,
         epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
     ) -> Normalized<Self> {
+        let (weight, bias) = (affine.weight, affine.bias);
         let nodes = [x.node.clone(), weight.node.clone(), bias.node.clone()];
-        let constant = <Self as AutodiffBackend>::from_inner;
-        match BatchNorm.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(mut prep) => {
-                let (x_id, weight_id) = (prep.checkpoint(&x), prep.checkpoint(&weight));
-                let out = B::batch_norm_forward(x.primitive, weight.primitive, bias.primitive, epsilon);
-                let kept = Kept {
-                    x: x_id,
-                    weight: weight_id,
-                    mean: out.mean.clone(),
-                    variance: out.variance.clone(),
-                    epsilon,
-                };
-                let y = prep.finish(kept, out.y);
-                Normalized {
-                    y,
-                    mean: constant(out.mean),
-                    variance: constant(out.variance),
-                }
+        let affine = Affine {
+            weight: weight.primitive,
+            bias: bias.primitive,
+        };
+        // One node more where a residual comes in.
+        match epilogue {
+            Epilogue::AddRelu(residual) => {
+                let [a, b, c] = nodes;
+                let kind = BatchNorm
+                    .prepare::<C>([a, b, c, residual.node])
+                    .compute_bound()
+                    .stateful();
+                record(kind, x, affine, epsilon, Epilogue::AddRelu(residual.primitive))
             }
-            OpsKind::UnTracked(prep) => {
-                let out = B::batch_norm_forward(x.primitive, weight.primitive, bias.primitive, epsilon);
-                let y = prep.finish(out.y);
-                Normalized {
-                    y,
-                    mean: constant(out.mean),
-                    variance: constant(out.variance),
-                }
+            Epilogue::Nothing | Epilogue::Relu => {
+                let kind = BatchNorm.prepare::<C>(nodes).compute_bound().stateful();
+                record(kind, x, affine, epsilon, epilogue.map(|residual| residual.primitive))
             }
         }
     }
 
     /// # Panics
     /// Always: second derivatives are not offered, as in Burn's own module ops.
-    fn batch_norm_backward(_saved: Saved<Self>, _output_gradient: FloatTensor<Self>) -> Gradients<Self> {
+    fn batch_norm_backward(_: Saved<Self>, _: FloatTensor<Self>, _: bool) -> Gradients<Self> {
         panic!("Can't differentiate batch_norm_backward.");
+    }
+
+    /// The inner backend's operation where nothing needs a gradient, else tensor ops.
+    fn batch_norm_eval(
+        x: FloatTensor<Self>,
+        affine: Affine<Self>,
+        statistics: Statistics<Self>,
+        epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
+    ) -> FloatTensor<Self> {
+        let operands = [&x, &affine.weight, &affine.bias, &statistics.mean, &statistics.variance];
+        if operands
+            .into_iter()
+            .chain(epilogue.residual())
+            .any(|operand| operand.is_tracked())
+        {
+            return reference::eval(x, affine, statistics, epsilon, epilogue);
+        }
+        let affine = Affine {
+            weight: affine.weight.primitive,
+            bias: affine.bias.primitive,
+        };
+        let statistics = Statistics {
+            mean: statistics.mean.primitive,
+            variance: statistics.variance.primitive,
+        };
+        let epilogue = epilogue.map(|residual| residual.primitive);
+        let y = B::batch_norm_eval(x.primitive, affine, statistics, epsilon, epilogue);
+        <Self as AutodiffBackend>::from_inner(y)
+    }
+}
+
+/// Computes and, if something is tracked, keeps what the gradients need.
+fn record<B: NormOps, C: CheckpointStrategy, const N: usize>(
+    kind: OpsKind<BatchNorm, B, Kept<B>, C, N>,
+    x: FloatTensor<Autodiff<B, C>>,
+    affine: Affine<B>,
+    epsilon: f64,
+    epilogue: Epilogue<FloatTensor<B>>,
+) -> Normalized<Autodiff<B, C>>
+where
+    BatchNorm: Backward<B, N, State = Kept<B>>,
+{
+    let (y, statistics) = match kind {
+        OpsKind::Tracked(mut prep) => {
+            let x_id = prep.checkpoint(&x);
+            let kind = epilogue.as_ref().map(|_| ());
+            let out = B::batch_norm_forward(x.primitive, affine.clone(), epsilon, epilogue);
+            let kept = Kept {
+                x: x_id,
+                affine,
+                statistics: out.statistics.clone(),
+                epsilon,
+                // The next operation keeps y too: it costs no memory of its own.
+                epilogue: kind.map(|()| out.y.clone()),
+            };
+            (prep.finish(kept, out.y), out.statistics)
+        }
+        OpsKind::UnTracked(prep) => {
+            let out = B::batch_norm_forward(x.primitive, affine, epsilon, epilogue);
+            (prep.finish(out.y), out.statistics)
+        }
+    };
+    let constant = <Autodiff<B, C> as AutodiffBackend>::from_inner;
+    Normalized {
+        y,
+        statistics: Statistics {
+            mean: constant(statistics.mean),
+            variance: constant(statistics.variance),
+        },
     }
 }
 
 #[derive(Debug)]
 struct BatchNorm;
 
-/// The large operand and the weight lie in the checkpointer, the statistics (two numbers a channel) here.
+/// The large operand lies in the checkpointer under its node's id; the rest is vectors, and y where a residual was added.
 #[derive(Clone, Debug)]
-struct Kept<T> {
+struct Kept<B: NormOps> {
     x: NodeId,
-    weight: NodeId,
-    mean: T,
-    variance: T,
+    affine: Affine<B>,
+    statistics: Statistics<B>,
     epsilon: f64,
+    epilogue: Epilogue<FloatTensor<B>>,
 }
 
 impl<B: NormOps> Backward<B, 3> for BatchNorm {
-    type State = Kept<FloatTensor<B>>;
+    type State = Kept<B>;
 
-    fn backward(
-        self,
-        ops: Ops<Self::State, 3>,
-        grads: &mut burn_autodiff::grads::Gradients,
-        checkpointer: &mut Checkpointer,
-    ) {
-        let [x_node, weight_node, bias_node] = ops.parents;
-        let Kept {
-            x,
-            weight,
-            mean,
-            variance,
-            epsilon,
-        } = ops.state;
-        let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
-        let weight = checkpointer.retrieve_node_output::<FloatTensor<B>>(weight);
-        let output_gradient = grads.consume::<B>(&ops.node);
-        let saved = Saved {
-            x,
-            weight,
-            mean,
-            variance,
-            epsilon,
-        };
-        let gradients = B::batch_norm_backward(saved, output_gradient);
-        let pairs = [
-            (x_node, gradients.x),
-            (weight_node, gradients.weight),
-            (bias_node, gradients.bias),
-        ];
-        for (node, gradient) in pairs {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
+        backward(ops, false, grads, checkpointer);
+    }
+}
+
+impl<B: NormOps> Backward<B, 4> for BatchNorm {
+    type State = Kept<B>;
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
+        let wants_residual = ops.parents[3].is_some();
+        backward(ops, wants_residual, grads, checkpointer);
+    }
+}
+
+fn backward<B: NormOps, const N: usize>(
+    ops: Ops<Kept<B>, N>,
+    wants_residual: bool,
+    grads: &mut grads::Gradients,
+    checkpointer: &mut Checkpointer,
+) {
+    let Kept {
+        x,
+        affine,
+        statistics,
+        epsilon,
+        epilogue,
+    } = ops.state;
+    let saved = Saved {
+        x: checkpointer.retrieve_node_output::<FloatTensor<B>>(x),
+        affine,
+        statistics,
+        epsilon,
+        epilogue,
+    };
+    let output_gradient = grads.consume::<B>(&ops.node);
+    let gradients = B::batch_norm_backward(saved, output_gradient, wants_residual);
+    let of_parents = [
+        Some(gradients.x),
+        Some(gradients.weight),
+        Some(gradients.bias),
+        gradients.residual,
+    ];
+    for (node, gradient) in ops.parents.into_iter().zip(of_parents) {
+        if let (Some(node), Some(gradient)) = (node, gradient) {
+            grads.register::<B>(node.id, gradient);
         }
     }
 }

@@ -1,54 +1,73 @@
 //! Batch norm and its gradient in tensor ops: the default bodies of [`NormOps`](super::NormOps) and what the tests compare
 //! with.
 
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::{Gradients, Normalized, Saved, wrap};
+use super::{Affine, Epilogue, Gradients, Normalized, Saved, Statistics, unwrap, wrap};
 
 /// [`NormOps::batch_norm_forward`](super::NormOps::batch_norm_forward) in tensor ops. Two passes, so that a large mean does
 /// not eat the variance.
 pub fn forward<B: Backend>(
     x: FloatTensor<B>,
-    weight: FloatTensor<B>,
-    bias: FloatTensor<B>,
+    affine: Affine<B>,
     epsilon: f64,
+    epilogue: Epilogue<FloatTensor<B>>,
 ) -> Normalized<B> {
-    let (x, weight, bias) = (wrap::<B, 3>(x), wrap::<B, 1>(weight), wrap::<B, 1>(bias));
+    let x = wrap::<B, 3>(x);
     let [n, _, s] = x.dims();
     let count = (n * s) as f64;
     let mean = channel_sum(x.clone()).div_scalar(count);
     let centred = x - spread(mean.clone(), n);
     let variance = channel_sum(centred.clone().powi_scalar(2)).div_scalar(count);
-    let scale = inverse_std(variance.clone(), epsilon) * weight;
-    let y = centred * spread(scale, n) + spread(bias, n);
+    let scale = inverse_std(variance.clone(), epsilon) * wrap(affine.weight);
+    let y = apply(centred * spread(scale, n) + spread(wrap(affine.bias), n), epilogue);
     Normalized {
         y: unwrap(y),
-        mean: unwrap(mean),
-        variance: unwrap(variance),
+        statistics: Statistics {
+            mean: unwrap(mean),
+            variance: unwrap(variance),
+        },
     }
 }
 
 /// [`NormOps::batch_norm_backward`](super::NormOps::batch_norm_backward) in tensor ops.
 ///
-/// With x̂ = (x − mean)/σ: db = Σdy, dw = Σdy·x̂, dx = weight/σ · (dy − db/count − x̂·dw/count).
-pub fn backward<B: Backend>(saved: Saved<B>, output_gradient: FloatTensor<B>) -> Gradients<B> {
+/// With x̂ = (x − mean)/σ and dy masked by the ReLU: db = Σdy, dw = Σdy·x̂, dx = weight/σ · (dy − db/count − x̂·dw/count).
+pub fn backward<B: Backend>(saved: Saved<B>, output_gradient: FloatTensor<B>, wants_residual: bool) -> Gradients<B> {
     let Saved {
         x,
-        weight,
-        mean,
-        variance,
+        affine,
+        statistics,
         epsilon,
+        epilogue,
     } = saved;
     let (x, dy) = (wrap::<B, 3>(x), wrap::<B, 3>(output_gradient));
     let [n, _, s] = x.dims();
     let count = (n * s) as f64;
-    let inverse_std = inverse_std(wrap::<B, 1>(variance), epsilon);
-    let normal = (x - spread(wrap(mean), n)) * spread(inverse_std.clone(), n);
+    let inverse_std = inverse_std(wrap::<B, 1>(statistics.variance), epsilon);
+    let centred = x - spread(wrap(statistics.mean), n);
+    let scale = inverse_std.clone() * wrap(affine.weight);
+    let (has_residual, output) = match epilogue {
+        Epilogue::Nothing => (false, None),
+        // As the forward pass computed it.
+        Epilogue::Relu => {
+            let y = centred.clone() * spread(scale.clone(), n) + spread(wrap(affine.bias), n);
+            (false, Some(y))
+        }
+        Epilogue::AddRelu(y) => (true, Some(wrap(y))),
+    };
+    let dy = match output {
+        Some(output) => dy.mask_fill(output.lower_equal_elem(0.0), 0.0),
+        None => dy,
+    };
+    let residual = (has_residual && wants_residual).then(|| unwrap(dy.clone()));
+
+    let normal = centred * spread(inverse_std, n);
     let bias = channel_sum(dy.clone());
     let slope = channel_sum(dy.clone() * normal.clone());
-    let scale = inverse_std * wrap(weight);
     let offset = scale.clone() * bias.clone().div_scalar(count);
     let tilt = scale.clone() * slope.clone().div_scalar(count);
     let x = dy * spread(scale, n) - spread(offset, n) - normal * spread(tilt, n);
@@ -56,6 +75,30 @@ pub fn backward<B: Backend>(saved: Saved<B>, output_gradient: FloatTensor<B>) ->
         x: unwrap(x),
         weight: unwrap(slope),
         bias: unwrap(bias),
+        residual,
+    }
+}
+
+/// [`NormOps::batch_norm_eval`](super::NormOps::batch_norm_eval) in tensor ops: one factor and one summand a channel.
+pub fn eval<B: Backend>(
+    x: FloatTensor<B>,
+    affine: Affine<B>,
+    statistics: Statistics<B>,
+    epsilon: f64,
+    epilogue: Epilogue<FloatTensor<B>>,
+) -> FloatTensor<B> {
+    let x = wrap::<B, 3>(x);
+    let [n, _, _] = x.dims();
+    let scale = inverse_std(wrap::<B, 1>(statistics.variance), epsilon) * wrap(affine.weight);
+    let shift = wrap::<B, 1>(affine.bias) - wrap::<B, 1>(statistics.mean) * scale.clone();
+    unwrap(apply(x * spread(scale, n) + spread(shift, n), epilogue))
+}
+
+fn apply<B: Backend>(normal: Tensor<B, 3>, epilogue: Epilogue<FloatTensor<B>>) -> Tensor<B, 3> {
+    match epilogue {
+        Epilogue::Nothing => normal,
+        Epilogue::Relu => relu(normal),
+        Epilogue::AddRelu(residual) => relu(normal + wrap(residual)),
     }
 }
 
@@ -74,11 +117,4 @@ fn channel_sum<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 1> {
 fn spread<B: Backend>(values: Tensor<B, 1>, n: usize) -> Tensor<B, 3> {
     let [c] = values.dims();
     values.reshape([1, c]).repeat_dim(0, n).reshape([n, c, 1])
-}
-
-fn unwrap<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> FloatTensor<B> {
-    match tensor.into_primitive() {
-        TensorPrimitive::Float(primitive) => primitive,
-        TensorPrimitive::QFloat(_) => unreachable!("made from float primitives"),
-    }
 }

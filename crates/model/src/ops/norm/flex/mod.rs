@@ -1,228 +1,176 @@
-//! Batch norm on the CPU backend: each task takes a few channels of all images and makes all its passes over them while they
-//! lie in its cache.
+//! Batch norm on the CPU backend: each task takes a few channels of all images and passes over them twice, once for the sums
+//! and once for the result, which finds in the cache what fits.
 //!
-//! Row sums are f32 in eight lanes, added up over rows in f64, in an order that depends on the shape alone: the same bytes
-//! for any number of threads. Other element types than f32 take [`reference`](super::reference).
+//! Outputs are written over operands that nobody else holds: x, the residual, the gradient of y. Sums have an order that
+//! depends on the shape alone: the same bytes for any number of threads. Other element types than f32 take
+//! [`reference`](super::reference).
 
+mod backward;
+mod eval;
+mod forward;
+mod layout;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{DType, Shape, TensorData, TensorMetadata};
+use burn::tensor::{DType, Shape};
 use burn_flex::{Flex, FlexTensor};
-use rayon::prelude::*;
 
-use self::rows::{add, map};
-use super::{Gradients, NormOps, Normalized, Saved, reference};
-
-/// Floats of an image that a task takes at least, in whole channels: whole cache lines, even for vectors.
-const RUN_FLOATS: usize = 256;
+use self::backward::Operand;
+use self::layout::Layout;
+use super::{Affine, Epilogue, Gradients, NormOps, Normalized, Saved, Statistics, reference};
+use crate::ops::cpu::memory::{contiguous, rewritten, tensor};
+use crate::ops::cpu::simd::Level;
 
 impl NormOps for Flex {
     fn batch_norm_forward(
         x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
+        affine: Affine<Self>,
         epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
     ) -> Normalized<Self> {
-        if [&x, &weight, &bias].iter().any(|tensor| tensor.dtype() != DType::F32) {
-            return reference::forward(x, weight, bias, epsilon);
+        if !all_f32(
+            [&x, &affine.weight, &affine.bias]
+                .into_iter()
+                .chain(epilogue.residual()),
+        ) {
+            return reference::forward(x, affine, epsilon, epilogue);
         }
-        let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
-        let layout = Layout::of(&x);
-        let mut y = vec![0.0; layout.len()];
-        let statistics = forward(layout, x.storage(), weight.storage(), bias.storage(), epsilon, &mut y);
-        let [mean, variance] = columns(statistics);
-        Normalized {
-            y: tensor(y, x.shape()),
-            mean: vector(mean),
-            variance: vector(variance),
-        }
+        normalized(Level::Best, x, affine, epsilon, epilogue)
     }
 
-    fn batch_norm_backward(saved: Saved<Self>, output_gradient: FloatTensor<Self>) -> Gradients<Self> {
-        if saved.x.dtype() != DType::F32 || output_gradient.dtype() != DType::F32 {
-            return reference::backward(saved, output_gradient);
+    fn batch_norm_backward(
+        saved: Saved<Self>,
+        output_gradient: FloatTensor<Self>,
+        wants_residual: bool,
+    ) -> Gradients<Self> {
+        if !all_f32([&saved.x, &output_gradient, &saved.affine.weight].into_iter()) {
+            return reference::backward(saved, output_gradient, wants_residual);
         }
-        let (x, output_gradient) = (saved.x.to_contiguous(), output_gradient.to_contiguous());
-        let [mean, variance, weight] = [saved.mean, saved.variance, saved.weight].map(|tensor| tensor.to_contiguous());
-        let layout = Layout::of(&x);
-        let channels: Vec<Channel> = (0..layout.channels)
-            .map(|c| Channel {
-                mean: mean.storage::<f32>()[c],
-                inverse_std: inverse_std(variance.storage::<f32>()[c].into(), saved.epsilon),
-                weight: weight.storage::<f32>()[c],
-            })
-            .collect();
-        let mut gradient = vec![0.0; layout.len()];
-        let sums = backward(layout, x.storage(), output_gradient.storage(), &channels, &mut gradient);
-        let [bias, weight] = columns(sums);
-        Gradients {
-            x: tensor(gradient, x.shape()),
-            weight: vector(weight),
-            bias: vector(bias),
+        gradients(Level::Best, saved, output_gradient, wants_residual)
+    }
+
+    fn batch_norm_eval(
+        x: FloatTensor<Self>,
+        affine: Affine<Self>,
+        statistics: Statistics<Self>,
+        epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
+    ) -> FloatTensor<Self> {
+        let vectors = [&affine.weight, &affine.bias, &statistics.mean, &statistics.variance];
+        if !all_f32(vectors.into_iter().chain([&x]).chain(epilogue.residual())) {
+            return reference::eval(x, affine, statistics, epsilon, epilogue);
         }
+        evaluated(Level::Best, x, affine, statistics, epsilon, epilogue)
     }
 }
 
-#[derive(Clone, Copy)]
-struct Layout {
-    images: usize,
-    channels: usize,
-    pixels: usize,
-}
-
-impl Layout {
-    fn of(x: &FlexTensor) -> Self {
-        let [images, channels, pixels] = x.shape().dims();
-        Self {
-            images,
-            channels,
-            pixels,
-        }
-    }
-
-    fn len(self) -> usize {
-        self.images * self.channels * self.pixels
-    }
-
-    /// Channels of a task.
-    fn run(self) -> usize {
-        RUN_FLOATS.div_ceil(self.pixels).min(self.channels)
-    }
-
-    /// Cuts an output by tasks: for each run of channels, its floats in every image.
-    fn tasks(self, out: &mut [f32]) -> Vec<Vec<&mut [f32]>> {
-        let mut tasks: Vec<Vec<&mut [f32]>> = Vec::new();
-        tasks.resize_with(self.channels.div_ceil(self.run()), || Vec::with_capacity(self.images));
-        for image in out.chunks_exact_mut(self.channels * self.pixels) {
-            for (task, floats) in tasks.iter_mut().zip(image.chunks_mut(self.run() * self.pixels)) {
-                task.push(floats);
-            }
-        }
-        tasks
-    }
-
-    /// The floats of a task that begins with channel `first` and has `floats` of them, image by image.
-    fn images(self, data: &[f32], first: usize, floats: usize) -> impl Iterator<Item = &[f32]> {
-        let start = first * self.pixels;
-        data.chunks_exact(self.channels * self.pixels)
-            .map(move |image| &image[start..start + floats])
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Channel {
-    mean: f32,
-    inverse_std: f32,
-    weight: f32,
-}
-
-/// Writes y, returns (mean, variance) of each channel.
-fn forward(layout: Layout, x: &[f32], weight: &[f32], bias: &[f32], epsilon: f64, y: &mut [f32]) -> Vec<[f32; 2]> {
-    if y.is_empty() {
-        return vec![[0.0; 2]; layout.channels];
-    }
-    let count = (layout.images * layout.pixels) as f64;
-    let run = |(index, mut out): (usize, Vec<&mut [f32]>)| {
-        let first = index * layout.run();
-        let floats = out[0].len();
-        let channels = floats / layout.pixels;
-        let mut sums = vec![0.0f64; channels];
-        layout
-            .images(x, first, floats)
-            .for_each(|x| add(&mut sums, layout.pixels, x, x, |_, x, _| x));
-        let mean: Vec<f32> = sums.iter().map(|sum| (sum / count) as f32).collect();
-        sums.fill(0.0);
-        let square = |c: usize, x: f32, _| (x - mean[c]) * (x - mean[c]);
-        layout
-            .images(x, first, floats)
-            .for_each(|x| add(&mut sums, layout.pixels, x, x, square));
-        let variance: Vec<f64> = sums.iter().map(|sum| sum / count).collect();
-
-        let scales = variance.iter().zip(&weight[first..]);
-        let scales: Vec<f32> = scales
-            .map(|(&variance, weight)| inverse_std(variance, epsilon) * weight)
-            .collect();
-        let bias = &bias[first..first + channels];
-        for (x, y) in layout.images(x, first, floats).zip(&mut out) {
-            map(y, layout.pixels, x, x, |c, x, _| (x - mean[c]) * scales[c] + bias[c]);
-        }
-        mean.into_iter()
-            .zip(variance)
-            .map(|(mean, variance)| [mean, variance as f32])
-            .collect::<Vec<_>>()
+fn normalized(
+    level: Level,
+    x: FlexTensor,
+    affine: Affine<Flex>,
+    epsilon: f64,
+    epilogue: Epilogue<FlexTensor>,
+) -> Normalized<Flex> {
+    let (x, weight, bias) = (contiguous(x), contiguous(affine.weight), contiguous(affine.bias));
+    let kind = epilogue.as_ref().map(|_| ());
+    // y takes the place of the residual, which is often the output of a norm that nobody keeps; x is kept for the gradients.
+    let made_of = match epilogue {
+        Epilogue::Nothing | Epilogue::Relu => x.clone(),
+        Epilogue::AddRelu(residual) => residual,
     };
-    layout.tasks(y).into_par_iter().enumerate().flat_map_iter(run).collect()
-}
-
-/// Writes the gradient for x, returns those for (bias, weight) of each channel.
-fn backward(layout: Layout, x: &[f32], dy: &[f32], channels: &[Channel], dx: &mut [f32]) -> Vec<[f32; 2]> {
-    if dx.is_empty() {
-        return vec![[0.0; 2]; layout.channels];
-    }
-    let count = (layout.images * layout.pixels) as f64;
-    let run = |(index, mut out): (usize, Vec<&mut [f32]>)| {
-        let first = index * layout.run();
-        let floats = out[0].len();
-        let channels = &channels[first..first + floats / layout.pixels];
-        let images = || layout.images(x, first, floats).zip(layout.images(dy, first, floats));
-        let (mut bias, mut weight) = (vec![0.0f64; channels.len()], vec![0.0f64; channels.len()]);
-        for (x, dy) in images() {
-            add(&mut bias, layout.pixels, dy, dy, |_, dy, _| dy);
-            add(&mut weight, layout.pixels, x, dy, |c, x, dy| {
-                dy * (x - channels[c].mean)
-            });
-        }
-        weight
-            .iter_mut()
-            .zip(channels)
-            .for_each(|(sum, channel)| *sum *= f64::from(channel.inverse_std));
-
-        // dx = weight/σ · (dy − Σdy/count − (x − mean)/σ · Σ(dy·x̂)/count)
-        let terms = channels
-            .iter()
-            .zip(bias.iter().zip(&weight))
-            .map(|(channel, (bias, weight))| Terms {
-                mean: channel.mean,
-                scale: channel.weight * channel.inverse_std,
-                offset: (bias / count) as f32,
-                tilt: (weight / count) as f32 * channel.inverse_std,
-            });
-        let terms: Vec<Terms> = terms.collect();
-        for ((x, dy), dx) in images().zip(&mut out) {
-            let gradient = |c: usize, x: f32, dy: f32| {
-                let Terms {
-                    mean,
-                    scale,
-                    offset,
-                    tilt,
-                } = terms[c];
-                scale * (dy - offset - (x - mean) * tilt)
-            };
-            map(dx, layout.pixels, x, dy, gradient);
-        }
-        bias.into_iter()
-            .zip(weight)
-            .map(|(bias, weight)| [bias as f32, weight as f32])
-            .collect::<Vec<_>>()
+    let pass = forward::Pass {
+        layout: Layout::of(&x),
+        x: x.storage(),
+        weight: weight.storage(),
+        bias: bias.storage(),
+        epsilon,
+        epilogue: kind,
     };
-    layout
-        .tasks(dx)
-        .into_par_iter()
-        .enumerate()
-        .flat_map_iter(run)
-        .collect()
+    // SAFETY: the pass fills all it is given.
+    let (y, statistics) = unsafe { rewritten(made_of, |y| pass.run(level, y)) };
+    let [mean, variance] = columns(statistics);
+    let statistics = Statistics {
+        mean: vector(mean),
+        variance: vector(variance),
+    };
+    Normalized { y, statistics }
 }
 
-struct Terms {
-    mean: f32,
-    scale: f32,
-    offset: f32,
-    tilt: f32,
+fn gradients(level: Level, saved: Saved<Flex>, dy: FlexTensor, wants_residual: bool) -> Gradients<Flex> {
+    let (x, dy) = (contiguous(saved.x), contiguous(dy));
+    let vectors = [
+        saved.affine.weight,
+        saved.affine.bias,
+        saved.statistics.mean,
+        saved.statistics.variance,
+    ];
+    let [weight, bias, mean, variance] = vectors.map(contiguous);
+    let y = saved.epilogue.map(contiguous);
+    let pass = backward::Pass {
+        layout: Layout::of(&x),
+        weight: weight.storage(),
+        bias: bias.storage(),
+        mean: mean.storage(),
+        variance: variance.storage(),
+        epsilon: saved.epsilon,
+        epilogue: y.as_ref().map(FlexTensor::storage),
+    };
+    let (x, residual, sums) = if y.residual().is_some() && wants_residual {
+        // The masked gradient of y is the residual's, so that of x goes where x was.
+        // SAFETY: the pass fills all it is given.
+        let (residual, (x, sums)) =
+            unsafe { rewritten(dy, |dy| rewritten(x, |x| pass.run(level, Operand::Rewritten(x), dy))) };
+        (x, Some(residual), sums)
+    } else {
+        // SAFETY: the pass fills all it is given.
+        let (dx, sums) = unsafe { rewritten(dy, |dy| pass.run(level, Operand::Kept(x.storage()), dy)) };
+        (dx, None, sums)
+    };
+    let [bias, weight] = columns(sums);
+    Gradients {
+        x,
+        weight: vector(weight),
+        bias: vector(bias),
+        residual,
+    }
 }
 
-fn inverse_std(variance: f64, epsilon: f64) -> f32 {
-    (1.0 / (variance + epsilon).sqrt()) as f32
+fn evaluated(
+    level: Level,
+    x: FlexTensor,
+    affine: Affine<Flex>,
+    statistics: Statistics<Flex>,
+    epsilon: f64,
+    epilogue: Epilogue<FlexTensor>,
+) -> FlexTensor {
+    let layout = Layout::of(&x);
+    let vectors = [affine.weight, affine.bias, statistics.mean, statistics.variance];
+    let [weight, bias, mean, variance] = vectors.map(contiguous);
+    let epilogue = epilogue.map(contiguous);
+    let pass = eval::Pass::new(
+        layout,
+        [&weight, &bias, &mean, &variance].map(FlexTensor::storage),
+        epsilon,
+    );
+    // SAFETY: the pass fills all it is given.
+    unsafe { rewritten(x, |y| pass.run(level, epilogue.as_ref().map(FlexTensor::storage), y)) }.0
+}
+
+/// 1/√(variance + epsilon), from the variance as it is stored, so that forward and backward pass have the same.
+fn inverse_std(variance: f32, epsilon: f64) -> f32 {
+    (1.0 / (f64::from(variance) + epsilon).sqrt()) as f32
+}
+
+/// ReLU as torch has it: what is not a number stays so, and a run that diverges shows it.
+#[inline(always)]
+fn positive(value: f32) -> f32 {
+    if value <= 0.0 { 0.0 } else { value }
+}
+
+fn all_f32<'a>(mut tensors: impl Iterator<Item = &'a FlexTensor>) -> bool {
+    tensors.all(|tensor| tensor.dtype() == DType::F32)
 }
 
 fn columns(rows: Vec<[f32; 2]>) -> [Vec<f32>; 2] {
@@ -233,8 +181,4 @@ fn columns(rows: Vec<[f32; 2]>) -> [Vec<f32>; 2] {
 fn vector(values: Vec<f32>) -> FlexTensor {
     let shape = Shape::new([values.len()]);
     tensor(values, shape)
-}
-
-fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, shape))
 }

@@ -1,0 +1,155 @@
+//! Outputs that are written once: over an operand that nobody else holds, or into fresh memory.
+//!
+//! A batch of maps is larger than the caches, so filling an output with zeros first is one more pass over memory, and fresh
+//! pages cost about as much again. All `unsafe` code of the batch norm and of the pooling is in this file.
+
+use std::mem::MaybeUninit;
+
+use burn::tensor::{Shape, TensorData, TensorMetadata};
+use burn_flex::FlexTensor;
+
+/// A part of an output that is to be made of an operand.
+pub(in crate::ops) enum Piece<'a> {
+    /// The operand's own memory.
+    Owned(&'a mut [f32]),
+    /// Fresh memory, and the operand elsewhere; equally long.
+    Fresh(&'a mut [MaybeUninit<f32>], &'a [f32]),
+}
+
+impl<'a> Piece<'a> {
+    /// The floats of the output, holding the operand's values until they are changed.
+    #[inline(always)]
+    pub(in crate::ops) fn fill(&mut self) -> &mut [f32] {
+        if let Self::Fresh(to, from) = self {
+            *self = Self::Owned(filled(std::mem::take(to), from));
+        }
+        match self {
+            Self::Owned(floats) => floats,
+            Self::Fresh(..) => unreachable!("filled above"),
+        }
+    }
+
+    /// The operand's values.
+    #[inline(always)]
+    pub(in crate::ops) fn operand(&self) -> &[f32] {
+        match self {
+            Self::Owned(floats) => floats,
+            Self::Fresh(_, from) => from,
+        }
+    }
+
+    /// Cuts into pieces of `len` floats, the last one shorter if they do not come out even.
+    ///
+    /// # Panics
+    /// If `len` is 0.
+    pub(in crate::ops) fn chunks(self, len: usize) -> Box<dyn Iterator<Item = Piece<'a>> + 'a> {
+        match self {
+            Self::Owned(floats) => Box::new(floats.chunks_mut(len).map(Piece::Owned)),
+            Self::Fresh(to, from) => {
+                let pairs = to.chunks_mut(len).zip(from.chunks(len));
+                Box::new(pairs.map(|(to, from)| Piece::Fresh(to, from)))
+            }
+        }
+    }
+}
+
+/// The floats `from`, copied to fresh memory.
+///
+/// # Panics
+/// If the lengths differ.
+#[inline(always)]
+fn filled<'a>(to: &'a mut [MaybeUninit<f32>], from: &[f32]) -> &'a mut [f32] {
+    assert_eq!(to.len(), from.len(), "an output and its operand differ in length");
+    let to: *mut [MaybeUninit<f32>] = to;
+    // SAFETY: both are valid for `from.len()` floats and, one being borrowed exclusively, apart; afterwards all are
+    // initialised, and nothing else uses the memory as long as `'a`.
+    unsafe {
+        std::ptr::copy_nonoverlapping(from.as_ptr(), to.cast(), from.len());
+        &mut *(to as *mut [f32])
+    }
+}
+
+/// The tensor that `work` makes of an f32 operand, in the operand's memory if nobody else holds it; and what `work` returns.
+///
+/// # Safety
+/// `work` must fill every float of its piece ([`Piece::fill`]).
+pub(in crate::ops) unsafe fn rewritten<R>(operand: FlexTensor, work: impl FnOnce(Piece<'_>) -> R) -> (FlexTensor, R) {
+    let mut operand = contiguous(operand);
+    if operand.is_unique()
+        && let Some(floats) = operand.try_storage_mut()
+    {
+        let result = work(Piece::Owned(floats));
+        return (operand, result);
+    }
+    let from: &[f32] = operand.storage();
+    let mut result = None;
+    let write = |to: &mut [MaybeUninit<f32>]| result = Some(work(Piece::Fresh(to, from)));
+    // SAFETY: `work` fills all, as the caller has promised.
+    let floats = unsafe { written(from.len(), write) };
+    let result = result.expect("`written` calls its argument");
+    (tensor(floats, operand.shape()), result)
+}
+
+/// A vector of `len` values that `write` writes.
+///
+/// # Safety
+/// `write` must initialise every value.
+pub(in crate::ops) unsafe fn written<T: Copy>(len: usize, write: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {
+    let mut values = Vec::with_capacity(len);
+    write(&mut values.spare_capacity_mut()[..len]);
+    // SAFETY: the capacity is at least `len`, and the first `len` values are initialised, as the caller has promised.
+    unsafe { values.set_len(len) };
+    values
+}
+
+/// Contiguous, from the first float of its memory to the last; nothing is copied if it is so already.
+pub(in crate::ops) fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
+}
+
+/// A contiguous tensor of these values.
+pub(in crate::ops) fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doubled(operand: FlexTensor) -> FlexTensor {
+        let double = |piece: Piece<'_>| {
+            for mut piece in piece.chunks(3) {
+                piece.fill().iter_mut().for_each(|value| *value *= 2.0);
+            }
+        };
+        // SAFETY: every piece is filled.
+        unsafe { rewritten(operand, double) }.0
+    }
+
+    fn values(tensor: &FlexTensor) -> Vec<f32> {
+        tensor.clone().into_data().to_vec().unwrap()
+    }
+
+    #[test]
+    fn an_operand_is_overwritten_only_if_nobody_else_holds_it() {
+        let operand = tensor(vec![1.0, 2.0, 3.0, 4.0], [2, 2].into());
+        let kept = operand.clone();
+        let shared = doubled(operand);
+        assert_eq!(values(&shared), [2.0, 4.0, 6.0, 8.0]);
+        assert_eq!(values(&kept), [1.0, 2.0, 3.0, 4.0]);
+        let place = shared.bytes().as_ptr();
+        let again = doubled(shared);
+        assert_eq!(values(&again), [4.0, 8.0, 12.0, 16.0]);
+        assert_eq!(again.bytes().as_ptr(), place);
+    }
+
+    #[test]
+    fn a_view_is_made_contiguous_first() {
+        let whole = tensor((0..6).map(|i| i as f32).collect(), [2, 3].into());
+        let transposed = doubled(whole.clone().transpose(0, 1));
+        assert_eq!(values(&transposed), [0.0, 6.0, 2.0, 8.0, 4.0, 10.0]);
+        let row = doubled(whole.clone().narrow(0, 1, 1));
+        assert_eq!(values(&row), [6.0, 8.0, 10.0]);
+        assert_eq!(values(&whole), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    }
+}

@@ -1,0 +1,190 @@
+//! The backward pass: both sums in one pass over x and the gradient of y, the gradient of x in the second.
+//!
+//! The ReLU's mask is computed from x as the forward pass computed y, to the bit; where a residual was added, it is
+//! that of y.
+
+use pulp::NullaryFnOnce;
+use rayon::prelude::*;
+
+use super::layout::Layout;
+use super::rows::{Sums, map};
+use super::{Epilogue, inverse_std};
+use crate::ops::cpu::memory::Piece;
+use crate::ops::cpu::simd::Level;
+
+/// One batch, with vectors of all channels.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<'a> {
+    pub(super) layout: Layout,
+    pub(super) weight: &'a [f32],
+    pub(super) bias: &'a [f32],
+    pub(super) mean: &'a [f32],
+    pub(super) variance: &'a [f32],
+    pub(super) epsilon: f64,
+    /// With y in the residual's place.
+    pub(super) epilogue: Epilogue<&'a [f32]>,
+}
+
+/// x, and where its gradient goes.
+pub(super) enum Operand<'a> {
+    /// Over the gradient of y, or what is made of it.
+    Kept(&'a [f32]),
+    /// Over x, or what is made of it: the gradient of y, masked, is wanted too.
+    Rewritten(Piece<'a>),
+}
+
+impl<'a> Pass<'a> {
+    /// Fills `dy` and, if given to be rewritten, `x`; returns the gradients for (bias, weight) of each channel.
+    pub(super) fn run(&self, level: Level, x: Operand<'_>, dy: Piece<'_>) -> Vec<[f32; 2]> {
+        let layout = self.layout;
+        if layout.is_empty() {
+            return vec![[0.0; 2]; layout.channels];
+        }
+        let dy = layout.tasks(dy);
+        let x: Vec<TaskOperand<'_>> = match x {
+            Operand::Kept(x) => dy.iter().map(|_| TaskOperand::Kept(x)).collect(),
+            Operand::Rewritten(x) => layout.tasks(x).into_iter().map(TaskOperand::Rewritten).collect(),
+        };
+        let run = |(index, (x, dy))| {
+            let first = index * layout.run();
+            level.run(Task {
+                pass: *self,
+                first,
+                x,
+                dy,
+            })
+        };
+        x.into_par_iter().zip(dy).enumerate().flat_map_iter(run).collect()
+    }
+
+    /// Mean, factor of x − mean, and bias of the task's channels, as the forward pass has them; and 1/σ.
+    fn params(&self, first: usize) -> Params<'a> {
+        let channels = first..first + self.layout.channels_of(first);
+        let variance = self.variance[channels.clone()].iter();
+        let inverse_std: Vec<f32> = variance.map(|&variance| inverse_std(variance, self.epsilon)).collect();
+        let scale = inverse_std.iter().zip(&self.weight[channels.clone()]);
+        Params {
+            mean: &self.mean[channels.clone()],
+            scale: scale.map(|(inverse_std, weight)| inverse_std * weight).collect(),
+            bias: &self.bias[channels],
+            inverse_std,
+        }
+    }
+}
+
+struct Params<'a> {
+    mean: &'a [f32],
+    scale: Vec<f32>,
+    bias: &'a [f32],
+    inverse_std: Vec<f32>,
+}
+
+/// The channels from `first` on.
+struct Task<'a> {
+    pass: Pass<'a>,
+    first: usize,
+    x: TaskOperand<'a>,
+    dy: Vec<Piece<'a>>,
+}
+
+/// All of a tensor to be read, or the task's pieces of it, image by image.
+enum TaskOperand<'a> {
+    Kept(&'a [f32]),
+    Rewritten(Vec<Piece<'a>>),
+}
+
+impl TaskOperand<'_> {
+    #[inline(always)]
+    fn piece(&self, layout: Layout, image: usize, first: usize) -> &[f32] {
+        match self {
+            Self::Kept(x) => layout.piece(x, image, first),
+            Self::Rewritten(pieces) => pieces[image].operand(),
+        }
+    }
+}
+
+impl NullaryFnOnce for Task<'_> {
+    type Output = Vec<[f32; 2]>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<[f32; 2]> {
+        let Self { pass, first, x, mut dy } = self;
+        let layout = pass.layout;
+        let pixels = layout.pixels;
+        let Params {
+            mean,
+            scale,
+            bias,
+            inverse_std,
+        } = pass.params(first);
+
+        let mut sums = Sums::new(layout, mean.len());
+        for (image, dy) in dy.iter_mut().enumerate() {
+            let x = x.piece(layout, image, first);
+            match pass.epilogue {
+                Epilogue::Nothing => sums.add([mean], x, dy.operand(), |[mean], x, dy| [dy, dy * (x - mean)]),
+                Epilogue::Relu => sums.add([mean, &scale, bias], x, dy.operand(), |[mean, scale, bias], x, dy| {
+                    let centred = x - mean;
+                    let dy = masked(dy, centred * scale + bias);
+                    [dy, dy * centred]
+                }),
+                Epilogue::AddRelu(y) => {
+                    let dy = dy.fill();
+                    map(dy, 1, [], layout.piece(y, image, first), |[], dy, y| masked(dy, y));
+                    sums.add([mean], x, dy, |[mean], x, dy| [dy, dy * (x - mean)]);
+                }
+            }
+        }
+        // With x̂ = (x − mean)/σ: the gradient for the weight is Σdy·x̂, and
+        // dx = weight/σ · (dy − Σdy/count − (x − mean)/σ · Σ(dy·x̂)/count).
+        let sums: Vec<[f64; 2]> = sums
+            .finish()
+            .iter()
+            .zip(&inverse_std)
+            .map(|([dy, slope], &inverse_std)| [*dy, slope * f64::from(inverse_std)])
+            .collect();
+        let offset: Vec<f32> = sums.iter().map(|[dy, _]| (dy / layout.count()) as f32).collect();
+        let tilt = sums.iter().zip(&inverse_std);
+        let tilt: Vec<f32> = tilt
+            .map(|([_, slope], inverse_std)| (slope / layout.count()) as f32 * inverse_std)
+            .collect();
+
+        let params = [mean, &scale, &offset, &tilt];
+        match x {
+            TaskOperand::Rewritten(x) => {
+                for (mut x, dy) in x.into_iter().zip(&mut dy) {
+                    map(
+                        x.fill(),
+                        pixels,
+                        params,
+                        dy.fill(),
+                        |[mean, scale, offset, tilt], x, dy| scale * (dy - offset - (x - mean) * tilt),
+                    );
+                }
+            }
+            TaskOperand::Kept(x) => {
+                for (image, mut dy) in dy.into_iter().enumerate() {
+                    let (x, dy) = (layout.piece(x, image, first), dy.fill());
+                    if let Epilogue::Relu = pass.epilogue {
+                        let params = [mean, &scale, bias, &offset, &tilt];
+                        map(dy, pixels, params, x, |[mean, scale, bias, offset, tilt], dy, x| {
+                            let centred = x - mean;
+                            scale * (masked(dy, centred * scale + bias) - offset - centred * tilt)
+                        });
+                    } else {
+                        map(dy, pixels, params, x, |[mean, scale, offset, tilt], dy, x| {
+                            scale * (dy - offset - (x - mean) * tilt)
+                        });
+                    }
+                }
+            }
+        }
+        sums.iter().map(|sums| sums.map(|sum| sum as f32)).collect()
+    }
+}
+
+/// The gradient before a ReLU that gave or would give `y`.
+#[inline(always)]
+fn masked(dy: f32, y: f32) -> f32 {
+    if y <= 0.0 { 0.0 } else { dy }
+}
