@@ -5,10 +5,13 @@
 
 #[cfg(all(feature = "cuda", any(target_os = "linux", target_os = "windows")))]
 mod cuda;
+mod dispatch;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod tuning;
 #[cfg(feature = "wgpu")]
 mod wgpu;
+
+pub use dispatch::{OnBackend, on_backend};
 
 use barlow_loss::ops::LossOps;
 use barlow_model::ops::ModelOps;

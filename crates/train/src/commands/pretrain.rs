@@ -1,9 +1,8 @@
 //! `pretrain`: opens the images, says what will be done, and does it.
 
-use super::{OnBackend, on_backend};
 use barlow_augment::Normalization;
 use barlow_model::{BarlowTwinsModelConfig, parameter_count};
-use barlow_train::backend::{Selected, TrainBackend};
+use barlow_train::backend::{OnBackend, Selected, TrainBackend, on_backend};
 use barlow_train::checkpoint::Checkpoint;
 use barlow_train::config::{Config, Normalize, NormalizeName};
 use barlow_train::console::{Console, print_result};

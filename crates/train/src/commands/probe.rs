@@ -1,10 +1,9 @@
 //! `knn` and `linear`: judge the frozen features of a run, on its own images or on others.
 
-use super::{OnBackend, on_backend};
 use anyhow::{Context, Result};
 use barlow_data::DataFormat;
 use barlow_model::{StateDict, load_state_dict, strip_prefix};
-use barlow_train::backend::{Selected, TrainBackend};
+use barlow_train::backend::{OnBackend, Selected, TrainBackend, on_backend};
 use barlow_train::checkpoint::Checkpoint;
 use barlow_train::config::Config;
 use barlow_train::console::{Console, print_result};

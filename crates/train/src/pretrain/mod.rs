@@ -9,7 +9,7 @@ mod trainer;
 
 pub use evaluate::{Accuracy, accuracy};
 pub use finish::write_report;
-pub use step::{PendingValues, train_step};
+pub use step::{PendingValues, step_gradients, train_step};
 
 use crate::backend::{Selected, TrainBackend};
 use crate::checkpoint::Checkpoint;

@@ -29,9 +29,6 @@ impl<B: Backend> PendingValues<B> {
 }
 
 /// Makes one step and returns the updated model.
-///
-/// The views go through the network one after the other, so that each has its own batch statistics (as the official
-/// code); the running statistics move twice.
 pub fn train_step<B: TrainBackend>(
     model: BarlowTwinsModel<B>,
     optimizer: &mut Optimizer<B::InnerBackend>,
@@ -39,12 +36,23 @@ pub fn train_step<B: TrainBackend>(
     batch: TwinBatch<B>,
     rates: LearningRates,
 ) -> (BarlowTwinsModel<B>, PendingValues<B::InnerBackend>) {
-    let z_a = model.forward(batch.view_a, NormMode::Train).embeddings;
-    let z_b = model.forward(batch.view_b, NormMode::Train).embeddings;
+    let (gradients, values) = step_gradients(&model, loss, [batch.view_a, batch.view_b]);
+    (optimizer.step(model, gradients, rates), values)
+}
+
+/// A step without its update: both forward passes, the loss, the backward pass. `views` are [N, C, H, W], normalised.
+///
+/// The views go through the network one after the other, so that each has its own batch statistics (as the official
+/// code); the running statistics move twice.
+pub fn step_gradients<B: TrainBackend>(
+    model: &BarlowTwinsModel<B>,
+    loss: &BarlowTwinsLoss,
+    views: [Tensor<B, 4>; 2],
+) -> (GradientsParams, PendingValues<B::InnerBackend>) {
+    let [z_a, z_b] = views.map(|view| model.forward(view, NormMode::Train).embeddings);
     let output = loss.forward(z_a, z_b);
     let values = pending(&output);
-    let gradients = GradientsParams::from_grads(output.loss.backward(), &model);
-    (optimizer.step(model, gradients, rates), values)
+    (GradientsParams::from_grads(output.loss.backward(), model), values)
 }
 
 fn pending<B: TrainBackend>(output: &BarlowTwinsOutput<B>) -> PendingValues<B::InnerBackend> {
