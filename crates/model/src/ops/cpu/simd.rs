@@ -5,7 +5,7 @@
 //! must be `#[inline(always)]`, anything else would be compiled for the baseline. Kernels are plain Rust, nothing is contracted or
 //! reordered, so results are equal to the bit whichever was taken.
 
-use pulp::NullaryFnOnce;
+use pulp::{NullaryFnOnce, Simd, WithSimd};
 
 /// Which instructions the kernels may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,30 +24,50 @@ impl Level {
     /// Calls the kernel compiled for this level.
     #[inline]
     pub(in crate::ops) fn run<K: NullaryFnOnce>(self, kernel: K) -> K::Output {
+        struct Call<K>(K);
+        impl<K: NullaryFnOnce> WithSimd for Call<K> {
+            type Output = K::Output;
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> K::Output {
+                self.0.call()
+            }
+        }
+        self.dispatch(Call(kernel))
+    }
+
+    /// Calls a kernel written over `pulp`'s vectors with those of this level.
+    #[inline]
+    pub(in crate::ops) fn dispatch<K: WithSimd>(self, kernel: K) -> K::Output {
         match self {
             Self::Best => pulp::Arch::new().dispatch(kernel),
             #[cfg(test)]
             Self::Avx2 => avx2(kernel),
             #[cfg(test)]
-            Self::Baseline => kernel.call(),
+            Self::Baseline => kernel.with_simd(pulp::Scalar::new()),
         }
+    }
+
+    /// Floats in a vector of this level.
+    pub(in crate::ops) fn lanes(self) -> usize {
+        struct Lanes;
+        impl WithSimd for Lanes {
+            type Output = usize;
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                S::F32_LANES
+            }
+        }
+        self.dispatch(Lanes)
     }
 }
 
 #[cfg(test)]
-fn avx2<K: NullaryFnOnce>(kernel: K) -> K::Output {
+fn avx2<K: WithSimd>(kernel: K) -> K::Output {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     if let Some(level) = pulp::x86::V3::try_new() {
-        struct Call<K>(K);
-        impl<K: NullaryFnOnce> pulp::WithSimd for Call<K> {
-            type Output = K::Output;
-
-            #[inline(always)]
-            fn with_simd<S: pulp::Simd>(self, _: S) -> K::Output {
-                self.0.call()
-            }
-        }
-        return pulp::Simd::vectorize(level, Call(kernel));
+        return Simd::vectorize(level, kernel);
     }
-    kernel.call()
+    kernel.with_simd(pulp::Scalar::new())
 }

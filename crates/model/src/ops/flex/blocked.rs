@@ -1,9 +1,11 @@
 //! Between planes, [channel][pixel], and blocks, [pixel][channel]: the kernels read and write channels side by side.
 //!
-//! A transpose in tiles of eight by eight where the machine has AVX, element by element elsewhere and at the edges. Knows
+//! A transpose in tiles of eight by eight where the level has AVX, element by element elsewhere and at the edges. Knows
 //! nothing of convolutions.
 
 use std::ops::Range;
+
+use crate::ops::cpu::simd::Level;
 
 /// Side of a tile.
 const SIDE: usize = 8;
@@ -12,13 +14,31 @@ const SIDE: usize = 8;
 ///
 /// # Panics
 /// If a slice is too short.
-pub(super) fn to_blocks(planes: &[f32], plane: usize, channels: usize, pixels: usize, blocks: &mut [f32], step: usize) {
+pub(super) fn to_blocks(
+    level: Level,
+    planes: &[f32],
+    plane: usize,
+    channels: usize,
+    pixels: usize,
+    blocks: &mut [f32],
+    step: usize,
+) {
     if channels == 0 || pixels == 0 {
         return;
     }
     assert!((channels - 1) * plane + pixels <= planes.len() && (pixels - 1) * step + channels <= blocks.len());
     // SAFETY: both matrices lie inside their slices, and the slices do not overlap.
-    unsafe { transpose(planes.as_ptr(), plane, channels, pixels, blocks.as_mut_ptr(), step) }
+    unsafe {
+        transpose(
+            level,
+            planes.as_ptr(),
+            plane,
+            channels,
+            pixels,
+            blocks.as_mut_ptr(),
+            step,
+        )
+    }
 }
 
 /// Writes pixel p of channel c of `blocks` (at p · `step` + c) to `planes` at c · `plane` + p.
@@ -29,6 +49,7 @@ pub(super) fn to_blocks(planes: &[f32], plane: usize, channels: usize, pixels: u
 /// # Panics
 /// If `blocks` is too short.
 pub(super) unsafe fn to_planes(
+    level: Level,
     blocks: &[f32],
     step: usize,
     channels: usize,
@@ -41,25 +62,33 @@ pub(super) unsafe fn to_planes(
     }
     assert!((pixels - 1) * step + channels <= blocks.len());
     // SAFETY: the source lies inside its slice, the rest is the caller's promise.
-    unsafe { transpose(blocks.as_ptr(), step, pixels, channels, planes, plane) }
+    unsafe { transpose(level, blocks.as_ptr(), step, pixels, channels, planes, plane) }
 }
 
 /// to[j · to_row + i] = from[i · from_row + j] for i below `rows` and j below `columns`.
 ///
 /// # Safety
 /// All those places are valid, and the two matrices do not overlap.
-unsafe fn transpose(from: *const f32, from_row: usize, rows: usize, columns: usize, to: *mut f32, to_row: usize) {
+unsafe fn transpose(
+    level: Level,
+    from: *const f32,
+    from_row: usize,
+    rows: usize,
+    columns: usize,
+    to: *mut f32,
+    to_row: usize,
+) {
     #[cfg(target_arch = "x86_64")]
-    let (whole_rows, whole_columns) = if std::arch::is_x86_feature_detected!("avx") && !plain_only() {
+    let (whole_rows, whole_columns) = if level.lanes() >= SIDE {
         let whole = (rows / SIDE * SIDE, columns / SIDE * SIDE);
-        // SAFETY: AVX is there, and every tile lies inside the matrices.
+        // SAFETY: vectors of eight floats are AVX's, and every tile lies inside the matrices.
         unsafe { x86::tiles(from, from_row, whole.0, whole.1, to, to_row) };
         whole
     } else {
         (0, 0)
     };
     #[cfg(not(target_arch = "x86_64"))]
-    let (whole_rows, whole_columns) = (0, 0);
+    let (whole_rows, whole_columns) = (level.lanes() * 0, 0);
     // SAFETY: as this function's.
     unsafe {
         plain(from, from_row, 0..whole_rows, whole_columns..columns, to, to_row);
@@ -147,32 +176,18 @@ mod x86 {
     }
 }
 
-/// Whether the tests want the path of machines without AVX.
-fn plain_only() -> bool {
-    #[cfg(test)]
-    return PLAIN.get();
-    #[cfg(not(test))]
-    false
-}
-
-#[cfg(test)]
-thread_local! {
-    static PLAIN: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn there_and_back_with_and_without_avx() {
-        for without in [true, false] {
-            PLAIN.set(without);
+        for level in [Level::Best, Level::Avx2, Level::Baseline] {
             for (channels, pixels, step) in [(16, 32, 16), (3, 5, 3), (17, 19, 40), (8, 8, 8), (16, 9, 64), (1, 1, 1)] {
                 let plane = pixels + 3;
                 let planes: Vec<f32> = (0..channels * plane).map(|i| i as f32).collect();
                 let mut blocks = vec![-1.0; pixels * step];
-                to_blocks(&planes, plane, channels, pixels, &mut blocks, step);
+                to_blocks(level, &planes, plane, channels, pixels, &mut blocks, step);
                 for (index, value) in blocks.iter().enumerate() {
                     let (pixel, channel) = (index / step, index % step);
                     let expected = if channel < channels {
@@ -187,13 +202,12 @@ mod tests {
                 }
                 let mut back = vec![-1.0; channels * plane];
                 // SAFETY: `back` holds all planes and belongs to this test.
-                unsafe { to_planes(&blocks, step, channels, pixels, back.as_mut_ptr(), plane) };
+                unsafe { to_planes(level, &blocks, step, channels, pixels, back.as_mut_ptr(), plane) };
                 for (index, value) in back.iter().enumerate() {
                     let expected = if index % plane < pixels { index as f32 } else { -1.0 };
                     assert_eq!(*value, expected);
                 }
             }
         }
-        PLAIN.set(false);
     }
 }

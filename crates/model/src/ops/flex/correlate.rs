@@ -8,12 +8,14 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::ops::cpu::simd::Level;
+
 use super::axis::Axis;
 use super::blocked::{to_blocks, to_planes};
 use super::output::Output;
 use super::plan::{Plan, images_per_group};
 use super::scratch::{self, Use};
-use super::vectors::{arch, tile_width};
+use super::tiles::tile_width;
 use super::weigh::Weigh;
 use super::weights;
 
@@ -45,19 +47,18 @@ impl Correlation {
 
     /// The output [N, C_out, H', W'] of `x` [N, C_in, H, W] and `weight`, which is [C_out, C_in, k, k], or
     /// [C_in, C_out, k, k] `for_input_gradient`.
-    pub fn run(&self, x: &[f32], weight: &[f32], for_input_gradient: bool) -> Vec<f32> {
+    pub fn run(&self, level: Level, x: &[f32], weight: &[f32], for_input_gradient: bool) -> Vec<f32> {
         let len = self.images * self.image_out();
         if self.kernel * self.channels_in * x.len() == 0 {
             return vec![0.0; len];
         }
-        let arch = arch();
-        let width = tile_width(arch, self.channels_out);
+        let width = tile_width(level, self.channels_out);
         let taps = self.kernel * self.kernel;
         let dims = match for_input_gradient {
             true => [self.channels_in, self.channels_out, taps],
             false => [self.channels_out, self.channels_in, taps],
         };
-        let packed = weights::pack(weight, dims, for_input_gradient, width);
+        let packed = weights::pack(level, weight, dims, for_input_gradient, width);
         let group = images_per_group(self.x.size_out, self.images);
         let plan = |images| Plan::new(&self.y, &self.x, self.kernel, images);
         let (whole, rest) = (plan(group), plan(self.images % group));
@@ -74,6 +75,7 @@ impl Correlation {
         tasks.into_par_iter().for_each(|(first, row, tiles)| {
             let plan = if first + group <= self.images { &whole } else { &rest };
             let task = Task {
+                level,
                 of: self,
                 plan,
                 images: first..first + plan.images,
@@ -106,6 +108,7 @@ impl Correlation {
 
 /// Some images and output rows.
 struct Task<'a> {
+    level: Level,
     of: &'a Correlation,
     plan: &'a Plan,
     images: Range<usize>,
@@ -119,6 +122,7 @@ impl Task<'_> {
         } = *self.of;
         let inputs = self.plan.inputs(self.rows.clone());
         let packing = Packing {
+            level: self.level,
             plan: self.plan,
             block: BLOCK.min(channels_in),
             rows: inputs.clone(),
@@ -131,7 +135,7 @@ impl Task<'_> {
             scratch::with(Use::Output, self.rows.len() * self.plan.out_pitch() * width, |out| {
                 for tile in tiles {
                     for start in (0..channels_in).step_by(chunk) {
-                        arch().dispatch(Weigh {
+                        self.level.dispatch(Weigh {
                             plan: self.plan,
                             rows: self.rows.clone(),
                             x: packed,
@@ -164,6 +168,7 @@ impl Task<'_> {
             unsafe {
                 let planes = output.at(place, end);
                 to_planes(
+                    self.level,
                     &out[index * width..],
                     step,
                     channels,
@@ -178,6 +183,7 @@ impl Task<'_> {
 
 /// How rows of a group's images lie in memory: [block of channels][row][column][image][channel of the block].
 pub(super) struct Packing<'a> {
+    pub level: Level,
     pub plan: &'a Plan,
     /// Channels of a block.
     pub block: usize,
@@ -199,6 +205,7 @@ impl Packing<'_> {
     /// Packs `range` of the `channels` channels of some images of `x` [N, channels, H, W].
     pub fn pack(&self, x: &[f32], images: Range<usize>, channels: usize, range: Range<usize>, packed: &mut [f32]) {
         let Self {
+            level,
             plan,
             block,
             rows,
@@ -227,6 +234,7 @@ impl Packing<'_> {
                 let step = together * block;
                 if columns == plan.columns {
                     to_blocks(
+                        *level,
                         source,
                         plane,
                         count,
@@ -238,7 +246,7 @@ impl Packing<'_> {
                 }
                 for row in 0..rows.len() {
                     let to = &mut packed[(row * plan.columns + plan.left) * step + index * block..];
-                    to_blocks(&source[row * columns..], plane, count, columns, to, step);
+                    to_blocks(*level, &source[row * columns..], plane, count, columns, to, step);
                 }
             }
         }

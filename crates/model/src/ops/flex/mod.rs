@@ -8,13 +8,15 @@
 
 mod axis;
 mod blocked;
+#[cfg(test)]
+mod by_definition;
 mod correlate;
 mod outer;
 mod output;
 mod plan;
 mod scratch;
 mod shape;
-mod vectors;
+mod tiles;
 mod weigh;
 mod weight_gradient;
 mod weights;
@@ -24,6 +26,7 @@ use burn::tensor::{DType, Shape, TensorData, TensorMetadata};
 use burn_flex::{Flex, FlexTensor};
 
 use self::shape::ConvShape;
+use super::cpu::simd::Level;
 use super::{ConvGeometry, ConvOps, reference};
 
 impl ConvOps for Flex {
@@ -33,7 +36,9 @@ impl ConvOps for Flex {
         }
         let shape = ConvShape::new(x.shape().dims(), weight.shape().dims(), geometry);
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
-        let out = shape.convolution().run(x.storage(), weight.storage(), false);
+        let out = shape
+            .convolution()
+            .run(Level::Best, x.storage(), weight.storage(), false);
         tensor(out, shape.output_dims().into())
     }
 
@@ -51,7 +56,7 @@ impl ConvOps for Flex {
         let (weight, output_gradient) = (weight.to_contiguous(), output_gradient.to_contiguous());
         let gradient = shape
             .input_gradient()
-            .run(output_gradient.storage(), weight.storage(), true);
+            .run(Level::Best, output_gradient.storage(), weight.storage(), true);
         tensor(gradient, input_shape)
     }
 
@@ -67,7 +72,7 @@ impl ConvOps for Flex {
         let shape = ConvShape::new(x.shape().dims(), weight_shape.dims(), geometry);
         check_output(&shape, &output_gradient);
         let (x, output_gradient) = (x.to_contiguous(), output_gradient.to_contiguous());
-        let gradient = weight_gradient::weight_gradient(&shape, x.storage(), output_gradient.storage());
+        let gradient = weight_gradient::weight_gradient(Level::Best, &shape, x.storage(), output_gradient.storage());
         tensor(gradient, weight_shape)
     }
 }

@@ -3,7 +3,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::vectors::{even_cuts, with_constant};
+use super::tiles::{even_cuts, with_constant};
 use super::weigh::{load, store};
 
 /// Positions side by side: number `i` reads position `x + i · in_step` of the input and `gradient + i` of the gradient.

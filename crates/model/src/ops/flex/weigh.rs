@@ -9,7 +9,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::plan::{Plan, Stretch, Tap};
-use super::vectors::{even_cuts, with_constant};
+use super::tiles::{even_cuts, with_constant};
 
 /// Work of one tile of output channels on a band of output rows, for a chunk of input channels.
 pub(super) struct Weigh<'a> {

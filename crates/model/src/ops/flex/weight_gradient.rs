@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::ops::cpu::simd::Level;
+
 use super::axis::{Axis, AxisTap};
 use super::blocked::to_planes;
 use super::correlate::{BLOCK, Packing};
@@ -13,7 +15,7 @@ use super::output::Output;
 use super::plan::{Plan, images_per_group};
 use super::scratch::{self, Use};
 use super::shape::ConvShape;
-use super::vectors::{arch, tile_width};
+use super::tiles::tile_width;
 
 /// Channels of a task, of either side.
 const CHANNELS: usize = 128;
@@ -25,11 +27,11 @@ const TASKS: usize = 32;
 const PARTIAL_FLOATS: usize = 2 * 1024 * 1024;
 
 /// From `x` [N, C_in, H, W] and `output_gradient` [N, C_out, H', W'] to [C_out, C_in, k, k].
-pub(super) fn weight_gradient(shape: &ConvShape, x: &[f32], output_gradient: &[f32]) -> Vec<f32> {
+pub(super) fn weight_gradient(level: Level, shape: &ConvShape, x: &[f32], output_gradient: &[f32]) -> Vec<f32> {
     if shape.weights() * x.len() * output_gradient.len() == 0 {
         return vec![0.0; shape.weights()];
     }
-    let width = tile_width(arch(), shape.channels_out);
+    let width = tile_width(level, shape.channels_out);
     let group = images_per_group(shape.out_width, shape.images);
     let ranges = shape.channels_in.div_ceil(CHANNELS) * shape.channels_out.div_ceil(CHANNELS);
     // One sum a chunk of images, [tile of output channels][input channel][tap][output channel of the tile].
@@ -53,6 +55,7 @@ pub(super) fn weight_gradient(shape: &ConvShape, x: &[f32], output_gradient: &[f
     let (y, axis) = shape.axes();
     tasks.into_par_iter().for_each(|(chunk, input, output)| {
         let task = Task {
+            level,
             shape,
             y: &y,
             x: &axis,
@@ -74,7 +77,7 @@ pub(super) fn weight_gradient(shape: &ConvShape, x: &[f32], output_gradient: &[f
         }
     });
     add_up(&mut sums, sum_floats);
-    unpack(shape, &sums[..sum_floats], width)
+    unpack(level, shape, &sums[..sum_floats], width)
 }
 
 /// Sums that tasks add to, each at its own places.
@@ -97,6 +100,7 @@ impl Shared {
 
 /// The sums of some input and some output channels.
 struct Task<'a> {
+    level: Level,
     shape: &'a ConvShape,
     y: &'a Axis,
     x: &'a Axis,
@@ -119,12 +123,14 @@ impl Task<'_> {
         for start in (0..shape.out_height).step_by(band) {
             let rows = start..shape.out_height.min(start + band);
             let input = Packing {
+                level: self.level,
                 plan: &plan,
                 block: BLOCK.min(shape.channels_in),
                 rows: plan.inputs(rows.clone()),
                 height: shape.height,
             };
             let output = Packing {
+                level: self.level,
                 plan: &flat,
                 block: self.width,
                 rows: rows.clone(),
@@ -156,7 +162,6 @@ impl Task<'_> {
         let shape = self.shape;
         let taps = shape.taps();
         let runs: Vec<Vec<Run>> = (0..taps).map(|tap| self.runs(input, tap, rows.clone())).collect();
-        let arch = arch();
         let tile_floats = rows.len() * input.plan.out_pitch() * self.width;
         for (tile, gradient) in gradient.chunks_exact(tile_floats).enumerate() {
             let tile = self.outputs.start / self.width + tile;
@@ -164,7 +169,7 @@ impl Task<'_> {
                 let first = self.inputs.start + index * input.block;
                 for (tap, runs) in runs.iter().enumerate() {
                     let place = ((tile * shape.channels_in + first) * taps + tap) * self.width;
-                    arch.dispatch(Outer {
+                    self.level.dispatch(Outer {
                         runs,
                         x,
                         block: input.block,
@@ -237,7 +242,7 @@ fn add_up(sums: &mut [f32], sum_floats: usize) {
 }
 
 /// Sums by tiles to [C_out, C_in, k, k].
-fn unpack(shape: &ConvShape, sums: &[f32], width: usize) -> Vec<f32> {
+fn unpack(level: Level, shape: &ConvShape, sums: &[f32], width: usize) -> Vec<f32> {
     let depth = shape.depth();
     let gradient = Output::new(shape.weights());
     sums.par_chunks_exact(depth * width)
@@ -248,7 +253,7 @@ fn unpack(shape: &ConvShape, sums: &[f32], width: usize) -> Vec<f32> {
             // SAFETY: no other tile has these output channels.
             unsafe {
                 let planes = gradient.at(first * depth, (first + channels) * depth);
-                to_planes(sums, width, channels, depth, planes, depth);
+                to_planes(level, sums, width, channels, depth, planes, depth);
             }
         });
     // SAFETY: the tiles are all output channels.

@@ -2,12 +2,15 @@
 
 use rayon::prelude::*;
 
+use crate::ops::cpu::simd::Level;
+
 use super::blocked::to_blocks;
 use super::scratch::{self, Use};
 
 /// Weights [C_out, C_in, k, k] for the convolution, whose outputs are the C_out, or for its input gradient, whose outputs
 /// are the C_in.
 pub(super) fn pack(
+    level: Level,
     weight: &[f32],
     [channels_out, channels_in, taps]: [usize; 3],
     for_input_gradient: bool,
@@ -36,15 +39,15 @@ pub(super) fn pack(
                     if taps == 1 {
                         packed[..channels].copy_from_slice(&source[..channels]);
                     } else {
-                        to_blocks(source, taps, channels, taps, packed, inputs * width);
+                        to_blocks(level, source, taps, channels, taps, packed, inputs * width);
                     }
                 }
             } else if taps == 1 {
-                to_blocks(source, inputs, channels, inputs, packed, width);
+                to_blocks(level, source, inputs, channels, inputs, packed, width);
             } else {
                 // One long transpose to [input][tap], then rows to [tap][input]: quicker than a short transpose for each input.
                 scratch::with(Use::Packed, tile_floats, |rows| {
-                    to_blocks(source, output_step, channels, inputs * taps, rows, width);
+                    to_blocks(level, source, output_step, channels, inputs * taps, rows, width);
                     for (index, row) in rows.chunks_exact(width).enumerate() {
                         let place = (index % taps * inputs + index / taps) * width;
                         packed[place..place + channels].copy_from_slice(&row[..channels]);
