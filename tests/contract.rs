@@ -126,6 +126,44 @@ fn the_same_command_gives_the_same_bytes_with_any_number_of_workers() {
 }
 
 #[test]
+fn a_profile_tells_of_every_phase_and_changes_no_byte() {
+    let folder = folder();
+    let (plain, profiled) = (folder.path().join("plain"), folder.path().join("profiled"));
+    let silent = smoke(&plain).succeed();
+    assert!(!silent.stderr.contains("profile"), "{}", silent.stderr);
+    let told = smoke(&profiled).args(["pretrain", "--profile"]).succeed();
+    assert!(
+        bytes(&plain, "backbone.safetensors") == bytes(&profiled, "backbone.safetensors"),
+        "the weights differ"
+    );
+    assert!(!told.stdout.contains("profile"), "{}", told.stdout);
+    // What was asked for is told even with --quiet.
+    assert!(told.stderr.contains("profile of 12 steps"), "{}", told.stderr);
+    let percent = |name: &str| -> f64 {
+        let mut lines = told.stderr.lines();
+        let row = lines.find_map(|line| line.trim().strip_prefix(name));
+        let row = row.unwrap_or_else(|| panic!("{name} is missing: {}", told.stderr));
+        let last = row.split_whitespace().last().expect("three numbers");
+        last.parse().expect("a number")
+    };
+    let phases = [
+        "data wait",
+        "host to device",
+        "forward (view a + b)",
+        "loss",
+        "backward",
+        "optimiser",
+        "monitors",
+    ];
+    let shares = phases.map(percent);
+    assert!(shares.iter().all(|share| *share >= 0.0), "{shares:?}");
+    // Each was rounded to a tenth.
+    let sum: f64 = shares.iter().sum();
+    assert!((sum - 100.0).abs() < 0.05 * shares.len() as f64 + 1e-9, "{shares:?}");
+    assert_eq!(percent("sum"), 100.0);
+}
+
+#[test]
 fn a_resumed_run_ends_like_one_that_was_never_stopped() {
     let folder = folder();
     let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));

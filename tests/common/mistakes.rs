@@ -178,6 +178,16 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
         &["--dry-run does nothing with knn"],
     ),
     (
+        &["knn", "--from", "no/such/run", "--profile"],
+        2,
+        &["--profile does nothing with knn"],
+    ),
+    (
+        &["--profile", "--dry-run"],
+        2,
+        &["--profile does nothing with --dry-run"],
+    ),
+    (
         &["linear", "--from", "earlier", "--epochs", "7"],
         2,
         &["--epochs does nothing with linear"],

@@ -18,7 +18,7 @@ use std::time::Instant;
 use barlow_loss::{BarlowTwinsLoss, BarlowTwinsLossConfig};
 use barlow_model::{BarlowTwinsModel, BarlowTwinsModelConfig, ResNetConfig, ResNetDepth, Stem};
 use barlow_train::backend::{BackendChoice, OnBackend, TrainBackend, on_backend, select};
-use barlow_train::pretrain::step_gradients;
+use barlow_train::pretrain::{Profile, step_gradients};
 use burn::tensor::{Tensor, TensorData};
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -150,7 +150,7 @@ fn step_seconds<B: TrainBackend>(
     device: &B::Device,
 ) -> f64 {
     let start = Instant::now();
-    let results = black_box(step_gradients(model, loss, views.clone()));
+    let results = black_box(step_gradients(model, loss, views.clone(), &Profile::off()));
     B::sync(device).expect("the device answers");
     let seconds = start.elapsed().as_secs_f64();
     drop(results);

@@ -34,6 +34,11 @@ impl Console {
         self.print(&format!("warning: {text}"));
     }
 
+    /// A line that was asked for: shown even when quiet.
+    pub fn asked(&self, text: &str) {
+        self.print(text);
+    }
+
     /// The last line of a run that failed.
     pub fn error(&self, text: &str) {
         self.print(text);

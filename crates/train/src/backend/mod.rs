@@ -13,6 +13,7 @@ mod wgpu;
 
 pub use dispatch::{OnBackend, on_backend};
 
+use crate::optim::OptimOps;
 use barlow_loss::ops::LossOps;
 use barlow_model::ops::ModelOps;
 use burn::tensor::backend::AutodiffBackend;
@@ -21,9 +22,9 @@ use std::fmt;
 use thiserror::Error;
 
 /// What a training step needs of a backend.
-pub trait TrainBackend: AutodiffBackend<InnerBackend: ModelOps> + ModelOps + LossOps {}
+pub trait TrainBackend: AutodiffBackend<InnerBackend: ModelOps + OptimOps> + ModelOps + LossOps {}
 
-impl<B> TrainBackend for B where B: AutodiffBackend<InnerBackend: ModelOps> + ModelOps + LossOps {}
+impl<B> TrainBackend for B where B: AutodiffBackend<InnerBackend: ModelOps + OptimOps> + ModelOps + LossOps {}
 
 /// What `--backend` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -61,6 +61,9 @@ pub(super) struct RunArgs {
     /// Say what would be done, and do nothing
     #[arg(long, global = true, help_heading = "Run")]
     pub dry_run: bool,
+    /// Tell at the end, on standard error, where the time went (a GPU is then waited for after every phase: slower)
+    #[arg(long, global = true, help_heading = "Run")]
+    pub profile: bool,
     /// Say nothing but warnings, errors and results
     #[arg(long, short, global = true, help_heading = "Run")]
     pub quiet: bool,

@@ -89,6 +89,7 @@ pub(super) fn pretrain(args: &RunArgs) -> Result<Request, AppError> {
         selected,
         start,
         dry_run: args.dry_run,
+        profile: args.profile,
     })
 }
 

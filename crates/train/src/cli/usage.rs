@@ -28,6 +28,11 @@ pub(super) fn parse() -> Result<Args, ExitCode> {
 /// [`AppError::Usage`] with the first such flag.
 pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Result<(), AppError> {
     let (name, read): (&str, &[&str]) = match command {
+        Command::Pretrain if run.profile && run.dry_run => {
+            return Err(AppError::usage(
+                "--profile does nothing with --dry-run: nothing is run; leave one of them out",
+            ));
+        }
         Command::Pretrain => return Ok(()),
         Command::Knn(_) => ("knn", &["--backend", "--device", "--threads", "--set", "--data"]),
         Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
@@ -50,6 +55,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         ("--out", run.out.is_some()),
         ("--resume", run.resume),
         ("--dry-run", run.dry_run),
+        ("--profile", run.profile),
     ];
     match given.into_iter().find(|(flag, given)| *given && !read.contains(flag)) {
         Some((flag, _)) => Err(AppError::usage(format!(

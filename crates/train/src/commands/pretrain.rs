@@ -28,6 +28,8 @@ pub struct Request {
     pub start: Start,
     /// Say what would be done, and do nothing.
     pub dry_run: bool,
+    /// Tell at the end where the time went.
+    pub profile: bool,
 }
 
 /// A new run or an old one.
@@ -49,6 +51,7 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         selected,
         start,
         dry_run,
+        profile,
     } = request;
     if let Start::Resume(run) = &start
         && let Some(summary) = finished(run)
@@ -142,6 +145,7 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         run,
         console,
         stop,
+        profile,
     };
     let summary = on_backend(&selected_for_work, Work { job: &job, checkpoint })?;
     print_summary(&summary, &job.run);

@@ -1,7 +1,6 @@
 //! AdamW as PyTorch has it (`torch.optim.AdamW`): epsilon 1e-8 outside the root, bias-corrected moments.
 
-use super::Update;
-use burn::tensor::Tensor;
+use super::{Update, Updated};
 use burn::tensor::backend::Backend;
 
 /// Adam with decoupled weight decay. Parameters of rank one are not decayed.
@@ -26,32 +25,59 @@ impl AdamW {
     }
 
     /// The new value, and both moments.
-    pub(super) fn update<B: Backend>(&self, update: Update<B>) -> (Tensor<B, 2>, Vec<Tensor<B, 2>>) {
+    pub(super) fn update<B: Backend>(&self, update: Update<B>) -> Updated<B> {
+        let Coefficients {
+            betas: [first_beta, second_beta],
+            root_correction,
+            epsilon,
+            decay,
+            rate,
+        } = self.coefficients(&update);
         let Update {
             value,
             gradient,
             buffers,
-            is_vector,
-            learning_rate,
-            step,
+            ..
         } = update;
-        let (first_beta, second_beta) = self.betas;
         let square = gradient.clone().square() * (1.0 - second_beta);
         let gradient = gradient * (1.0 - first_beta);
         let (first, second) = match <[_; 2]>::try_from(buffers) {
             Ok([first, second]) => (first * first_beta + gradient, second * second_beta + square),
             Err(_) => (gradient, square),
         };
-        let count = (step + 1) as i32;
-        let first_correction = 1.0 - first_beta.powi(count);
-        let second_correction = (1.0 - second_beta.powi(count)).sqrt();
-        let denominator = second.clone().sqrt() / second_correction + self.epsilon;
-        let decay = if is_vector {
-            1.0
-        } else {
-            1.0 - learning_rate * self.weight_decay
-        };
-        let value = value * decay - first.clone() / denominator * (learning_rate / first_correction);
+        let denominator = second.clone().sqrt() / root_correction + epsilon;
+        let value = value * decay - first.clone() / denominator * rate;
         (value, vec![first, second])
     }
+
+    /// The numbers of one update.
+    pub(super) fn coefficients<B: Backend>(&self, update: &Update<B>) -> Coefficients {
+        let count = (update.step + 1) as i32;
+        let (first_beta, second_beta) = self.betas;
+        Coefficients {
+            betas: [first_beta, second_beta],
+            root_correction: (1.0 - second_beta.powi(count)).sqrt(),
+            epsilon: self.epsilon,
+            decay: if update.is_vector {
+                1.0
+            } else {
+                1.0 - update.learning_rate * self.weight_decay
+            },
+            rate: update.learning_rate / (1.0 - first_beta.powi(count)),
+        }
+    }
+}
+
+/// What an update multiplies with: `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
+/// `p ← decay·p − rate·m / (√v / root_correction + epsilon)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Coefficients {
+    pub betas: [f64; 2],
+    /// √(1 − β₂ᵗ).
+    pub root_correction: f64,
+    pub epsilon: f64,
+    /// 1 − lr·wd.
+    pub decay: f64,
+    /// lr / (1 − β₁ᵗ).
+    pub rate: f64,
 }

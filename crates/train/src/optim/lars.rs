@@ -1,6 +1,6 @@
 //! LARS as the official code has it (main.py, `class LARS`), and solo-learn's clipping for small data sets.
 
-use super::Update;
+use super::{Update, Updated};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
@@ -23,7 +23,7 @@ pub struct Lars {
 
 impl Lars {
     /// The new value, and the momentum buffer.
-    pub(super) fn update<B: Backend>(&self, update: Update<B>) -> (Tensor<B, 2>, Vec<Tensor<B, 2>>) {
+    pub(super) fn update<B: Backend>(&self, update: Update<B>) -> Updated<B> {
         let Update {
             value,
             gradient,
@@ -60,6 +60,20 @@ impl Lars {
             };
         }
         direction * ratio.mask_fill(skip, 1.0)
+    }
+
+    /// q of the norms ‖p‖ and ‖d‖, for backends that have them on the host.
+    #[cfg(feature = "cpu")]
+    pub(super) fn ratio(&self, [value_norm, direction_norm]: [f64; 2], learning_rate: f64) -> f64 {
+        if value_norm == 0.0 || direction_norm == 0.0 {
+            return 1.0;
+        }
+        let ratio = self.trust_coefficient * value_norm / direction_norm;
+        match self.clip {
+            true if learning_rate > 0.0 => (ratio / learning_rate).min(1.0),
+            true => 1.0,
+            false => ratio,
+        }
     }
 }
 

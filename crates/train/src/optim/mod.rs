@@ -5,13 +5,17 @@
 
 mod adamw;
 mod build;
+#[cfg(feature = "cpu")]
+mod flex;
 mod lars;
+mod ops;
 #[cfg(all(test, feature = "cpu"))]
 mod parity;
 
 pub use adamw::AdamW;
 pub use build::{peak_rates, rule};
 pub use lars::Lars;
+pub use ops::OptimOps;
 
 use barlow_model::{HostTensor, PathStack, StateDict};
 use burn::module::{AutodiffModule, ModuleMapper, Param};
@@ -57,6 +61,9 @@ pub struct Update<B: Backend> {
     pub step: u64,
 }
 
+/// A parameter's new value, and the rule's buffers for its next update.
+pub type Updated<B> = (Tensor<B, 2>, Vec<Tensor<B, 2>>);
+
 /// An update rule with its buffers.
 #[derive(Clone, Debug)]
 pub struct Optimizer<B: Backend> {
@@ -65,7 +72,7 @@ pub struct Optimizer<B: Backend> {
     buffers: BTreeMap<String, Vec<Tensor<B, 2>>>,
 }
 
-impl<B: Backend> Optimizer<B> {
+impl<B: OptimOps> Optimizer<B> {
     /// An optimiser that has made no step.
     pub fn new(rule: Rule) -> Self {
         Self {
@@ -158,7 +165,7 @@ struct Mapper<'a, B: Backend> {
     path: PathStack,
 }
 
-impl<A: AutodiffBackend> ModuleMapper<A> for Mapper<'_, A::InnerBackend> {
+impl<A: AutodiffBackend<InnerBackend: OptimOps>> ModuleMapper<A> for Mapper<'_, A::InnerBackend> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name, container_type);
     }
@@ -191,8 +198,8 @@ impl<A: AutodiffBackend> ModuleMapper<A> for Mapper<'_, A::InnerBackend> {
             step: self.optimizer.step,
         };
         let (value, buffers) = match &self.optimizer.rule {
-            Rule::Lars(lars) => lars.update(update),
-            Rule::AdamW(adamw) => adamw.update(update),
+            Rule::Lars(lars) => OptimOps::lars(lars, update),
+            Rule::AdamW(adamw) => OptimOps::adamw(adamw, update),
         };
         self.optimizer.buffers.insert(name, buffers);
         let tensor = Tensor::from_inner(value.reshape(dims)).require_grad();

@@ -4,11 +4,13 @@
 mod evaluate;
 mod finish;
 mod interval;
+mod profile;
 mod step;
 mod trainer;
 
 pub use evaluate::{Accuracy, accuracy};
 pub use finish::write_report;
+pub use profile::{Phase, Profile};
 pub use step::{PendingValues, step_gradients, train_step};
 
 use crate::backend::{Selected, TrainBackend};
@@ -37,6 +39,8 @@ pub struct Job {
     pub console: Console,
     /// Whether to stop.
     pub stop: StopFlag,
+    /// Whether to tell at the end where the time went; a GPU is then waited for after every phase.
+    pub profile: bool,
 }
 
 /// Runs a job from its start or from `checkpoint` to its end.
@@ -49,9 +53,25 @@ pub fn pretrain<B: TrainBackend>(
     device: &B::Device,
     checkpoint: Option<Checkpoint>,
 ) -> Result<Summary, AppError> {
-    let mut trainer = trainer::Trainer::<B>::new(job, device.clone(), checkpoint)?;
+    let profile = profile::<B>(job, device);
+    let mut trainer = trainer::Trainer::<B>::new(job, &profile, device.clone(), checkpoint)?;
+    let before = trainer.steps();
     let outcome = trainer.run();
     job.console.finish();
-    outcome?;
-    Ok(trainer.finish()?)
+    let steps = trainer.steps() - before;
+    let outcome = outcome.and_then(|()| Ok(trainer.finish()?));
+    // An interrupted run has spent time too.
+    for line in profile.table(steps) {
+        job.console.asked(&line);
+    }
+    outcome
+}
+
+fn profile<B: TrainBackend>(job: &Job, device: &B::Device) -> Profile {
+    if !job.profile {
+        return Profile::off();
+    }
+    let device = device.clone();
+    // A device that has failed says so where the next value is read.
+    Profile::new(move || drop(B::sync(&device)))
 }

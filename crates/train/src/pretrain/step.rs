@@ -1,5 +1,6 @@
 //! One optimiser step: two forward passes, the loss, one backward pass, one update.
 
+use super::profile::{Phase, Profile};
 use crate::backend::TrainBackend;
 use crate::optim::{LearningRates, Optimizer};
 use crate::summary::LossValues;
@@ -28,16 +29,18 @@ impl<B: Backend> PendingValues<B> {
     }
 }
 
-/// Makes one step and returns the updated model.
+/// Makes one step and returns the updated model; its phases go into `profile`.
 pub fn train_step<B: TrainBackend>(
     model: BarlowTwinsModel<B>,
     optimizer: &mut Optimizer<B::InnerBackend>,
     loss: &BarlowTwinsLoss,
     batch: TwinBatch<B>,
     rates: LearningRates,
+    profile: &Profile,
 ) -> (BarlowTwinsModel<B>, PendingValues<B::InnerBackend>) {
-    let (gradients, values) = step_gradients(&model, loss, [batch.view_a, batch.view_b]);
-    (optimizer.step(model, gradients, rates), values)
+    let (gradients, values) = step_gradients(&model, loss, [batch.view_a, batch.view_b], profile);
+    let model = profile.time(Phase::Optimizer, || optimizer.step(model, gradients, rates));
+    (model, values)
 }
 
 /// A step without its update: both forward passes, the loss, the backward pass. `views` are [N, C, H, W], normalised.
@@ -48,11 +51,18 @@ pub fn step_gradients<B: TrainBackend>(
     model: &BarlowTwinsModel<B>,
     loss: &BarlowTwinsLoss,
     views: [Tensor<B, 4>; 2],
+    profile: &Profile,
 ) -> (GradientsParams, PendingValues<B::InnerBackend>) {
-    let [z_a, z_b] = views.map(|view| model.forward(view, NormMode::Train).embeddings);
-    let output = loss.forward(z_a, z_b);
-    let values = pending(&output);
-    (GradientsParams::from_grads(output.loss.backward(), model), values)
+    let [z_a, z_b] = profile.time(Phase::Forward, || {
+        views.map(|view| model.forward(view, NormMode::Train).embeddings)
+    });
+    let (loss, values) = profile.time(Phase::Loss, || {
+        let output = loss.forward(z_a, z_b);
+        let values = pending(&output);
+        (output.loss, values)
+    });
+    let gradients = profile.time(Phase::Backward, || GradientsParams::from_grads(loss.backward(), model));
+    (gradients, values)
 }
 
 fn pending<B: TrainBackend>(output: &BarlowTwinsOutput<B>) -> PendingValues<B::InnerBackend> {

@@ -4,6 +4,7 @@ use super::Job;
 use super::evaluate::{Accuracy, accuracy};
 use super::finish;
 use super::interval::Interval;
+use super::profile::{Phase, Profile};
 use super::step::{PendingValues, train_step, valid};
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
@@ -21,6 +22,7 @@ use std::time::Instant;
 /// A run with its tensors.
 pub(super) struct Trainer<'a, B: TrainBackend> {
     job: &'a Job,
+    profile: &'a Profile,
     device: B::Device,
     /// Absent only while a step owns it.
     model: Option<BarlowTwinsModel<B>>,
@@ -37,7 +39,12 @@ pub(super) struct Trainer<'a, B: TrainBackend> {
 }
 
 impl<'a, B: TrainBackend> Trainer<'a, B> {
-    pub(super) fn new(job: &'a Job, device: B::Device, checkpoint: Option<Checkpoint>) -> Result<Self, AppError> {
+    pub(super) fn new(
+        job: &'a Job,
+        profile: &'a Profile,
+        device: B::Device,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Self, AppError> {
         let started = Instant::now();
         let config = &job.plan.config;
         let views = TwinViews::new(&config.views, job.sources.normalization.clone()).map_err(AppError::usage)?;
@@ -74,6 +81,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         )?;
         let mut trainer = Self {
             job,
+            profile,
             device,
             model: Some(model),
             optimizer,
@@ -90,6 +98,11 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             trainer.measure_untrained()?;
         }
         Ok(trainer)
+    }
+
+    /// Steps made, those before this session among them.
+    pub(super) fn steps(&self) -> u64 {
+        self.progress.step
     }
 
     /// Makes the steps that are left.
@@ -113,10 +126,13 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
 
     fn run_epoch(&mut self, epoch: u64) -> Result<(), AppError> {
         let first = (self.progress.step % self.job.plan.steps_per_epoch) as usize;
-        let mut batches = self.loader.epoch(epoch, first);
+        let profile = self.profile;
+        let mut batches = profile.time(Phase::DataWait, || self.loader.epoch(epoch, first));
         loop {
             let start = Instant::now();
-            let Some(batch) = batches.next() else { break };
+            let Some(batch) = profile.time(Phase::DataWait, || batches.next()) else {
+                break;
+            };
             let batch = batch.map_err(anyhow::Error::from)?;
             let waited = start.elapsed();
             let rates = self
@@ -125,8 +141,8 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
                 .peak
                 .scaled(self.job.plan.schedule.factor(self.progress.step));
             let model = self.model.take().expect("present between two steps");
-            let batch = batch.to_device::<B>(&self.device);
-            let (model, values) = train_step(model, &mut self.optimizer, &self.loss, batch, rates);
+            let batch = profile.time(Phase::ToDevice, || batch.to_device::<B>(&self.device));
+            let (model, values) = train_step(model, &mut self.optimizer, &self.loss, batch, rates, profile);
             self.model = Some(model);
             self.pending.push(values);
             self.progress.step += 1;
@@ -156,6 +172,11 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         if self.interval.is_empty() {
             return Ok(());
         }
+        let profile = self.profile;
+        profile.time(Phase::Monitors, || self.write_interval(epoch, rates))
+    }
+
+    fn write_interval(&mut self, epoch: u64, rates: LearningRates) -> Result<()> {
         let waiting = Instant::now();
         let mut means = LossMeans::default();
         let first_step = self.progress.step - self.pending.len() as u64 + 1;
@@ -251,13 +272,15 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
 
     fn measure(&self, with_linear: bool) -> Result<Option<Accuracy>> {
         let model = valid(self.model.as_ref().expect("present between two steps"));
-        accuracy(
-            &model.backbone,
-            &self.job.sources,
-            &self.job.plan.config,
-            with_linear,
-            &self.device,
-        )
+        self.profile.time(Phase::Monitors, || {
+            accuracy(
+                &model.backbone,
+                &self.job.sources,
+                &self.job.plan.config,
+                with_linear,
+                &self.device,
+            )
+        })
     }
 
     fn measure_untrained(&mut self) -> Result<()> {
@@ -278,6 +301,11 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
     }
 
     fn save(&mut self, is_best: bool) -> Result<()> {
+        let profile = self.profile;
+        profile.time(Phase::Monitors, || self.write_checkpoint(is_best))
+    }
+
+    fn write_checkpoint(&mut self, is_best: bool) -> Result<()> {
         self.progress.wall_seconds = self.wall_seconds();
         let model = valid(self.model.as_ref().expect("present between two steps"));
         let checkpoint = Checkpoint {
@@ -313,7 +341,9 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             self.save(true)?;
         }
         let model = valid(self.model.as_ref().expect("present between two steps"));
-        finish::export_backbone(self.job, &model.backbone, self.progress.step)?;
+        self.profile.time(Phase::Monitors, || {
+            finish::export_backbone(self.job, &model.backbone, self.progress.step)
+        })?;
         let wall_seconds = self.wall_seconds();
         let last_epoch = self.progress.last_epoch.context("a finished run has losses")?;
         let summary = finish::summary(
@@ -323,7 +353,8 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             last_epoch.loss,
             wall_seconds,
         );
-        finish::write_results(self.job, &summary)?;
+        self.profile
+            .time(Phase::Monitors, || finish::write_results(self.job, &summary))?;
         Ok(summary)
     }
 
