@@ -10,8 +10,10 @@ use super::Window;
 
 /// The places in a window of this size are less than 255, which stands for none.
 pub(super) const LARGEST_SIZE: usize = 15;
-/// A place in the padding.
+/// A place in the padding, or a larger one.
 const NONE: u32 = 255;
+/// Floats of the longest vector.
+const LONGEST: usize = 16;
 
 /// The numbers of one map.
 #[derive(Clone, Copy)]
@@ -54,70 +56,27 @@ impl WithSimd for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        // The window of ResNets, whose numbers the compiler is told.
-        if (self.plane.size, self.plane.stride) == (3, 2) {
-            self.with_window(3, 2);
-        } else {
-            let (size, stride) = (self.plane.size, self.plane.stride);
-            self.with_window(size, stride);
-        }
-    }
-}
-
-impl Forward<'_> {
-    #[inline(always)]
-    fn with_window(self, size: usize, stride: usize) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self { plane, x, y, places } = self;
-        let Plane {
-            height,
-            width,
-            out_height,
-            out_width,
-            padding,
-            ..
-        } = plane;
-        // The columns' maxima and their places, with the padding around.
-        let columns = (out_width - 1) * stride + size;
-        let columns = columns.max(width + 2 * padding);
-        let mut best = vec![f32::NEG_INFINITY; columns];
-        let mut place = vec![NONE; columns];
-        let (mut row_best, mut row_place) = (vec![0.0f32; out_width], vec![0u32; out_width]);
-        let outputs = y
-            .chunks_exact_mut(out_height * out_width)
-            .zip(places.chunks_exact_mut(out_height * out_width));
-        for (x, (y, places)) in x.chunks_exact(height * width).zip(outputs) {
-            let rows = y.chunks_exact_mut(out_width).zip(places.chunks_exact_mut(out_width));
+        let (pixels, out_pixels) = (plane.height * plane.width, plane.out_height * plane.out_width);
+        let mut scratch = Scratch::new(plane);
+        let outputs = y.chunks_exact_mut(out_pixels).zip(places.chunks_exact_mut(out_pixels));
+        for (x, (y, places)) in x.chunks_exact(pixels).zip(outputs) {
+            let rows = y
+                .chunks_exact_mut(plane.out_width)
+                .zip(places.chunks_exact_mut(plane.out_width));
             for (row, (y, places)) in rows.enumerate() {
-                let top = row * stride;
-                let (best_inside, place_inside) = (
-                    &mut best[padding..padding + width],
-                    &mut place[padding..padding + width],
-                );
-                place_inside.fill(NONE);
-                best_inside.fill(f32::NEG_INFINITY);
-                for ky in 0..size {
-                    let Some(y) = (top + ky).checked_sub(padding).filter(|&y| y < height) else {
-                        continue;
-                    };
-                    take_row(best_inside, place_inside, &x[y * width..][..width], (ky * size) as u32);
+                scratch.go_down(simd, plane, x, row);
+                // The window of ResNets, whose step the compiler is told.
+                match plane.stride {
+                    2 => scratch.deal(plane, 2),
+                    stride => scratch.deal(plane, stride),
                 }
-                row_best.fill(f32::NEG_INFINITY);
-                row_place.fill(NONE);
-                for kx in 0..size {
-                    take_columns(
-                        &mut row_best,
-                        &mut row_place,
-                        &best[kx..],
-                        &place[kx..],
-                        stride,
-                        kx as u32,
-                    );
-                }
-                for (y, best) in y.iter_mut().zip(&row_best) {
+                scratch.go_along(simd, plane);
+                for (y, best) in y.iter_mut().zip(&scratch.out.best) {
                     y.write(*best);
                 }
-                for (to, place) in places.iter_mut().zip(&row_place) {
+                for (to, place) in places.iter_mut().zip(&scratch.out.place) {
                     to.write(*place as u8);
                 }
             }
@@ -125,30 +84,127 @@ impl Forward<'_> {
     }
 }
 
-/// Takes what of a row is larger than all before it.
-#[inline(always)]
-fn take_row(best: &mut [f32], place: &mut [u32], row: &[f32], here: u32) {
-    for ((best, place), &value) in best.iter_mut().zip(place).zip(row) {
-        let takes = (value > *best) | value.is_nan() | (*place == NONE);
-        *best = if takes { value } else { *best };
-        *place = if takes { here } else { *place };
+/// Largest values so far, and their places; some values longer than needed, so that loops take whole vectors.
+struct Maxima {
+    best: Vec<f32>,
+    place: Vec<u32>,
+}
+
+impl Maxima {
+    fn none(len: usize) -> Self {
+        Self {
+            best: vec![f32::NEG_INFINITY; len],
+            place: vec![NONE; len],
+        }
     }
 }
 
-/// Takes, of every `stride`-th column, what is larger than all before it, or as large and further up.
-#[inline(always)]
-fn take_columns(best: &mut [f32], place: &mut [u32], columns: &[f32], places: &[u32], stride: usize, kx: u32) {
-    let len = best.len();
-    let (place, reach) = (&mut place[..len], (len - 1) * stride + 1);
-    let (columns, places) = (&columns[..reach], &places[..reach]);
-    for i in 0..len {
-        let (value, from) = (columns[i * stride], places[i * stride]);
-        // None stays none, and comes after all others.
-        let here = if from == NONE { NONE } else { from + kx };
-        let takes = (value > best[i]) | value.is_nan() | ((value == best[i]) & (here < place[i]));
-        best[i] = if takes { value } else { best[i] };
-        place[i] = if takes { here } else { place[i] };
+/// Working memory for a row of outputs.
+struct Scratch {
+    /// A row of the map.
+    row: Vec<f32>,
+    /// The maxima of the columns.
+    columns: Maxima,
+    /// The same with the padding, one set for each column mod stride: what the outputs look at in turn lies side by side.
+    dealt: Vec<Maxima>,
+    out: Maxima,
+}
+
+impl Scratch {
+    fn new(plane: Plane) -> Self {
+        let whole = |len: usize| len.next_multiple_of(LONGEST);
+        let (width, out_width) = (whole(plane.width), whole(plane.out_width));
+        let reach = whole(plane.width + 2 * plane.padding).div_ceil(plane.stride) + out_width + plane.size;
+        Self {
+            row: vec![0.0; width],
+            columns: Maxima::none(width),
+            dealt: (0..plane.stride).map(|_| Maxima::none(reach)).collect(),
+            out: Maxima::none(out_width),
+        }
     }
+
+    /// The maxima of the columns under the windows of a row of outputs.
+    #[inline(always)]
+    fn go_down<S: Simd>(&mut self, simd: S, plane: Plane, x: &[f32], row: usize) {
+        let (width, top) = (plane.width, row * plane.stride);
+        let mut is_first = true;
+        for ky in 0..plane.size {
+            let Some(y) = (top + ky).checked_sub(plane.padding).filter(|&y| y < plane.height) else {
+                continue;
+            };
+            self.row[..width].copy_from_slice(&x[y * width..][..width]);
+            let here = simd.splat_u32s((ky * plane.size) as u32);
+            let best = S::as_mut_simd_f32s(&mut self.columns.best).0.iter_mut();
+            let columns = best.zip(S::as_mut_simd_u32s(&mut self.columns.place).0);
+            for ((best, place), &value) in columns.zip(S::as_simd_f32s(&self.row).0) {
+                let takes = simd.or_m32s(simd.greater_than_f32s(value, *best), is_no_number(simd, value));
+                *best = if is_first {
+                    value
+                } else {
+                    simd.select_f32s(takes, value, *best)
+                };
+                *place = if is_first {
+                    here
+                } else {
+                    simd.select_u32s(takes, here, *place)
+                };
+            }
+            is_first = false;
+        }
+    }
+
+    /// Spreads the columns over the sets of `dealt`.
+    #[inline(always)]
+    fn deal(&mut self, plane: Plane, stride: usize) {
+        for (phase, set) in self.dealt.iter_mut().enumerate() {
+            // The set's first column that is not padding, and its index there.
+            let index = plane.padding.saturating_sub(phase).div_ceil(stride);
+            let start = (index * stride + phase - plane.padding).min(plane.width);
+            let best = self.columns.best[start..plane.width].iter().step_by(stride);
+            set.best[index..]
+                .iter_mut()
+                .zip(best)
+                .for_each(|(to, from)| *to = *from);
+            let place = self.columns.place[start..plane.width].iter().step_by(stride);
+            set.place[index..]
+                .iter_mut()
+                .zip(place)
+                .for_each(|(to, from)| *to = *from);
+        }
+    }
+
+    /// The maxima of the windows.
+    #[inline(always)]
+    fn go_along<S: Simd>(&mut self, simd: S, plane: Plane) {
+        let Maxima { best, place } = &mut self.out;
+        best.fill(f32::NEG_INFINITY);
+        place.fill(NONE);
+        for kx in 0..plane.size {
+            let set = &self.dealt[kx % plane.stride];
+            let part = kx / plane.stride..kx / plane.stride + best.len();
+            let (values, places) = (
+                S::as_simd_f32s(&set.best[part.clone()]).0,
+                S::as_simd_u32s(&set.place[part]).0,
+            );
+            let kx = simd.splat_u32s(kx as u32);
+            let outputs = S::as_mut_simd_f32s(best).0.iter_mut().zip(S::as_mut_simd_u32s(place).0);
+            for ((best, place), (&value, &from)) in outputs.zip(values.iter().zip(places)) {
+                // In the padding that is not less than `NONE`.
+                let here = simd.add_u32s(from, kx);
+                let is_more = simd.or_m32s(simd.greater_than_f32s(value, *best), is_no_number(simd, value));
+                let is_first = simd.and_m32s(simd.equal_f32s(value, *best), simd.less_than_u32s(here, *place));
+                let takes = simd.or_m32s(is_more, is_first);
+                *best = simd.select_f32s(takes, value, *best);
+                *place = simd.select_u32s(takes, here, *place);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn is_no_number<S: Simd>(simd: S, value: S::f32s) -> S::m32s {
+    let zero = simd.splat_f32s(0.0);
+    simd.xor_m32s(simd.equal_f32s(value, value), simd.equal_f32s(zero, zero))
 }
 
 /// The gradients of whole maps, from those of the maxima and the places; writes every value.
