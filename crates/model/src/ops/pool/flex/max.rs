@@ -101,8 +101,8 @@ impl Maxima {
 
 /// Working memory for a row of outputs.
 struct Scratch {
-    /// A row of the map.
-    row: Vec<f32>,
+    /// The rows of the map under the window.
+    rows: Vec<f32>,
     /// The maxima of the columns.
     columns: Maxima,
     /// The same with the padding, one set for each column mod stride: what the outputs look at in turn lies side by side.
@@ -116,7 +116,7 @@ impl Scratch {
         let (width, out_width) = (whole(plane.width), whole(plane.out_width));
         let reach = whole(plane.width + 2 * plane.padding).div_ceil(plane.stride) + out_width + plane.size;
         Self {
-            row: vec![0.0; width],
+            rows: vec![0.0; plane.size * width],
             columns: Maxima::none(width),
             dealt: (0..plane.stride).map(|_| Maxima::none(reach)).collect(),
             out: Maxima::none(out_width),
@@ -126,30 +126,26 @@ impl Scratch {
     /// The maxima of the columns under the windows of a row of outputs.
     #[inline(always)]
     fn go_down<S: Simd>(&mut self, simd: S, plane: Plane, x: &[f32], row: usize) {
-        let (width, top) = (plane.width, row * plane.stride);
-        let mut is_first = true;
-        for ky in 0..plane.size {
-            let Some(y) = (top + ky).checked_sub(plane.padding).filter(|&y| y < plane.height) else {
-                continue;
-            };
-            self.row[..width].copy_from_slice(&x[y * width..][..width]);
-            let here = simd.splat_u32s((ky * plane.size) as u32);
-            let best = S::as_mut_simd_f32s(&mut self.columns.best).0.iter_mut();
-            let columns = best.zip(S::as_mut_simd_u32s(&mut self.columns.place).0);
-            for ((best, place), &value) in columns.zip(S::as_simd_f32s(&self.row).0) {
-                let takes = simd.or_m32s(simd.greater_than_f32s(value, *best), is_no_number(simd, value));
-                *best = if is_first {
-                    value
-                } else {
-                    simd.select_f32s(takes, value, *best)
-                };
-                *place = if is_first {
-                    here
-                } else {
-                    simd.select_u32s(takes, here, *place)
-                };
+        let Self { rows, columns, .. } = self;
+        let (width, whole, top) = (plane.width, columns.best.len(), row * plane.stride);
+        let first = plane.padding.saturating_sub(top);
+        let last = plane.size.min(plane.height + plane.padding - top);
+        for ky in first..last {
+            let y = top + ky - plane.padding;
+            rows[ky * whole..][..width].copy_from_slice(&x[y * width..][..width]);
+        }
+        // All rows of a vector of columns in turn, and one store at the end: stores of what a mask lets through are slow.
+        for at in (0..whole).step_by(S::F32_LANES) {
+            let mut best = load_f32s::<S>(rows, first * whole + at);
+            let mut place = simd.splat_u32s((first * plane.size) as u32);
+            for ky in first + 1..last {
+                let value = load_f32s::<S>(rows, ky * whole + at);
+                let takes = simd.or_m32s(simd.greater_than_f32s(value, best), is_no_number(simd, value));
+                best = simd.select_f32s(takes, value, best);
+                place = simd.select_u32s(takes, simd.splat_u32s((ky * plane.size) as u32), place);
             }
-            is_first = false;
+            S::as_mut_simd_f32s(&mut columns.best[at..][..S::F32_LANES]).0[0] = best;
+            S::as_mut_simd_u32s(&mut columns.place[at..][..S::F32_LANES]).0[0] = place;
         }
     }
 
@@ -176,29 +172,35 @@ impl Scratch {
     /// The maxima of the windows.
     #[inline(always)]
     fn go_along<S: Simd>(&mut self, simd: S, plane: Plane) {
-        let Maxima { best, place } = &mut self.out;
-        best.fill(f32::NEG_INFINITY);
-        place.fill(NONE);
-        for kx in 0..plane.size {
-            let set = &self.dealt[kx % plane.stride];
-            let part = kx / plane.stride..kx / plane.stride + best.len();
-            let (values, places) = (
-                S::as_simd_f32s(&set.best[part.clone()]).0,
-                S::as_simd_u32s(&set.place[part]).0,
-            );
-            let kx = simd.splat_u32s(kx as u32);
-            let outputs = S::as_mut_simd_f32s(best).0.iter_mut().zip(S::as_mut_simd_u32s(place).0);
-            for ((best, place), (&value, &from)) in outputs.zip(values.iter().zip(places)) {
+        let Self { dealt, out, .. } = self;
+        for at in (0..out.best.len()).step_by(S::F32_LANES) {
+            let mut best = simd.splat_f32s(f32::NEG_INFINITY);
+            let mut place = simd.splat_u32s(NONE);
+            let (mut phase, mut moved) = (0, 0);
+            for kx in 0..plane.size {
+                let value = load_f32s::<S>(&dealt[phase].best, moved + at);
+                let from = S::as_simd_u32s(&dealt[phase].place[moved + at..][..S::F32_LANES]).0[0];
                 // In the padding that is not less than `NONE`.
-                let here = simd.add_u32s(from, kx);
-                let is_more = simd.or_m32s(simd.greater_than_f32s(value, *best), is_no_number(simd, value));
-                let is_first = simd.and_m32s(simd.equal_f32s(value, *best), simd.less_than_u32s(here, *place));
+                let here = simd.add_u32s(from, simd.splat_u32s(kx as u32));
+                let is_more = simd.or_m32s(simd.greater_than_f32s(value, best), is_no_number(simd, value));
+                let is_first = simd.and_m32s(simd.equal_f32s(value, best), simd.less_than_u32s(here, place));
                 let takes = simd.or_m32s(is_more, is_first);
-                *best = simd.select_f32s(takes, value, *best);
-                *place = simd.select_u32s(takes, here, *place);
+                best = simd.select_f32s(takes, value, best);
+                place = simd.select_u32s(takes, here, place);
+                phase += 1;
+                if phase == plane.stride {
+                    (phase, moved) = (0, moved + 1);
+                }
             }
+            S::as_mut_simd_f32s(&mut out.best[at..][..S::F32_LANES]).0[0] = best;
+            S::as_mut_simd_u32s(&mut out.place[at..][..S::F32_LANES]).0[0] = place;
         }
     }
+}
+
+#[inline(always)]
+fn load_f32s<S: Simd>(floats: &[f32], at: usize) -> S::f32s {
+    S::as_simd_f32s(&floats[at..][..S::F32_LANES]).0[0]
 }
 
 #[inline(always)]
