@@ -115,10 +115,8 @@ fn add_row<S: Simd, const P: usize, F: Formula<S, P, [S::f32s; 2]>>(
         let (first, second) = (S::as_mut_simd_f32s(first).0, S::as_mut_simd_f32s(second).0);
         let mut u = [simd.splat_f32s(0.0); LANES];
         let mut v = u;
-        for part in 0..parts {
-            u[part] = first[part];
-            v[part] = second[part];
-        }
+        u.iter_mut().zip(&*first).for_each(|(u, sum)| *u = *sum);
+        v.iter_mut().zip(&*second).for_each(|(v, sum)| *v = *sum);
         let (groups_a, groups_b) = (whole_a.chunks_exact(parts), whole_b.chunks_exact(parts));
         let last = groups_a.remainder().iter().zip(groups_b.remainder());
         for (a, b) in groups_a.zip(groups_b) {
@@ -128,10 +126,8 @@ fn add_row<S: Simd, const P: usize, F: Formula<S, P, [S::f32s; 2]>>(
                 v[part] = simd.add_f32s(v[part], more_v);
             }
         }
-        for part in 0..parts {
-            first[part] = u[part];
-            second[part] = v[part];
-        }
+        first.iter_mut().zip(&u).for_each(|(sum, u)| *sum = *u);
+        second.iter_mut().zip(&v).for_each(|(sum, v)| *sum = *v);
         for (part, (&a, &b)) in last.enumerate() {
             let [more_u, more_v] = F::of(simd, p, a, b);
             first[part] = simd.add_f32s(first[part], more_u);
