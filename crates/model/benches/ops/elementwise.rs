@@ -1,11 +1,14 @@
-//! Batch norm with what follows it, which memory and not arithmetic bounds. Operands are fresh, and nobody else holds them, as
+//! Batch norm with what follows it, and pooling, which memory and not arithmetic bounds. Operands are fresh, and nobody else holds them, as
 //! in a training step: outputs may take their place. x is held where a step holds it.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use barlow_model::ops::{Affine, Epilogue, NormGradients, NormOps, NormSaved, Normalized, Statistics, norm_reference};
-use burn::tensor::{DType, Shape};
+use barlow_model::ops::{
+    Affine, ConvGeometry, Epilogue, MaxPooled, NormGradients, NormOps, NormSaved, Normalized, PoolOps, Statistics,
+    Window, norm_reference, pool_reference,
+};
+use burn::tensor::{DType, Shape, TensorMetadata};
 use burn_flex::{Flex, FlexTensor};
 
 use super::{Options, formula, line};
@@ -27,7 +30,23 @@ const NORM_CASES: [NormCase; 8] = [
     NormCase { name: "norm-2048-vectors-n256", shape: [256, 2048, 1] },
 ];
 
+/// The pooling of the ImageNet stem at 224 pixels and at 64, and the mean behind the last stage.
+const MAX_CASES: [(&str, [usize; 4]); 2] = [
+    ("max-pool-64-112px-n16", [16, 64, 112, 112]),
+    ("max-pool-64-32px-n64", [64, 64, 32, 32]),
+];
+const MEAN_CASES: [(&str, [usize; 4]); 2] = [
+    ("mean-pool-512-4px-n128", [128, 512, 4, 4]),
+    ("mean-pool-2048-7px-n32", [32, 2048, 7, 7]),
+];
+
 pub fn run(options: &Options) {
+    for (name, shape) in MAX_CASES.into_iter().filter(|case| case.0.contains(&options.case)) {
+        run_max(name, shape, options);
+    }
+    for (name, shape) in MEAN_CASES.into_iter().filter(|case| case.0.contains(&options.case)) {
+        run_mean(name, shape, options);
+    }
     for case in NORM_CASES.iter().filter(|case| case.name.contains(&options.case)) {
         for (suffix, epilogue) in [
             ("", Epilogue::Nothing),
@@ -82,6 +101,63 @@ fn run_norm(name: &str, shape: [usize; 3], epilogue: Epilogue<()>, options: &Opt
     compare(name, "eval", options, eval, operands, |eval, (x, residual)| {
         eval(x, affine(), statistics(), 1e-5, residual)
     });
+}
+
+fn run_max(name: &str, shape: [usize; 4], options: &Options) {
+    let window = Window {
+        size: 3,
+        geometry: ConvGeometry { stride: 2, padding: 1 },
+    };
+    let x = formula(shape);
+    type Forward = fn(FlexTensor, Window) -> MaxPooled<Flex>;
+    let forward: [Forward; 2] = [Flex::max_pool2d_forward, pool_reference::max_forward];
+    compare(
+        name,
+        "forward",
+        options,
+        forward,
+        || x.clone(),
+        |forward, x| forward(x, window),
+    );
+
+    type Backward = fn(FlexTensor, FlexTensor, Window, Shape) -> FlexTensor;
+    let backward: [(Forward, Backward); 2] = [
+        (forward[0], Flex::max_pool2d_backward),
+        (forward[1], pool_reference::max_backward::<Flex>),
+    ];
+    let backward = backward.map(|(forward, backward)| {
+        let pooled = forward(x.clone(), window);
+        (pooled.y, pooled.places, backward)
+    });
+    let backward = backward.each_ref();
+    compare(
+        name,
+        "backward",
+        options,
+        backward,
+        || x.shape(),
+        |(dy, places, backward), shape| backward(dy.clone(), places.clone(), window, shape),
+    );
+}
+
+fn run_mean(name: &str, shape: [usize; 4], options: &Options) {
+    let (x, dy) = (formula(shape), formula([shape[0], shape[1]]));
+    type Forward = fn(FlexTensor) -> FlexTensor;
+    let forward: [Forward; 2] = [Flex::mean_pool2d_forward, pool_reference::mean_forward::<Flex>];
+    compare(name, "forward", options, forward, || x.clone(), |forward, x| forward(x));
+
+    type Backward = fn(FlexTensor, Shape) -> FlexTensor;
+    // A view costs nothing until it is read.
+    let written = |dy, shape| pool_reference::mean_backward::<Flex>(dy, shape).to_contiguous();
+    let backward: [Backward; 2] = [Flex::mean_pool2d_backward, written];
+    compare(
+        name,
+        "backward",
+        options,
+        backward,
+        || dy.clone(),
+        |backward, dy| backward(dy, x.shape()),
+    );
 }
 
 /// Times both of `ops` on operands that are made anew, and not timed, for each run.

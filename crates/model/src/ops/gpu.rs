@@ -5,7 +5,7 @@ use burn_cubecl::cubecl::server::ComputeServer;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 use burn_fusion::{Fusion, FusionBackend};
 
-use super::{ConvOps, NormOps};
+use super::{ConvOps, NormOps, PoolOps};
 
 impl<R, F, I, BT> ConvOps for CubeBackend<R, F, I, BT>
 where
@@ -32,3 +32,16 @@ where
 }
 
 impl<B: FusionBackend> NormOps for Fusion<B> {}
+
+impl<R, F, I, BT> PoolOps for CubeBackend<R, F, I, BT>
+where
+    R: CubeRuntime,
+    R::Server: ComputeServer,
+    R::Device: burn_backend::DeviceOps,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+}
+
+impl<B: FusionBackend> PoolOps for Fusion<B> {}

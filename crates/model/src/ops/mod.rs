@@ -1,6 +1,6 @@
-//! Backend extensions: the convolution a ResNet spends its time in, and its batch norm.
+//! Backend extensions: the convolution a ResNet spends its time in, its batch norm and its poolings.
 //!
-//! [`ConvOps`] and [`NormOps`] have default bodies made of Burn's own ops, so an empty impl makes any backend of one's own
+//! [`ConvOps`], [`NormOps`] and [`PoolOps`] have default bodies made of Burn's own ops, so an empty impl makes any backend of one's own
 //! crate work; a backend with something better overrides them (`flex` for the CPU). Nothing here knows of layers or networks.
 
 mod autodiff;
@@ -11,23 +11,25 @@ mod flex;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod gpu;
 mod norm;
+mod pool;
 pub mod reference;
 
 pub use norm::{
     Affine, Epilogue, Gradients as NormGradients, NormOps, Normalized, Saved as NormSaved, Statistics, batch_norm_eval,
     batch_norm_train, reference as norm_reference,
 };
+pub use pool::{MaxPooled, PoolOps, Window, max_pool2d, mean_pool2d, reference as pool_reference};
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::{ConvOptions, FloatTensor};
 use burn::tensor::{Shape, Tensor, TensorPrimitive};
 
-/// Stride and zero padding of a square 2-d convolution, the same on both axes; no dilation, no groups, no bias.
+/// Stride and padding of a square 2-d convolution (zeros) or pooling (nothing), the same on both axes; no dilation, no groups, no bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvGeometry {
     /// Step between two outputs, in pixels (≥ 1).
     pub stride: usize,
-    /// Zeros added on each side, in pixels.
+    /// Added on each side, in pixels.
     pub padding: usize,
 }
 
@@ -39,10 +41,10 @@ impl ConvGeometry {
     /// If the stride is 0 or the kernel is larger than the padded input.
     pub fn output_size(&self, input: usize, kernel: usize) -> usize {
         let padded = input + 2 * self.padding;
-        assert!(self.stride >= 1, "convolution: the stride must be at least 1");
+        assert!(self.stride >= 1, "the stride must be at least 1");
         assert!(
             kernel <= padded,
-            "convolution: a kernel of {kernel} does not fit {padded} pixels (padding included)"
+            "a kernel of {kernel} does not fit {padded} pixels (padding included)"
         );
         (padded - kernel) / self.stride + 1
     }
@@ -53,9 +55,9 @@ impl ConvGeometry {
 }
 
 /// Every operation that the networks of this crate need of a backend; implemented by whatever has them all.
-pub trait ModelOps: ConvOps + NormOps {}
+pub trait ModelOps: ConvOps + NormOps + PoolOps {}
 
-impl<B: ConvOps + NormOps> ModelOps for B {}
+impl<B: ConvOps + NormOps + PoolOps> ModelOps for B {}
 
 /// Convolution with its two gradients, overridable per backend.
 ///

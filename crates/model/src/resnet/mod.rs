@@ -11,12 +11,17 @@ pub use config::{ResNetConfig, ResNetDepth, Stem};
 
 use crate::layers::{Conv2d, Conv2dConfig};
 use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
-use crate::ops::ModelOps;
+use crate::ops::{ConvGeometry, ModelOps, Window, max_pool2d, mean_pool2d};
 use block::BlockConfig;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::module::max_pool2d;
+
+/// The pooling of the ImageNet stem: half the side is left.
+const STEM_WINDOW: Window = Window {
+    size: 3,
+    geometry: ConvGeometry { stride: 2, padding: 1 },
+};
 
 impl ResNetConfig {
     /// The network with its convolutions at zero: follow with [`crate::initialize`] or [`crate::load_state_dict`].
@@ -88,7 +93,7 @@ impl<B: ModelOps> ResNet<B> {
     pub fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2> {
         let mut x = self.bn1.forward_relu(self.conv1.forward(images), mode);
         if self.max_pool {
-            x = max_pool2d(x, [3, 3], [2, 2], [1, 1], [1, 1], false);
+            x = max_pool2d(x, STEM_WINDOW);
         }
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4]
             .into_iter()
@@ -96,9 +101,6 @@ impl<B: ModelOps> ResNet<B> {
         {
             x = block.forward(x, mode);
         }
-        let [n, features, height, width] = x.dims();
-        x.reshape([n, features, height * width])
-            .mean_dim(2)
-            .reshape([n, features])
+        mean_pool2d(x)
     }
 }

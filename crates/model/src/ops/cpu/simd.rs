@@ -1,11 +1,10 @@
 //! Loops compiled for the vector instructions of the machine they meet.
 //!
 //! Why: the program is built for the oldest x86-64, whose vectors hold four floats. A kernel is a struct of operands whose
-//! `call` is compiled once for each instruction set; the best is taken at run time. Whatever `call` calls in its loops
-//! must be `#[inline(always)]`, anything else would be compiled for the baseline. Kernels are plain Rust, nothing is contracted or
-//! reordered, so results are equal to the bit whichever was taken.
+//! `with_simd` is compiled once for each instruction set; the best is taken at run time. Whatever that calls in its loops
+//! must be `#[inline(always)]`, anything else would be compiled for the baseline.
 
-use pulp::{NullaryFnOnce, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 /// Which instructions the kernels may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +14,7 @@ pub(in crate::ops) enum Level {
     /// AVX2 at most; the baseline on a machine without.
     #[cfg(test)]
     Avx2,
-    /// Those of the oldest machine.
+    /// Those of the oldest machine, one value at a time.
     #[cfg(test)]
     Baseline,
 }
@@ -23,28 +22,13 @@ pub(in crate::ops) enum Level {
 impl Level {
     /// Calls the kernel compiled for this level.
     #[inline]
-    pub(in crate::ops) fn run<K: NullaryFnOnce>(self, kernel: K) -> K::Output {
-        struct Call<K>(K);
-        impl<K: NullaryFnOnce> WithSimd for Call<K> {
-            type Output = K::Output;
-
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, _: S) -> K::Output {
-                self.0.call()
-            }
-        }
-        self.dispatch(Call(kernel))
-    }
-
-    /// Calls a kernel written over `pulp`'s vectors with those of this level.
-    #[inline]
-    pub(in crate::ops) fn dispatch<K: WithSimd>(self, kernel: K) -> K::Output {
+    pub(in crate::ops) fn run<K: WithSimd>(self, kernel: K) -> K::Output {
         match self {
             Self::Best => pulp::Arch::new().dispatch(kernel),
             #[cfg(test)]
             Self::Avx2 => avx2(kernel),
             #[cfg(test)]
-            Self::Baseline => kernel.with_simd(pulp::Scalar::new()),
+            Self::Baseline => kernel.with_simd(pulp::Scalar),
         }
     }
 
@@ -69,5 +53,5 @@ fn avx2<K: WithSimd>(kernel: K) -> K::Output {
     if let Some(level) = pulp::x86::V3::try_new() {
         return Simd::vectorize(level, kernel);
     }
-    kernel.with_simd(pulp::Scalar::new())
+    kernel.with_simd(pulp::Scalar)
 }

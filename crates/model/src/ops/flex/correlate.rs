@@ -135,7 +135,7 @@ impl Task<'_> {
             scratch::with(Use::Output, self.rows.len() * self.plan.out_pitch() * width, |out| {
                 for tile in tiles {
                     for start in (0..channels_in).step_by(chunk) {
-                        self.level.dispatch(Weigh {
+                        self.level.run(Weigh {
                             plan: self.plan,
                             rows: self.rows.clone(),
                             x: packed,

@@ -169,7 +169,7 @@ impl Task<'_> {
                 let first = self.inputs.start + index * input.block;
                 for (tap, runs) in runs.iter().enumerate() {
                     let place = ((tile * shape.channels_in + first) * taps + tap) * self.width;
-                    self.level.dispatch(Outer {
+                    self.level.run(Outer {
                         runs,
                         x,
                         block: input.block,

@@ -45,7 +45,7 @@ impl<B: NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
         panic!("Can't differentiate batch_norm_backward.");
     }
 
-    /// The inner backend's operation where nothing needs a gradient, else tensor ops.
+    /// The inner backend's operation, so that y has its bytes; the gradients, which training does not ask for, are tensor ops.
     fn batch_norm_eval(
         x: FloatTensor<Self>,
         affine: Affine<Self>,
@@ -53,25 +53,44 @@ impl<B: NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
         epsilon: f64,
         epilogue: Epilogue<FloatTensor<Self>>,
     ) -> FloatTensor<Self> {
-        let operands = [&x, &affine.weight, &affine.bias, &statistics.mean, &statistics.variance];
-        if operands
-            .into_iter()
-            .chain(epilogue.residual())
-            .any(|operand| operand.is_tracked())
-        {
-            return reference::eval(x, affine, statistics, epsilon, epilogue);
-        }
-        let affine = Affine {
-            weight: affine.weight.primitive,
-            bias: affine.bias.primitive,
-        };
         let statistics = Statistics {
             mean: statistics.mean.primitive,
             variance: statistics.variance.primitive,
         };
-        let epilogue = epilogue.map(|residual| residual.primitive);
-        let y = B::batch_norm_eval(x.primitive, affine, statistics, epsilon, epilogue);
-        <Self as AutodiffBackend>::from_inner(y)
+        let (weight, bias) = (affine.weight, affine.bias);
+        let nodes = [x.node.clone(), weight.node.clone(), bias.node.clone()];
+        let affine = Affine {
+            weight: weight.primitive,
+            bias: bias.primitive,
+        };
+        match epilogue {
+            Epilogue::AddRelu(residual) => {
+                let [a, b, c] = nodes;
+                let kind = GivenNorm
+                    .prepare::<C>([a, b, c, residual.node])
+                    .compute_bound()
+                    .stateful();
+                record_given(
+                    kind,
+                    x,
+                    affine,
+                    statistics,
+                    epsilon,
+                    Epilogue::AddRelu(residual.primitive),
+                )
+            }
+            Epilogue::Nothing | Epilogue::Relu => {
+                let kind = GivenNorm.prepare::<C>(nodes).compute_bound().stateful();
+                record_given(
+                    kind,
+                    x,
+                    affine,
+                    statistics,
+                    epsilon,
+                    epilogue.map(|residual| residual.primitive),
+                )
+            }
+        }
     }
 }
 
@@ -133,7 +152,9 @@ impl<B: NormOps> Backward<B, 3> for BatchNorm {
     type State = Kept<B>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
-        backward(ops, false, grads, checkpointer);
+        backward(ops, grads, checkpointer, |saved, gradient| {
+            B::batch_norm_backward(saved, gradient, false)
+        });
     }
 }
 
@@ -142,15 +163,17 @@ impl<B: NormOps> Backward<B, 4> for BatchNorm {
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
         let wants_residual = ops.parents[3].is_some();
-        backward(ops, wants_residual, grads, checkpointer);
+        backward(ops, grads, checkpointer, |saved, gradient| {
+            B::batch_norm_backward(saved, gradient, wants_residual)
+        });
     }
 }
 
 fn backward<B: NormOps, const N: usize>(
     ops: Ops<Kept<B>, N>,
-    wants_residual: bool,
     grads: &mut grads::Gradients,
     checkpointer: &mut Checkpointer,
+    gradients: impl FnOnce(Saved<B>, FloatTensor<B>) -> Gradients<B>,
 ) {
     let Kept {
         x,
@@ -167,7 +190,7 @@ fn backward<B: NormOps, const N: usize>(
         epilogue,
     };
     let output_gradient = grads.consume::<B>(&ops.node);
-    let gradients = B::batch_norm_backward(saved, output_gradient, wants_residual);
+    let gradients = gradients(saved, output_gradient);
     let of_parents = [
         Some(gradients.x),
         Some(gradients.weight),
@@ -178,5 +201,58 @@ fn backward<B: NormOps, const N: usize>(
         if let (Some(node), Some(gradient)) = (node, gradient) {
             grads.register::<B>(node.id, gradient);
         }
+    }
+}
+
+/// As [`record`], by given statistics.
+fn record_given<B: NormOps, C: CheckpointStrategy, const N: usize>(
+    kind: OpsKind<GivenNorm, B, Kept<B>, C, N>,
+    x: FloatTensor<Autodiff<B, C>>,
+    affine: Affine<B>,
+    statistics: Statistics<B>,
+    epsilon: f64,
+    epilogue: Epilogue<FloatTensor<B>>,
+) -> FloatTensor<Autodiff<B, C>>
+where
+    GivenNorm: Backward<B, N, State = Kept<B>>,
+{
+    match kind {
+        OpsKind::Tracked(mut prep) => {
+            let x_id = prep.checkpoint(&x);
+            let kind = epilogue.as_ref().map(|_| ());
+            let y = B::batch_norm_eval(x.primitive, affine.clone(), statistics.clone(), epsilon, epilogue);
+            let kept = Kept {
+                x: x_id,
+                affine,
+                statistics,
+                epsilon,
+                epilogue: kind.map(|()| y.clone()),
+            };
+            prep.finish(kept, y)
+        }
+        OpsKind::UnTracked(prep) => {
+            let y = B::batch_norm_eval(x.primitive, affine, statistics, epsilon, epilogue);
+            prep.finish(y)
+        }
+    }
+}
+
+/// Batch norm by given statistics.
+#[derive(Debug)]
+struct GivenNorm;
+
+impl<B: NormOps> Backward<B, 3> for GivenNorm {
+    type State = Kept<B>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
+        backward(ops, grads, checkpointer, reference::eval_backward);
+    }
+}
+
+impl<B: NormOps> Backward<B, 4> for GivenNorm {
+    type State = Kept<B>;
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
+        backward(ops, grads, checkpointer, reference::eval_backward);
     }
 }

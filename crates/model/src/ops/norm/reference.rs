@@ -94,6 +94,33 @@ pub fn eval<B: Backend>(
     unwrap(apply(x * spread(scale, n) + spread(shift, n), epilogue))
 }
 
+/// The gradients of [`eval`] for all operands but the statistics.
+pub(super) fn eval_backward<B: Backend>(saved: Saved<B>, output_gradient: FloatTensor<B>) -> Gradients<B> {
+    let (x, dy) = (wrap::<B, 3>(saved.x), wrap::<B, 3>(output_gradient));
+    let [n, _, _] = x.dims();
+    let inverse_std = inverse_std(wrap::<B, 1>(saved.statistics.variance), saved.epsilon);
+    let normal = (x - spread(wrap(saved.statistics.mean), n)) * spread(inverse_std.clone(), n);
+    let weight = wrap::<B, 1>(saved.affine.weight);
+    let output = match &saved.epilogue {
+        Epilogue::Nothing => None,
+        Epilogue::Relu => {
+            let (weight, bias) = (spread(weight.clone(), n), spread(wrap(saved.affine.bias), n));
+            Some(normal.clone() * weight + bias)
+        }
+        Epilogue::AddRelu(y) => Some(wrap(y.clone())),
+    };
+    let dy = match output {
+        Some(output) => dy.mask_fill(output.lower_equal_elem(0.0), 0.0),
+        None => dy,
+    };
+    Gradients {
+        residual: saved.epilogue.residual().map(|_| unwrap(dy.clone())),
+        weight: unwrap(channel_sum(dy.clone() * normal)),
+        bias: unwrap(channel_sum(dy.clone())),
+        x: unwrap(dy * spread(inverse_std * weight, n)),
+    }
+}
+
 fn apply<B: Backend>(normal: Tensor<B, 3>, epilogue: Epilogue<FloatTensor<B>>) -> Tensor<B, 3> {
     match epilogue {
         Epilogue::Nothing => normal,

@@ -3,11 +3,11 @@
 //! The ReLU's mask is computed from x as the forward pass computed y, to the bit; where a residual was added, it is
 //! that of y.
 
-use pulp::NullaryFnOnce;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::layout::Layout;
-use super::rows::{Sums, map};
+use super::rows::{Formula, Sums, affine, map, where_positive};
 use super::{Epilogue, inverse_std};
 use crate::ops::cpu::memory::Piece;
 use crate::ops::cpu::simd::Level;
@@ -103,11 +103,11 @@ impl TaskOperand<'_> {
     }
 }
 
-impl NullaryFnOnce for Task<'_> {
+impl WithSimd for Task<'_> {
     type Output = Vec<[f32; 2]>;
 
     #[inline(always)]
-    fn call(self) -> Vec<[f32; 2]> {
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<[f32; 2]> {
         let Self { pass, first, x, mut dy } = self;
         let layout = pass.layout;
         let pixels = layout.pixels;
@@ -122,16 +122,12 @@ impl NullaryFnOnce for Task<'_> {
         for (image, dy) in dy.iter_mut().enumerate() {
             let x = x.piece(layout, image, first);
             match pass.epilogue {
-                Epilogue::Nothing => sums.add([mean], x, dy.operand(), |[mean], x, dy| [dy, dy * (x - mean)]),
-                Epilogue::Relu => sums.add([mean, &scale, bias], x, dy.operand(), |[mean, scale, bias], x, dy| {
-                    let centred = x - mean;
-                    let dy = masked(dy, centred * scale + bias);
-                    [dy, dy * centred]
-                }),
+                Epilogue::Nothing => sums.add(simd, [mean], x, dy.operand(), Products),
+                Epilogue::Relu => sums.add(simd, [mean, &scale, bias], x, dy.operand(), MaskedProducts),
                 Epilogue::AddRelu(y) => {
                     let dy = dy.fill();
-                    map(dy, 1, [], layout.piece(y, image, first), |[], dy, y| masked(dy, y));
-                    sums.add([mean], x, dy, |[mean], x, dy| [dy, dy * (x - mean)]);
+                    map(simd, dy, 1, [], layout.piece(y, image, first), Masked);
+                    sums.add(simd, [mean], x, dy, Products);
                 }
             }
         }
@@ -153,28 +149,17 @@ impl NullaryFnOnce for Task<'_> {
         match x {
             TaskOperand::Rewritten(x) => {
                 for (mut x, dy) in x.into_iter().zip(&mut dy) {
-                    map(
-                        x.fill(),
-                        pixels,
-                        params,
-                        dy.fill(),
-                        |[mean, scale, offset, tilt], x, dy| scale * (dy - offset - (x - mean) * tilt),
-                    );
+                    map(simd, x.fill(), pixels, params, dy.fill(), Gradient);
                 }
             }
             TaskOperand::Kept(x) => {
                 for (image, mut dy) in dy.into_iter().enumerate() {
                     let (x, dy) = (layout.piece(x, image, first), dy.fill());
                     if let Epilogue::Relu = pass.epilogue {
-                        let params = [mean, &scale, bias, &offset, &tilt];
-                        map(dy, pixels, params, x, |[mean, scale, bias, offset, tilt], dy, x| {
-                            let centred = x - mean;
-                            scale * (masked(dy, centred * scale + bias) - offset - centred * tilt)
-                        });
+                        let params = [mean, &scale, &offset, &tilt, bias];
+                        map(simd, dy, pixels, params, x, MaskedGradient);
                     } else {
-                        map(dy, pixels, params, x, |[mean, scale, offset, tilt], dy, x| {
-                            scale * (dy - offset - (x - mean) * tilt)
-                        });
+                        map(simd, dy, pixels, params, x, GradientInItsPlace);
                     }
                 }
             }
@@ -183,8 +168,64 @@ impl NullaryFnOnce for Task<'_> {
     }
 }
 
-/// The gradient before a ReLU that gave or would give `y`.
-#[inline(always)]
-fn masked(dy: f32, y: f32) -> f32 {
-    if y <= 0.0 { 0.0 } else { dy }
+/// The gradient before the ReLU that gave y.
+struct Masked;
+
+impl<S: Simd> Formula<S, 0, S::f32s> for Masked {
+    #[inline(always)]
+    fn of(simd: S, []: [S::f32s; 0], dy: S::f32s, y: S::f32s) -> S::f32s {
+        where_positive(simd, y, dy)
+    }
+}
+
+/// The summands of both sums: dy and dy·(x − mean).
+struct Products;
+
+impl<S: Simd> Formula<S, 1, [S::f32s; 2]> for Products {
+    #[inline(always)]
+    fn of(simd: S, [mean]: [S::f32s; 1], x: S::f32s, dy: S::f32s) -> [S::f32s; 2] {
+        [dy, simd.mul_f32s(dy, simd.sub_f32s(x, mean))]
+    }
+}
+
+/// As [`Products`], of the gradient before the ReLU.
+struct MaskedProducts;
+
+impl<S: Simd> Formula<S, 3, [S::f32s; 2]> for MaskedProducts {
+    #[inline(always)]
+    fn of(simd: S, [mean, scale, bias]: [S::f32s; 3], x: S::f32s, dy: S::f32s) -> [S::f32s; 2] {
+        let y = affine(simd, simd.sub_f32s(x, mean), scale, bias);
+        Products::of(simd, [mean], x, where_positive(simd, y, dy))
+    }
+}
+
+/// The gradient of x.
+struct Gradient;
+
+impl<S: Simd> Formula<S, 4, S::f32s> for Gradient {
+    #[inline(always)]
+    fn of(simd: S, [mean, scale, offset, tilt]: [S::f32s; 4], x: S::f32s, dy: S::f32s) -> S::f32s {
+        let tilted = simd.mul_f32s(simd.sub_f32s(x, mean), tilt);
+        simd.mul_f32s(scale, simd.sub_f32s(simd.sub_f32s(dy, offset), tilted))
+    }
+}
+
+struct GradientInItsPlace;
+
+impl<S: Simd> Formula<S, 4, S::f32s> for GradientInItsPlace {
+    #[inline(always)]
+    fn of(simd: S, params: [S::f32s; 4], dy: S::f32s, x: S::f32s) -> S::f32s {
+        Gradient::of(simd, params, x, dy)
+    }
+}
+
+/// The same of the gradient before the ReLU.
+struct MaskedGradient;
+
+impl<S: Simd> Formula<S, 5, S::f32s> for MaskedGradient {
+    #[inline(always)]
+    fn of(simd: S, [mean, scale, offset, tilt, bias]: [S::f32s; 5], dy: S::f32s, x: S::f32s) -> S::f32s {
+        let y = affine(simd, simd.sub_f32s(x, mean), scale, bias);
+        Gradient::of(simd, [mean, scale, offset, tilt], x, where_positive(simd, y, dy))
+    }
 }

@@ -1,11 +1,11 @@
 //! Batch norm by given statistics: one factor and one summand a channel, in one pass.
 
-use pulp::NullaryFnOnce;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::layout::Layout;
-use super::rows::{map, map_alone};
-use super::{Epilogue, inverse_std, positive};
+use super::rows::{Formula, affine, map, map_alone, where_positive};
+use super::{Epilogue, inverse_std};
 use crate::ops::cpu::memory::Piece;
 use crate::ops::cpu::simd::Level;
 
@@ -70,11 +70,11 @@ struct Task<'a> {
     y: Piece<'a>,
 }
 
-impl NullaryFnOnce for Task<'_> {
+impl WithSimd for Task<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             pixels,
             params,
@@ -82,12 +82,40 @@ impl NullaryFnOnce for Task<'_> {
             mut y,
         } = self;
         let y = y.fill();
+        // Where nothing is added, nothing else is read.
         match epilogue {
-            Epilogue::Nothing => map_alone(y, pixels, params, |[scale, shift], x| x * scale + shift),
-            Epilogue::Relu => map_alone(y, pixels, params, |[scale, shift], x| positive(x * scale + shift)),
-            Epilogue::AddRelu(residual) => map(y, pixels, params, residual, |[scale, shift], x, residual| {
-                positive(x * scale + shift + residual)
-            }),
+            Epilogue::Nothing => map_alone(simd, y, pixels, params, Normal),
+            Epilogue::Relu => map_alone(simd, y, pixels, params, NormalRelu),
+            Epilogue::AddRelu(residual) => map(simd, y, pixels, params, residual, NormalAddRelu),
         }
+    }
+}
+
+struct Normal;
+
+impl<S: Simd> Formula<S, 2, S::f32s> for Normal {
+    #[inline(always)]
+    fn of(simd: S, [scale, shift]: [S::f32s; 2], x: S::f32s, _: S::f32s) -> S::f32s {
+        affine(simd, x, scale, shift)
+    }
+}
+
+struct NormalRelu;
+
+impl<S: Simd> Formula<S, 2, S::f32s> for NormalRelu {
+    #[inline(always)]
+    fn of(simd: S, params: [S::f32s; 2], x: S::f32s, place: S::f32s) -> S::f32s {
+        let y = Normal::of(simd, params, x, place);
+        where_positive(simd, y, y)
+    }
+}
+
+struct NormalAddRelu;
+
+impl<S: Simd> Formula<S, 2, S::f32s> for NormalAddRelu {
+    #[inline(always)]
+    fn of(simd: S, params: [S::f32s; 2], x: S::f32s, residual: S::f32s) -> S::f32s {
+        let y = simd.add_f32s(Normal::of(simd, params, x, residual), residual);
+        where_positive(simd, y, y)
     }
 }

@@ -3,12 +3,12 @@
 //! Both sums are of x − pilot, where the pilot is the channel's mean in the first image: squares of values so near the mean lose
 //! nothing to cancellation, however large the mean is.
 
-use pulp::NullaryFnOnce;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::layout::Layout;
-use super::rows::{Sums, map};
-use super::{Epilogue, inverse_std, positive};
+use super::rows::{Formula, Sums, affine, map, where_positive};
+use super::{Epilogue, inverse_std};
 use crate::ops::cpu::memory::Piece;
 use crate::ops::cpu::simd::Level;
 
@@ -45,18 +45,18 @@ struct Task<'a> {
     y: Vec<Piece<'a>>,
 }
 
-impl NullaryFnOnce for Task<'_> {
+impl WithSimd for Task<'_> {
     type Output = Vec<[f32; 2]>;
 
     #[inline(always)]
-    fn call(self) -> Vec<[f32; 2]> {
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<[f32; 2]> {
         let Self { pass, first, y } = self;
         let Pass { layout, x, .. } = pass;
         let (pixels, channels) = (layout.pixels, layout.channels_of(first));
 
         let mut sums = Sums::new(layout, channels);
         let piece = layout.piece(x, 0, first);
-        sums.add([], piece, piece, |[], x, _| [x, 0.0]);
+        sums.add(simd, [], piece, piece, Itself);
         let pilot: Vec<f32> = sums
             .finish()
             .iter()
@@ -66,10 +66,7 @@ impl NullaryFnOnce for Task<'_> {
         let mut sums = Sums::new(layout, channels);
         for image in 0..layout.images {
             let piece = layout.piece(x, image, first);
-            sums.add([&pilot], piece, piece, |[pilot], x, _| {
-                let centred = x - pilot;
-                [centred, centred * centred]
-            });
+            sums.add(simd, [&pilot], piece, piece, Moments);
         }
         let statistics: Vec<[f32; 2]> = sums
             .finish()
@@ -79,7 +76,10 @@ impl NullaryFnOnce for Task<'_> {
                 let [moved, square] = sums.map(|sum| sum / layout.count());
                 // Not below 0, but by rounding; what is not a number stays so.
                 let variance = (square - moved * moved) as f32;
-                [(f64::from(pilot) + moved) as f32, positive(variance)]
+                [
+                    (f64::from(pilot) + moved) as f32,
+                    if variance < 0.0 { 0.0 } else { variance },
+                ]
             })
             .collect();
 
@@ -92,17 +92,61 @@ impl NullaryFnOnce for Task<'_> {
         for (image, mut y) in y.into_iter().enumerate() {
             let (x, y) = (layout.piece(x, image, first), y.fill());
             match pass.epilogue {
-                Epilogue::Nothing => map(y, pixels, params, x, |[mean, scale, bias], _, x| {
-                    (x - mean) * scale + bias
-                }),
-                Epilogue::Relu => map(y, pixels, params, x, |[mean, scale, bias], _, x| {
-                    positive((x - mean) * scale + bias)
-                }),
-                Epilogue::AddRelu(()) => map(y, pixels, params, x, |[mean, scale, bias], residual, x| {
-                    positive((x - mean) * scale + bias + residual)
-                }),
+                Epilogue::Nothing => map(simd, y, pixels, params, x, Normal),
+                Epilogue::Relu => map(simd, y, pixels, params, x, NormalRelu),
+                Epilogue::AddRelu(()) => map(simd, y, pixels, params, x, NormalAddRelu),
             }
         }
         statistics
+    }
+}
+
+struct Itself;
+
+impl<S: Simd> Formula<S, 0, [S::f32s; 2]> for Itself {
+    #[inline(always)]
+    fn of(simd: S, []: [S::f32s; 0], x: S::f32s, _: S::f32s) -> [S::f32s; 2] {
+        [x, simd.splat_f32s(0.0)]
+    }
+}
+
+/// x − pilot and its square.
+struct Moments;
+
+impl<S: Simd> Formula<S, 1, [S::f32s; 2]> for Moments {
+    #[inline(always)]
+    fn of(simd: S, [pilot]: [S::f32s; 1], x: S::f32s, _: S::f32s) -> [S::f32s; 2] {
+        let centred = simd.sub_f32s(x, pilot);
+        [centred, simd.mul_f32s(centred, centred)]
+    }
+}
+
+/// What was in y's place does not matter.
+struct Normal;
+
+impl<S: Simd> Formula<S, 3, S::f32s> for Normal {
+    #[inline(always)]
+    fn of(simd: S, [mean, scale, bias]: [S::f32s; 3], _: S::f32s, x: S::f32s) -> S::f32s {
+        affine(simd, simd.sub_f32s(x, mean), scale, bias)
+    }
+}
+
+struct NormalRelu;
+
+impl<S: Simd> Formula<S, 3, S::f32s> for NormalRelu {
+    #[inline(always)]
+    fn of(simd: S, params: [S::f32s; 3], place: S::f32s, x: S::f32s) -> S::f32s {
+        let y = Normal::of(simd, params, place, x);
+        where_positive(simd, y, y)
+    }
+}
+
+struct NormalAddRelu;
+
+impl<S: Simd> Formula<S, 3, S::f32s> for NormalAddRelu {
+    #[inline(always)]
+    fn of(simd: S, params: [S::f32s; 3], residual: S::f32s, x: S::f32s) -> S::f32s {
+        let y = simd.add_f32s(Normal::of(simd, params, residual, x), residual);
+        where_positive(simd, y, y)
     }
 }

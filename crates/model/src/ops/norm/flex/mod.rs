@@ -163,12 +163,6 @@ fn inverse_std(variance: f32, epsilon: f64) -> f32 {
     (1.0 / (f64::from(variance) + epsilon).sqrt()) as f32
 }
 
-/// ReLU as torch has it: what is not a number stays so, and a run that diverges shows it.
-#[inline(always)]
-fn positive(value: f32) -> f32 {
-    if value <= 0.0 { 0.0 } else { value }
-}
-
 fn all_f32<'a>(mut tensors: impl Iterator<Item = &'a FlexTensor>) -> bool {
     tensors.all(|tensor| tensor.dtype() == DType::F32)
 }

@@ -1,21 +1,29 @@
 //! The loops over a few channels of one image: two sums a channel at once, and maps in place.
 //!
-//! Written so that the compiler vectorises them, along the row of a map, or across channels for vectors (one value a channel).
-//! Every order depends on the lengths alone.
+//! Vectors run along the row of a map, or across channels where each has one value. A sum has as many lanes on every
+//! machine, value e of a row in lane e mod [`LANES`], and every order depends on the lengths alone. What is computed
+//! are formulas and no closures, because a method can be told to be inlined wherever it is called.
 
 use std::array::from_fn;
 
+use pulp::Simd;
+
 use super::layout::Layout;
 
-/// Independent sums of a row: the floats of the longest vector, or two, or four.
+/// Independent sums of a row: the floats of the longest vector, or several.
 const LANES: usize = 16;
 /// Values that are added in f32 before the sum goes on in f64.
 const ADDED_IN_F32: usize = 128;
 
+/// A function, on vectors, of a channel's values `p` and two operands.
+pub(super) trait Formula<S: Simd, const P: usize, Result> {
+    fn of(simd: S, p: [S::f32s; P], a: S::f32s, b: S::f32s) -> Result;
+}
+
 /// Two sums for each channel of a task.
 pub(super) struct Sums {
     pixels: usize,
-    /// Floats a channel in `partial`: the lanes of a row, or for vectors one.
+    /// Floats a channel in `partial`: the lanes of a row, or one where a row has one value.
     lanes: usize,
     partial: [Vec<f32>; 2],
     total: Vec<[f64; 2]>,
@@ -38,33 +46,32 @@ impl Sums {
         }
     }
 
-    /// Adds value(p, a, b) of each pixel of an image, where p are the channel's values in `params`.
+    /// Adds F::of(simd, p, a, b) of each pixel of an image, where p are the channel's values in `params`.
     #[inline(always)]
-    pub(super) fn add<const P: usize>(
+    pub(super) fn add<S: Simd, const P: usize, F: Formula<S, P, [S::f32s; 2]>>(
         &mut self,
+        simd: S,
         params: [&[f32]; P],
         a: &[f32],
         b: &[f32],
-        value: impl Fn([f32; P], f32, f32) -> [f32; 2],
+        _: F,
     ) {
-        let channels = self.total.len();
-        let params = params.map(|values| &values[..channels]);
         let [first, second] = &mut self.partial;
         if self.lanes == 1 {
-            // Neighbours are channels, so the loop over them is the one to vectorise.
-            let (first, second) = (&mut first[..channels], &mut second[..channels]);
-            let (a, b) = (&a[..channels], &b[..channels]);
-            for c in 0..channels {
-                let [u, v] = value(from_fn(|i| params[i][c]), a[c], b[c]);
-                first[c] += u;
-                second[c] += v;
+            for part in parts(simd, first.len()) {
+                let p = from_fn(|i| part.load(params[i]));
+                let [u, v] = F::of(simd, p, part.load(a), part.load(b));
+                let u = simd.add_f32s(part.load(first), u);
+                let v = simd.add_f32s(part.load(second), v);
+                part.store(first, u);
+                part.store(second, v);
             }
         } else {
             let rows = a.chunks_exact(self.pixels).zip(b.chunks_exact(self.pixels));
             let sums = first.as_chunks_mut().0.iter_mut().zip(second.as_chunks_mut().0);
             for (c, ((a, b), (first, second))) in rows.zip(sums).enumerate() {
-                let p = from_fn(|i| params[i][c]);
-                add_row([first, second], a, b, |a, b| value(p, a, b));
+                let p = from_fn(|i| simd.splat_f32s(params[i][c]));
+                add_row::<S, P, F>(simd, [first, second], p, a, b);
             }
         }
         self.images += 1;
@@ -92,72 +99,173 @@ impl Sums {
 }
 
 #[inline(always)]
-fn add_row(sums: [&mut [f32; LANES]; 2], a: &[f32], b: &[f32], value: impl Fn(f32, f32) -> [f32; 2]) {
-    let [mut first, mut second] = [*sums[0], *sums[1]];
-    let (groups_a, rest_a) = a.as_chunks::<LANES>();
-    let (groups_b, rest_b) = b.as_chunks::<LANES>();
-    for (a, b) in groups_a.iter().zip(groups_b) {
-        for lane in 0..LANES {
-            let [u, v] = value(a[lane], b[lane]);
-            first[lane] += u;
-            second[lane] += v;
+fn add_row<S: Simd, const P: usize, F: Formula<S, P, [S::f32s; 2]>>(
+    simd: S,
+    sums: [&mut [f32; LANES]; 2],
+    p: [S::f32s; P],
+    a: &[f32],
+    b: &[f32],
+) {
+    let [first, second] = sums;
+    let (whole_a, rest_a) = S::as_simd_f32s(a);
+    let (whole_b, rest_b) = S::as_simd_f32s(b);
+    {
+        // Of the arrays only as many vectors are used as fill the lanes.
+        let parts = LANES / S::F32_LANES;
+        let (first, second) = (S::as_mut_simd_f32s(first).0, S::as_mut_simd_f32s(second).0);
+        let mut u = [simd.splat_f32s(0.0); LANES];
+        let mut v = u;
+        u.iter_mut().zip(&*first).for_each(|(u, sum)| *u = *sum);
+        v.iter_mut().zip(&*second).for_each(|(v, sum)| *v = *sum);
+        let (groups_a, groups_b) = (whole_a.chunks_exact(parts), whole_b.chunks_exact(parts));
+        let last = groups_a.remainder().iter().zip(groups_b.remainder());
+        for (a, b) in groups_a.zip(groups_b) {
+            for part in 0..parts {
+                let [more_u, more_v] = F::of(simd, p, a[part], b[part]);
+                u[part] = simd.add_f32s(u[part], more_u);
+                v[part] = simd.add_f32s(v[part], more_v);
+            }
+        }
+        first.iter_mut().zip(&u).for_each(|(sum, u)| *sum = *u);
+        second.iter_mut().zip(&v).for_each(|(sum, v)| *sum = *v);
+        for (part, (&a, &b)) in last.enumerate() {
+            let [more_u, more_v] = F::of(simd, p, a, b);
+            first[part] = simd.add_f32s(first[part], more_u);
+            second[part] = simd.add_f32s(second[part], more_v);
         }
     }
-    for ((a, b), lane) in rest_a.iter().zip(rest_b).zip(0..LANES) {
-        let [u, v] = value(*a, *b);
-        first[lane] += u;
-        second[lane] += v;
+    if !rest_a.is_empty() {
+        let [u, v] = F::of(simd, p, simd.partial_load_f32s(rest_a), simd.partial_load_f32s(rest_b));
+        let lane = (a.len() - rest_a.len()) % LANES;
+        // Beyond the row's end stand values of zeros, which are none.
+        for (sum, values) in [(first, u), (second, v)] {
+            let mut floats = [0.0; LANES];
+            simd.partial_store_f32s(&mut floats[..S::F32_LANES], values);
+            let lanes = sum[lane..].iter_mut().zip(&floats[..rest_a.len()]);
+            lanes.for_each(|(lane, value)| *lane += value);
+        }
     }
-    *sums[0] = first;
-    *sums[1] = second;
 }
 
-/// Replaces each value a of `out` by value(p, a, b), with b at the same place in `other` and p the channel's in `params`.
+/// The parts of a slice of `len` floats: whole vectors, and at last what is left.
 #[inline(always)]
-pub(super) fn map<const P: usize>(
+fn parts<S: Simd>(simd: S, len: usize) -> impl Iterator<Item = Part<S>> {
+    let starts = (0..len.div_ceil(S::F32_LANES)).map(|index| index * S::F32_LANES);
+    starts.map(move |start| Part {
+        simd,
+        start,
+        len: S::F32_LANES.min(len - start),
+    })
+}
+
+/// At most a vector of floats of a slice.
+#[derive(Clone, Copy)]
+struct Part<S> {
+    simd: S,
+    start: usize,
+    len: usize,
+}
+
+impl<S: Simd> Part<S> {
+    /// Zeros stand where floats are missing.
+    #[inline(always)]
+    fn load(self, floats: &[f32]) -> S::f32s {
+        let floats = &floats[self.start..][..self.len];
+        match S::as_simd_f32s(floats).0 {
+            [whole] => *whole,
+            _ => self.simd.partial_load_f32s(floats),
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, floats: &mut [f32], values: S::f32s) {
+        let floats = &mut floats[self.start..][..self.len];
+        match S::as_mut_simd_f32s(floats).0 {
+            [whole] => *whole = values,
+            _ => self.simd.partial_store_f32s(floats, values),
+        }
+    }
+}
+
+/// Replaces each value a of `out` by F::of(simd, p, a, b), with b at the same place in `other` and p the channel's in `params`.
+#[inline(always)]
+pub(super) fn map<S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
+    simd: S,
     out: &mut [f32],
     pixels: usize,
     params: [&[f32]; P],
     other: &[f32],
-    value: impl Fn([f32; P], f32, f32) -> f32,
+    _: F,
 ) {
     if pixels == 1 {
-        let channels = out.len();
-        let (params, other) = (params.map(|values| &values[..channels]), &other[..channels]);
-        for c in 0..channels {
-            out[c] = value(from_fn(|i| params[i][c]), out[c], other[c]);
+        for part in parts(simd, out.len()) {
+            let p = from_fn(|i| part.load(params[i]));
+            let values = F::of(simd, p, part.load(out), part.load(other));
+            part.store(out, values);
         }
         return;
     }
     let rows = out.chunks_exact_mut(pixels).zip(other.chunks_exact(pixels));
     for (c, (out, other)) in rows.enumerate() {
-        let p: [f32; P] = from_fn(|i| params[i][c]);
+        let p = from_fn(|i| simd.splat_f32s(params[i][c]));
+        let (out, rest) = S::as_mut_simd_f32s(out);
+        let (other, other_rest) = S::as_simd_f32s(other);
         for (out, &other) in out.iter_mut().zip(other) {
-            *out = value(p, *out, other);
+            *out = F::of(simd, p, *out, other);
+        }
+        if !rest.is_empty() {
+            let values = F::of(
+                simd,
+                p,
+                simd.partial_load_f32s(rest),
+                simd.partial_load_f32s(other_rest),
+            );
+            simd.partial_store_f32s(rest, values);
         }
     }
 }
 
-/// [`map`] without another operand.
+/// [`map`] with a formula that does not look at b.
 #[inline(always)]
-pub(super) fn map_alone<const P: usize>(
+pub(super) fn map_alone<S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
+    simd: S,
     out: &mut [f32],
     pixels: usize,
     params: [&[f32]; P],
-    value: impl Fn([f32; P], f32) -> f32,
+    _: F,
 ) {
     if pixels == 1 {
-        let channels = out.len();
-        let params = params.map(|values| &values[..channels]);
-        for c in 0..channels {
-            out[c] = value(from_fn(|i| params[i][c]), out[c]);
+        for part in parts(simd, out.len()) {
+            let p = from_fn(|i| part.load(params[i]));
+            let x = part.load(out);
+            let values = F::of(simd, p, x, x);
+            part.store(out, values);
         }
         return;
     }
     for (c, out) in out.chunks_exact_mut(pixels).enumerate() {
-        let p: [f32; P] = from_fn(|i| params[i][c]);
+        let p = from_fn(|i| simd.splat_f32s(params[i][c]));
+        let (out, rest) = S::as_mut_simd_f32s(out);
         for out in out {
-            *out = value(p, *out);
+            *out = F::of(simd, p, *out, *out);
+        }
+        if !rest.is_empty() {
+            let x = simd.partial_load_f32s(rest);
+            let values = F::of(simd, p, x, x);
+            simd.partial_store_f32s(rest, values);
         }
     }
+}
+
+/// centred · scale + bias, in two roundings on every machine.
+#[inline(always)]
+pub(super) fn affine<S: Simd>(simd: S, centred: S::f32s, scale: S::f32s, bias: S::f32s) -> S::f32s {
+    simd.add_f32s(simd.mul_f32s(centred, scale), bias)
+}
+
+/// `value` where y > 0 or is not a number, else 0. As torch has it: a run that diverges shows it.
+#[inline(always)]
+pub(super) fn where_positive<S: Simd>(simd: S, y: S::f32s, value: S::f32s) -> S::f32s {
+    let zero = simd.splat_f32s(0.0);
+    simd.select_f32s(simd.less_than_or_equal_f32s(y, zero), zero, value)
 }
