@@ -43,7 +43,7 @@ impl Level {
                 S::F32_LANES
             }
         }
-        self.dispatch(Lanes)
+        self.run(Lanes)
     }
 }
 
