@@ -1,7 +1,7 @@
 //! [`OptimOps`] for the CPU backend: a parameter's update in one pass over its values, on all threads, in place.
 //!
-//! Burn's tensor ops are a pass each, on one thread: some fifteen of them an update, over memory that no cache holds. Here
-//! the values, the gradient and the buffers are cut into chunks of a fixed length, and a chunk is read and written once.
+//! Burn's tensor ops are a pass each, most of them on one thread: some fifteen an update of AdamW, over memory that no cache
+//! holds. Here the values, the gradient and the buffers are cut into chunks of a fixed length, and a chunk is written once.
 //! Where an order of sums matters it is that of the chunks, so results depend neither on the number of threads nor on the
 //! instruction set. f32 alone; any other element type takes the tensor ops.
 
