@@ -34,6 +34,7 @@ const CASES: [Case; 4] = [
 const WARM_UP_ON_GPU: usize = 3;
 
 fn main() {
+    barlow_train::allocator::keep_freed_memory();
     let options = Options::parse();
     if options.here {
         println!("{}", measure(options.cases[0], &options));

@@ -3,6 +3,7 @@
 //! This crate puts the library crates together and is the only one that knows them all. The program `train` around it is in
 //! `main.rs`; a program of your own can call [`pretrain::pretrain`] with a [`pretrain::Job`].
 
+pub mod allocator;
 pub mod backend;
 pub mod cache_folder;
 pub mod checkpoint;

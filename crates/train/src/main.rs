@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 
 fn main() -> std::process::ExitCode {
+    barlow_train::allocator::keep_freed_memory();
     hush_drivers();
     cli::main()
 }
