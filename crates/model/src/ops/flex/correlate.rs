@@ -18,6 +18,7 @@ use super::scratch::{self, Use};
 use super::tiles::tile_width;
 use super::weigh::Weigh;
 use super::weights;
+use super::winograd;
 
 /// Channels of a block of the packed input: the floats of a cache line.
 pub(super) const BLOCK: usize = 16;
@@ -41,7 +42,8 @@ pub(super) struct Correlation {
 }
 
 impl Correlation {
-    fn image_out(&self) -> usize {
+    /// Floats of an image's output.
+    pub fn image_out(&self) -> usize {
         self.channels_out * self.y.size_out * self.x.size_out
     }
 
@@ -58,14 +60,27 @@ impl Correlation {
             true => [self.channels_in, self.channels_out, taps],
             false => [self.channels_out, self.channels_in, taps],
         };
-        let packed = weights::pack(level, weight, dims, for_input_gradient, width);
+        let packed = self.channels_out.div_ceil(width) * taps * self.channels_in * width;
+        scratch::with_shared(packed, |packed| {
+            weights::pack(level, weight, dims, for_input_gradient, width, packed);
+            if winograd::suits(self) {
+                winograd::run(level, self, x, packed, for_input_gradient)
+            } else {
+                self.direct(level, x, packed)
+            }
+        })
+    }
+
+    /// The output by the kernel for any taps.
+    fn direct(&self, level: Level, x: &[f32], packed: &[f32]) -> Vec<f32> {
+        let width = tile_width(level, self.channels_out);
         let group = images_per_group(self.x.size_out, self.images);
         let plan = |images| Plan::new(&self.y, &self.x, self.kernel, images);
         let (whole, rest) = (plan(group), plan(self.images % group));
         let band = self.rows_in_band(&whole);
         let ranges = self.ranges(width, self.images.div_ceil(group) * self.y.size_out.div_ceil(band));
 
-        let output = Output::new(len);
+        let output = Output::new(self.images * self.image_out());
         let mut tasks = Vec::new();
         for first in (0..self.images).step_by(group) {
             for row in (0..self.y.size_out).step_by(band) {
@@ -81,7 +96,7 @@ impl Correlation {
                 images: first..first + plan.images,
                 rows: row..self.y.size_out.min(row + band),
             };
-            task.run(x, &packed, width, tiles, &output);
+            task.run(x, packed, width, tiles, &output);
         });
         // SAFETY: the tasks are every image, row and tile of channels, and each writes all of its own.
         unsafe { output.finish() }

@@ -17,9 +17,11 @@ mod plan;
 mod scratch;
 mod shape;
 mod tiles;
+mod transform;
 mod weigh;
 mod weight_gradient;
 mod weights;
+mod winograd;
 
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{DType, Shape, TensorData, TensorMetadata};

@@ -114,6 +114,26 @@ impl Plan {
         }
     }
 
+    /// One row of `positions` positions, each of which reads its own place through the only tap there is.
+    pub fn line(positions: usize) -> Self {
+        let stretch = Stretch {
+            out: 0,
+            out_step: 1,
+            in_step: 1,
+            len: positions,
+            taps: 0..1,
+        };
+        Self {
+            rows: vec![Row {
+                stretches: 0..1,
+                inputs: 0..1,
+            }],
+            stretches: vec![stretch],
+            taps: vec![Tap { position: 0, kernel: 0 }],
+            ..Self::flat(positions, 1)
+        }
+    }
+
     /// Positions of an input row.
     pub fn pitch(&self) -> usize {
         self.columns * self.images

@@ -2,6 +2,7 @@
 //! sizes again and again, and fresh pages cost more than the copies made into them.
 
 use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 
 /// What a buffer is for; two uses on one thread never share memory.
 #[derive(Clone, Copy)]
@@ -10,10 +11,14 @@ pub(super) enum Use {
     Packed = 0,
     /// The output of a tile of channels, or the gradient of the output.
     Output = 1,
+    /// The input of a task, transformed.
+    Points = 2,
+    /// Products at every point.
+    Product = 3,
 }
 
 thread_local! {
-    static BUFFERS: [RefCell<Vec<f32>>; 2] = const { [const { RefCell::new(Vec::new()) }; 2] };
+    static BUFFERS: [RefCell<Vec<f32>>; 4] = const { [const { RefCell::new(Vec::new()) }; 4] };
 }
 
 /// Runs `work` on `len` floats of unspecified content that belong to this thread until it returns.
@@ -28,4 +33,19 @@ pub(super) fn with<R>(purpose: Use, len: usize, work: impl FnOnce(&mut [f32]) ->
         }
         work(&mut buffer[..len])
     })
+}
+
+/// Buffers that all threads of one operation share.
+static SHARED: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+
+/// Runs `work` on `len` floats of unspecified content, whichever thread asks.
+pub(super) fn with_shared<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+    let pool = || SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut buffer = pool().pop().unwrap_or_default();
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    let result = work(&mut buffer[..len]);
+    pool().push(buffer);
+    result
 }

@@ -20,7 +20,7 @@ use super::tiles::tile_width;
 /// Channels of a task, of either side.
 const CHANNELS: usize = 128;
 /// Positions that are summed in registers: their channels of both sides stay in a first-level cache.
-const POSITIONS: usize = 256;
+const POSITIONS: usize = 1024;
 /// Tasks to aim for: enough for many cores, few enough that partial sums stay cheap.
 const TASKS: usize = 32;
 /// Floats of partial sums (unless a single chunk has more).
@@ -42,8 +42,6 @@ pub(super) fn weight_gradient(level: Level, shape: &ConvShape, x: &[f32], output
     let images = shape.images.div_ceil(chunks).next_multiple_of(group);
     let chunks = shape.images.div_ceil(images);
 
-    let mut sums = vec![0.0; chunks * sum_floats];
-    let shared = Shared(sums.as_mut_ptr());
     let mut tasks = Vec::new();
     for chunk in 0..chunks {
         for input in (0..shape.channels_in).step_by(CHANNELS) {
@@ -53,31 +51,31 @@ pub(super) fn weight_gradient(level: Level, shape: &ConvShape, x: &[f32], output
         }
     }
     let (y, axis) = shape.axes();
-    tasks.into_par_iter().for_each(|(chunk, input, output)| {
-        let task = Task {
-            level,
-            shape,
-            y: &y,
-            x: &axis,
-            inputs: input..shape.channels_in.min(input + CHANNELS),
-            outputs: output..shape.channels_out.min(output + CHANNELS),
-            width,
-        };
-        let last = shape.images.min((chunk + 1) * images);
-        for first in (chunk * images..last).step_by(group) {
+    scratch::with_shared(chunks * sum_floats, |sums| {
+        let shared = Shared(sums.as_mut_ptr());
+        tasks.into_par_iter().for_each(|(chunk, input, output)| {
+            let task = Task {
+                level,
+                shape,
+                y: &y,
+                x: &axis,
+                inputs: input..shape.channels_in.min(input + CHANNELS),
+                outputs: output..shape.channels_out.min(output + CHANNELS),
+                width,
+            };
+            let last = shape.images.min((chunk + 1) * images);
             // SAFETY: the sums of a chunk, an input and an output channel belong to one task.
             unsafe {
-                task.add(
-                    x,
-                    output_gradient,
-                    first..last.min(first + group),
-                    shared.at(chunk * sum_floats),
-                )
-            };
-        }
-    });
-    add_up(&mut sums, sum_floats);
-    unpack(level, shape, &sums[..sum_floats], width)
+                let sums = shared.at(chunk * sum_floats);
+                task.clear(sums);
+                for first in (chunk * images..last).step_by(group) {
+                    task.add(x, output_gradient, first..last.min(first + group), sums);
+                }
+            }
+        });
+        add_up(sums, sum_floats);
+        unpack(level, shape, &sums[..sum_floats], width)
+    })
 }
 
 /// Sums that tasks add to, each at its own places.
@@ -110,6 +108,19 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// Sets the sums of this task to zero.
+    ///
+    /// # Safety
+    /// As [`Task::add`].
+    unsafe fn clear(&self, sums: *mut f32) {
+        let row = self.shape.taps() * self.width;
+        for tile in self.outputs.start / self.width..self.outputs.end.div_ceil(self.width) {
+            let place = (tile * self.shape.channels_in + self.inputs.start) * row;
+            // SAFETY: inside the sums of this task.
+            unsafe { sums.add(place).write_bytes(0, self.inputs.len() * row) };
+        }
+    }
+
     /// Adds the products over a group of images.
     ///
     /// # Safety

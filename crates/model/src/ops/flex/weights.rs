@@ -15,7 +15,8 @@ pub(super) fn pack(
     [channels_out, channels_in, taps]: [usize; 3],
     for_input_gradient: bool,
     width: usize,
-) -> Vec<f32> {
+    packed: &mut [f32],
+) {
     let (outputs, inputs) = if for_input_gradient {
         (channels_in, channels_out)
     } else {
@@ -26,12 +27,15 @@ pub(super) fn pack(
         false => (channels_in * taps, taps),
     };
     let tile_floats = taps * inputs * width;
-    let mut packed = vec![0.0; outputs.div_ceil(width) * tile_floats];
+    assert_eq!(packed.len(), outputs.div_ceil(width) * tile_floats);
     packed
         .par_chunks_mut(tile_floats)
         .enumerate()
         .for_each(|(tile, packed)| {
             let channels = width.min(outputs - tile * width);
+            if channels < width {
+                packed.fill(0.0);
+            }
             let source = &weight[tile * width * output_step..];
             if for_input_gradient {
                 for input in 0..inputs {
@@ -55,5 +59,4 @@ pub(super) fn pack(
                 });
             }
         });
-    packed
 }
