@@ -119,3 +119,13 @@ fn every_level_is_right_where_the_work_is_cut() {
     compare([1, 3, 65, 65], 16, 7, 2, 3);
     compare([3, 600, 14, 3], 33, 1, 1, 0);
 }
+
+/// Wide maps with enough channels for Winograd's transforms: odd sizes, every padding, ragged blocks, bands and tiles.
+#[test]
+fn every_level_is_right_with_transforms() {
+    compare([2, 9, 13, 12], 17, 3, 1, 0);
+    compare([2, 33, 15, 14], 8, 3, 1, 1);
+    compare([1, 16, 12, 27], 40, 3, 1, 2);
+    compare([2, 17, 1, 15], 16, 3, 1, 3);
+    compare([1, 130, 31, 30], 33, 3, 1, 1);
+}

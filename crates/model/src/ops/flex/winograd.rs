@@ -93,7 +93,6 @@ struct Task<'a> {
 
 impl Task<'_> {
     fn run(&self, x: &[f32], weights: &[f32], output: &Output) {
-        let blocks = self.of.channels_in.div_ceil(BLOCK);
         let squares = self.rows.len() * self.columns;
         let (point, sums) = (self.point_floats(), squares * self.width + BLOCK);
         let tile_floats = POINTS * self.of.channels_in * self.width;
