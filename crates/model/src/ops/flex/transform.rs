@@ -1,5 +1,8 @@
 //! The transforms of Winograd's F(2×2, 3×3), channels side by side: Bᵀ d B, G g Gᵀ and Aᵀ m A of Lavin and Gray 2016.
 
+// Closures over vectors, as `array::map` wants them, are compiled without the vectors' instructions: indices it is.
+#![expect(clippy::needless_range_loop)]
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -51,8 +54,11 @@ impl WithSimd for ToPoints<'_> {
                     let to = points.as_mut_ptr().add(square * block + lane);
                     let mut half = [[simd.splat_f32s(0.0); 4]; 4];
                     for column in 0..4 {
-                        let d = |row: usize| load::<S>(at.add(row * pitch + column * block));
-                        let [a, b, c, d] = input(simd, [d(0), d(1), d(2), d(3)]);
+                        let mut patch = [simd.splat_f32s(0.0); 4];
+                        for (row, value) in patch.iter_mut().enumerate() {
+                            *value = load::<S>(at.add(row * pitch + column * block));
+                        }
+                        let [a, b, c, d] = input(simd, patch);
                         (half[0][column], half[1][column], half[2][column], half[3][column]) = (a, b, c, d);
                     }
                     for (row, half) in half.into_iter().enumerate() {
@@ -118,8 +124,11 @@ impl WithSimd for FromPoints<'_> {
                     let to = out.as_mut_ptr().add(corner + lane);
                     let mut half = [[simd.splat_f32s(0.0); 4]; 2];
                     for column in 0..4 {
-                        let m = |row: usize| load::<S>(from.add((4 * row + column) * point_floats));
-                        let [a, b] = output(simd, [m(0), m(1), m(2), m(3)]);
+                        let mut sums = [simd.splat_f32s(0.0); 4];
+                        for (row, value) in sums.iter_mut().enumerate() {
+                            *value = load::<S>(from.add((4 * row + column) * point_floats));
+                        }
+                        let [a, b] = output(simd, sums);
                         (half[0][column], half[1][column]) = (a, b);
                     }
                     for (row, half) in half.into_iter().enumerate() {

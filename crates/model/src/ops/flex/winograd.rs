@@ -97,7 +97,7 @@ impl Task<'_> {
         let (point, sums) = (self.point_floats(), squares * self.width + BLOCK);
         let tile_floats = POINTS * self.of.channels_in * self.width;
         scratch::with(Use::Points, POINTS * point, |points| {
-            self.to_points(x, points);
+            self.pack(x, points);
             let plan = Plan::line(squares);
             for (tile, weights) in weights.chunks_exact(tile_floats).enumerate() {
                 scratch::with(Use::Product, POINTS * sums, |product| {
@@ -121,7 +121,7 @@ impl Task<'_> {
                             accumulate: false,
                         });
                     }
-                    self.from_points(product, tile * self.width, output);
+                    self.unpack(product, tile * self.width, output);
                 });
             }
         });
@@ -134,7 +134,7 @@ impl Task<'_> {
     }
 
     /// Transforms the patches of all squares: [point][block of channels][square][channel of the block].
-    fn to_points(&self, x: &[f32], points: &mut [f32]) {
+    fn pack(&self, x: &[f32], points: &mut [f32]) {
         let (height, width) = (self.of.y.size_in, self.of.x.size_in);
         let squares = self.rows.len() * self.columns;
         let blocks = self.of.channels_in.div_ceil(BLOCK);
@@ -181,7 +181,7 @@ impl Task<'_> {
     }
 
     /// Transforms the sums of a tile back and writes the output channels from `first` on.
-    fn from_points(&self, product: &[f32], first: usize, output: &Output) {
+    fn unpack(&self, product: &[f32], first: usize, output: &Output) {
         let (height, width) = (self.of.y.size_out, self.of.x.size_out);
         let start = 2 * self.rows.start;
         let rows = 2 * self.rows.len();
