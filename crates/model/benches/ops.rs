@@ -27,7 +27,7 @@ struct Case {
 }
 
 #[rustfmt::skip]
-const CASES: [Case; 9] = [
+const CASES: [Case; 14] = [
     Case { name: "16-16-32px-n256", images: 256, channels: [16, 16], pixels: 32, kernel: 3, stride: 1 },
     Case { name: "64-64-32px-n64", images: 64, channels: [64, 64], pixels: 32, kernel: 3, stride: 1 },
     Case { name: "128-128-16px-n64", images: 64, channels: [128, 128], pixels: 16, kernel: 3, stride: 1 },
@@ -37,6 +37,11 @@ const CASES: [Case; 9] = [
     Case { name: "256-512-8px-stride2-n64", images: 64, channels: [256, 512], pixels: 8, kernel: 3, stride: 2 },
     Case { name: "64-128-32px-1x1-stride2-n64", images: 64, channels: [64, 128], pixels: 32, kernel: 1, stride: 2 },
     Case { name: "3-64-32px-stem-n64", images: 64, channels: [3, 64], pixels: 32, kernel: 3, stride: 1 },
+    Case { name: "3-64-224px-7x7-stride2-n8", images: 8, channels: [3, 64], pixels: 224, kernel: 7, stride: 2 },
+    Case { name: "64-64-56px-n8", images: 8, channels: [64, 64], pixels: 56, kernel: 3, stride: 1 },
+    Case { name: "64-256-56px-1x1-n8", images: 8, channels: [64, 256], pixels: 56, kernel: 1, stride: 1 },
+    Case { name: "1024-256-14px-1x1-n8", images: 8, channels: [1024, 256], pixels: 14, kernel: 1, stride: 1 },
+    Case { name: "512-512-7px-n8", images: 8, channels: [512, 512], pixels: 7, kernel: 3, stride: 1 },
 ];
 
 type Op<'a> = Box<dyn Fn() -> FloatTensor<Flex> + 'a>;

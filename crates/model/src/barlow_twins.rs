@@ -1,6 +1,6 @@
 //! Backbone and projector in one module: what is trained. The loss and the views belong to other crates.
 
-use crate::init::initialize;
+use crate::init::{ConvInit, initialize_with};
 use crate::norm::NormMode;
 use crate::ops::ModelOps;
 use crate::projector::{Projector, ProjectorConfig};
@@ -18,21 +18,24 @@ pub struct BarlowTwinsModelConfig {
     pub projector: ProjectorConfig,
     /// Batch norm between the projector's layers (official: true).
     pub projector_norm: bool,
+    /// How the convolutions' weights are drawn (official: fan out).
+    pub conv_init: ConvInit,
 }
 
 impl BarlowTwinsModelConfig {
-    /// A model with batch norm between the projector's layers.
+    /// A model with batch norm between the projector's layers and torchvision's initial weights.
     pub fn new(backbone: ResNetConfig, projector: ProjectorConfig) -> Self {
         Self {
             backbone,
             projector,
             projector_norm: true,
+            conv_init: ConvInit::default(),
         }
     }
 
     /// A model whose weights are drawn from `seed`, the same on every backend.
     pub fn init<B: Backend>(&self, device: &B::Device, seed: u64) -> BarlowTwinsModel<B> {
-        initialize(self.init_zeros(device), seed)
+        initialize_with(self.init_zeros(device), seed, self.conv_init)
     }
 
     /// A model with zero weights, not yet allocated: to be counted, or filled by [`crate::load_state_dict`].

@@ -33,7 +33,7 @@ mod state;
 
 pub use barlow_twins::{BarlowTwinsModel, BarlowTwinsModelConfig, ModelOutput};
 pub use exchange::{ExchangeError, SafetensorsFile, read_safetensors, save_safetensors};
-pub use init::initialize;
+pub use init::{ConvInit, initialize, initialize_with};
 pub use layers::{Conv2d, Conv2dConfig, Linear, LinearConfig};
 pub use names::{NamedShape, PathStack, named_shapes, parameter_count, torch_name};
 pub use norm::{BatchNorm, BatchNormConfig, NormMode, RunningStatistic};

@@ -4,7 +4,8 @@
 mod common;
 
 use barlow_model::{
-    BarlowTwinsModelConfig, Conv2dConfig, ProjectorConfig, ResNetConfig, ResNetDepth, StateDict, initialize, state_dict,
+    BarlowTwinsModelConfig, Conv2dConfig, ConvInit, ProjectorConfig, ResNetConfig, ResNetDepth, StateDict, initialize,
+    initialize_with, state_dict,
 };
 use common::{Cpu, Train};
 
@@ -103,6 +104,15 @@ fn convolutions_have_torchvision_s_spread() {
         (std - expected).abs() < 5.0 * expected / (2.0 * count).sqrt(),
         "{std} against {expected}"
     );
+}
+
+#[test]
+fn fan_in_fills_the_range_of_torch_s_convolution() {
+    let conv = Conv2dConfig::new(64, 128, 3, 2).init::<Cpu>(&Default::default());
+    let state = state_dict(&initialize_with(conv, 5, ConvInit::FanIn));
+    let bound = 1.0 / (64.0 * 9f32).sqrt();
+    let most = state["weight"].data.iter().fold(0f32, |most, v| most.max(v.abs()));
+    assert!(most <= bound && most > 0.999 * bound, "{most} against {bound}");
 }
 
 #[test]

@@ -10,24 +10,46 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use draw::Draw;
+use serde::{Deserialize, Serialize};
+
+/// From which distribution the weights of a convolution [C_out, C_in, k, k] are drawn.
+///
+/// Behind a batch norm the scale of a weight does not change what is computed, but how far a step of Adam turns it: weights
+/// drawn small learn faster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConvInit {
+    /// Normal with standard deviation √(2 / (C_out·k²)): torchvision's ResNets (`kaiming_normal_`, fan out, ReLU), so the
+    /// official code's.
+    #[default]
+    FanOut,
+    /// Uniform in ±1/√(C_in·k²): what `torch.nn.Conv2d` draws by itself, √6 times smaller where C_out is C_in.
+    FanIn,
+}
+
+/// Draws every weight of a freshly built module, convolutions with [`ConvInit::FanOut`].
+pub fn initialize<B: Backend, M: Module<B>>(module: M, seed: u64) -> M {
+    initialize_with(module, seed, ConvInit::default())
+}
 
 /// Draws every weight of a freshly built module.
 ///
-/// - convolutions [C_out, C_in, k, k]: normal with standard deviation √(2 / (C_out·k²)), torchvision's choice
-///   (`kaiming_normal_`, fan out, ReLU);
+/// - convolutions as `convolutions` says;
 /// - linear weights: uniform in ±1/√in, torch's default;
 /// - vectors (batch norm) keep what their config gave them.
 ///
 /// Names are relative to `module`: a backbone drawn alone differs from the same backbone drawn within a model.
-pub fn initialize<B: Backend, M: Module<B>>(module: M, seed: u64) -> M {
+pub fn initialize_with<B: Backend, M: Module<B>>(module: M, seed: u64, convolutions: ConvInit) -> M {
     module.map(&mut Initializer {
         seed,
+        convolutions,
         path: PathStack::default(),
     })
 }
 
 struct Initializer {
     seed: u64,
+    convolutions: ConvInit,
     path: PathStack,
 }
 
@@ -45,8 +67,11 @@ impl<B: Backend> ModuleMapper<B> for Initializer {
         let mut draw = Draw::new(self.seed, &self.path.name());
         let values = match shape[..] {
             [out_channels, in_channels, height, width] => {
-                let std = (2.0 / (out_channels * height * width) as f64).sqrt();
-                draw.normal(out_channels * in_channels * height * width, std)
+                let (taps, len) = (height * width, out_channels * in_channels * height * width);
+                match self.convolutions {
+                    ConvInit::FanOut => draw.normal(len, (2.0 / (out_channels * taps) as f64).sqrt()),
+                    ConvInit::FanIn => draw.uniform(len, 1.0 / ((in_channels * taps) as f64).sqrt()),
+                }
             }
             [inputs, outputs] => {
                 // Drawn in torch's order [out, in], so that the exported weights do not depend on the layout kept here.

@@ -6,17 +6,20 @@ impl ResNetConfig {
     /// Values that one image leaves in memory between the forward and the backward pass, at `pixels` × `pixels`.
     ///
     /// Each convolution leaves its output (the norm's operand) and the activated output (the next convolution's operand);
-    /// a norm without a ReLU of its own leaves the first alone, max pooling its output and the places of the maxima.
+    /// a norm without a ReLU of its own leaves the first alone, max pooling its output and the places of the maxima, and
+    /// nothing of what it reads.
     pub fn kept_values(&self, pixels: usize) -> usize {
         let square = |side: usize| side * side;
-        let (mut side, mut kept) = match self.stem {
-            Stem::Cifar => (pixels, 0),
-            Stem::Imagenet => (pixels.div_ceil(2), 0),
-        };
-        kept += self.in_channels * square(pixels) + 2 * self.width * square(side);
-        if self.stem == Stem::Imagenet {
-            side = side.div_ceil(2);
-            kept += 2 * self.width * square(side);
+        let mut kept = self.in_channels * square(pixels);
+        let mut side = pixels;
+        match self.stem {
+            Stem::Cifar => kept += 2 * self.width * square(side),
+            Stem::Imagenet => {
+                side = side.div_ceil(2);
+                kept += self.width * square(side);
+                side = side.div_ceil(2);
+                kept += 2 * self.width * square(side);
+            }
         }
         let mut channels_in = self.width;
         for (stage, &blocks) in self.depth.blocks().iter().enumerate() {

@@ -1,7 +1,7 @@
 //! The sections of a config and their defaults (the official ImageNet recipe unless a line says otherwise).
 
 use barlow_loss::{LossForm, Normalization, Objective};
-use barlow_model::{ResNetDepth, Stem};
+use barlow_model::{ConvInit, ResNetDepth, Stem};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// `[run]`
@@ -42,6 +42,8 @@ pub struct ModelConfig {
     pub projector: String,
     /// Batch norm between the projector's layers.
     pub projector_norm: bool,
+    /// How the convolutions' weights are drawn: `fan-out` (torchvision's ResNets) or `fan-in` (torch's own convolution).
+    pub conv_init: ConvInit,
 }
 
 impl Default for ModelConfig {
@@ -54,6 +56,7 @@ impl Default for ModelConfig {
             zero_init_residual: true,
             projector: "8192-8192-8192".into(),
             projector_norm: true,
+            conv_init: ConvInit::FanOut,
         }
     }
 }

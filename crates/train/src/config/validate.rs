@@ -112,6 +112,7 @@ impl Config {
             },
             projector: ProjectorConfig::from_str(&model.projector).expect("the config was validated"),
             projector_norm: model.projector_norm,
+            conv_init: model.conv_init,
         }
     }
 
