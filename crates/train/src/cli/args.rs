@@ -43,7 +43,7 @@ pub(super) struct RunArgs {
     /// Seed of every random draw [default: the recipe's; sign-digits: 0]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub seed: Option<u64>,
-    /// Passes over the images [default: the recipe's; sign-digits: 60]
+    /// Passes over the images [default: the recipe's; sign-digits: 80]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub epochs: Option<u64>,
     /// Images a step [default: the recipe's; sign-digits: 128]
