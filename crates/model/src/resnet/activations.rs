@@ -85,10 +85,10 @@ mod tests {
             in_channels: 3,
             zero_init_residual: true,
         };
-        // ResNet-50 at 224 pixels has 11.1 million convolution outputs an image, each kept before and, but for the last of
-        // a block and the shortcuts, after its activation; odd sizes round up.
+        // ResNet-50 at 224 pixels has 11.1 million convolution outputs an image, each kept before and, but for the stem's, the
+        // last of a block and the shortcuts, after its activation; odd sizes round up.
         let kept = config.kept_values(224);
-        assert!((21_000_000..24_500_000).contains(&kept), "{kept}");
+        assert!((20_000_000..24_500_000).contains(&kept), "{kept}");
         assert!(config.kept_values(225) > kept);
     }
 }
