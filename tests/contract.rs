@@ -104,7 +104,8 @@ fn training_brings_the_views_together() {
     smoke(&run)
         .args(["--epochs", "16", "--set", "eval.every=0", "--seed", "1"])
         .succeed();
-    // A seed with room below the bound (12.8): another order of sums, on another machine, ends some units away. 32 is the loss of embeddings that know nothing; twelve steps leave it there, these ninety-six do not.
+    // A seed with room below the bound (12.8): another order of sums, on another machine, ends some units away. 32 is the loss of
+    // embeddings that know nothing; twelve steps leave it there, these ninety-six do not.
     let loss = summary(&run)["loss"].as_f64().unwrap();
     assert!((0.0..20.0).contains(&loss), "{loss}");
 }
