@@ -101,11 +101,9 @@ fn a_run_leaves_what_the_contract_says() {
 fn training_brings_the_views_together() {
     let folder = folder();
     let run = folder.path().join("run");
-    smoke(&run)
-        .args(["--epochs", "16", "--set", "eval.every=0", "--seed", "1"])
-        .succeed();
-    // A seed with room below the bound (12.8): another order of sums, on another machine, ends some units away. 32 is the loss of
-    // embeddings that know nothing; twelve steps leave it there, these ninety-six do not.
+    // Long enough that the bound has room on every machine: seed and order of sums move the loss after sixteen epochs from
+    // 13 to 22, after these to 6.5 to 7.5. 32 is the loss of embeddings that know nothing.
+    smoke(&run).args(["--epochs", "32", "--set", "eval.every=0"]).succeed();
     let loss = summary(&run)["loss"].as_f64().unwrap();
     assert!((0.0..20.0).contains(&loss), "{loss}");
 }
