@@ -7,41 +7,21 @@ use burn_fusion::{Fusion, FusionBackend};
 
 use super::{ConvOps, NormOps, PoolOps};
 
-impl<R, F, I, BT> ConvOps for CubeBackend<R, F, I, BT>
-where
-    R: CubeRuntime,
-    R::Server: ComputeServer,
-    R::Device: burn_backend::DeviceOps,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+macro_rules! default_bodies {
+    ($($ops:ident),*) => {$(
+        impl<R, F, I, BT> $ops for CubeBackend<R, F, I, BT>
+        where
+            R: CubeRuntime,
+            R::Server: ComputeServer,
+            R::Device: burn_backend::DeviceOps,
+            F: FloatElement,
+            I: IntElement,
+            BT: BoolElement,
+        {
+        }
+
+        impl<B: FusionBackend> $ops for Fusion<B> {}
+    )*};
 }
 
-impl<B: FusionBackend> ConvOps for Fusion<B> {}
-
-impl<R, F, I, BT> NormOps for CubeBackend<R, F, I, BT>
-where
-    R: CubeRuntime,
-    R::Server: ComputeServer,
-    R::Device: burn_backend::DeviceOps,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
-}
-
-impl<B: FusionBackend> NormOps for Fusion<B> {}
-
-impl<R, F, I, BT> PoolOps for CubeBackend<R, F, I, BT>
-where
-    R: CubeRuntime,
-    R::Server: ComputeServer,
-    R::Device: burn_backend::DeviceOps,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
-}
-
-impl<B: FusionBackend> PoolOps for Fusion<B> {}
+default_bodies!(ConvOps, NormOps, PoolOps);

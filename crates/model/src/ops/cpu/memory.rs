@@ -38,6 +38,21 @@ impl<'a> Piece<'a> {
         }
     }
 
+    /// Where the output's floats go, where the operand's are, and how many; all of them are to be written.
+    #[inline(always)]
+    pub(in crate::ops) fn places(&mut self) -> (*mut f32, *const f32, usize) {
+        match self {
+            Self::Owned(floats) => {
+                let place = floats.as_mut_ptr();
+                (place, place, floats.len())
+            }
+            Self::Fresh(to, from) => {
+                assert_eq!(to.len(), from.len(), "an output and its operand differ in length");
+                (to.as_mut_ptr().cast(), from.as_ptr(), from.len())
+            }
+        }
+    }
+
     /// Cuts into pieces of `len` floats, the last one shorter if they do not come out even.
     ///
     /// # Panics
@@ -72,7 +87,7 @@ fn filled<'a>(to: &'a mut [MaybeUninit<f32>], from: &[f32]) -> &'a mut [f32] {
 /// The tensor that `work` makes of an f32 operand, in the operand's memory if nobody else holds it; and what `work` returns.
 ///
 /// # Safety
-/// `work` must fill every float of its piece ([`Piece::fill`]).
+/// `work` must write every float of its piece ([`Piece::fill`], or all of its [`Piece::places`]).
 pub(in crate::ops) unsafe fn rewritten<R>(operand: FlexTensor, work: impl FnOnce(Piece<'_>) -> R) -> (FlexTensor, R) {
     let mut operand = contiguous(operand);
     if operand.is_unique()

@@ -47,6 +47,24 @@ impl Level {
     }
 }
 
+/// Bytes that a cache fetches at once.
+const LINE: usize = 64;
+
+/// Tells the processor that the `len` floats from `start` on are read soon; they need not exist.
+///
+/// Why: it foresees reads that go on side by side, not the jump to the same channels of the next image.
+#[inline(always)]
+pub(in crate::ops) fn prefetch(start: *const f32, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..len * size_of::<f32>()).step_by(LINE) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint reads nothing, and every x86-64 has the instruction.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.cast::<i8>().wrapping_add(line)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (start, len);
+}
+
 #[cfg(test)]
 fn avx2<K: WithSimd>(kernel: K) -> K::Output {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]

@@ -8,11 +8,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::ops::cpu::memory::written;
+use crate::ops::cpu::places::Places;
 use crate::ops::cpu::simd::Level;
 
 use super::axis::Axis;
-use super::blocked::{to_blocks, to_planes};
-use super::output::Output;
+use super::blocked::to_planes;
+use super::packing::{BLOCK, Packing};
 use super::plan::{Plan, images_per_group};
 use super::scratch::{self, Use};
 use super::tiles::tile_width;
@@ -20,8 +22,6 @@ use super::weigh::Weigh;
 use super::weights;
 use super::winograd;
 
-/// Channels of a block of the packed input: the floats of a cache line.
-pub(super) const BLOCK: usize = 16;
 /// Floats of packed input in a task: about a third of a small second-level cache.
 const BAND_FLOATS: usize = 40 * 1024;
 /// Floats of weights that a tile of positions is multiplied with before the next tile.
@@ -80,26 +80,27 @@ impl Correlation {
         let band = self.rows_in_band(&whole);
         let ranges = self.ranges(width, self.images.div_ceil(group) * self.y.size_out.div_ceil(band));
 
-        let output = Output::new(self.images * self.image_out());
         let mut tasks = Vec::new();
         for first in (0..self.images).step_by(group) {
             for row in (0..self.y.size_out).step_by(band) {
                 tasks.extend(ranges.iter().map(|tiles| (first, row, tiles.clone())));
             }
         }
-        tasks.into_par_iter().for_each(|(first, row, tiles)| {
-            let plan = if first + group <= self.images { &whole } else { &rest };
-            let task = Task {
-                level,
-                of: self,
-                plan,
-                images: first..first + plan.images,
-                rows: row..self.y.size_out.min(row + band),
-            };
-            task.run(x, packed, width, tiles, &output);
-        });
+        let work = |output: Places<'_>| {
+            tasks.into_par_iter().for_each(|(first, row, tiles)| {
+                let plan = if first + group <= self.images { &whole } else { &rest };
+                let task = Task {
+                    level,
+                    of: self,
+                    plan,
+                    images: first..first + plan.images,
+                    rows: row..self.y.size_out.min(row + band),
+                };
+                task.run(x, packed, width, tiles, output);
+            });
+        };
         // SAFETY: the tasks are every image, row and tile of channels, and each writes all of its own.
-        unsafe { output.finish() }
+        unsafe { written(self.images * self.image_out(), |floats| work(Places::fresh(floats))) }
     }
 
     /// Output rows of a task: their input fits the cache, and is not mostly rows that the neighbours read too.
@@ -131,7 +132,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn run(&self, x: &[f32], weights: &[f32], width: usize, tiles: Range<usize>, output: &Output) {
+    fn run(&self, x: &[f32], weights: &[f32], width: usize, tiles: Range<usize>, output: Places<'_>) {
         let Correlation {
             channels_in, kernel, ..
         } = *self.of;
@@ -172,7 +173,7 @@ impl Task<'_> {
     }
 
     /// Writes the output channels from `first` on, of one tile.
-    fn unpack(&self, out: &[f32], first: usize, width: usize, output: &Output) {
+    fn unpack(&self, out: &[f32], first: usize, width: usize, output: Places<'_>) {
         let (height, columns) = (self.of.y.size_out, self.of.x.size_out);
         let channels = width.min(self.of.channels_out - first);
         for (index, image) in self.images.clone().enumerate() {
@@ -191,78 +192,6 @@ impl Task<'_> {
                     planes,
                     height * columns,
                 );
-            }
-        }
-    }
-}
-
-/// How rows of a group's images lie in memory: [block of channels][row][column][image][channel of the block].
-pub(super) struct Packing<'a> {
-    pub level: Level,
-    pub plan: &'a Plan,
-    /// Channels of a block.
-    pub block: usize,
-    /// Rows that are packed.
-    pub rows: Range<usize>,
-    /// Rows of an image.
-    pub height: usize,
-}
-
-impl Packing<'_> {
-    pub fn block_floats(&self) -> usize {
-        self.rows.len() * self.plan.pitch() * self.block
-    }
-
-    pub fn floats(&self, channels: usize) -> usize {
-        channels.div_ceil(self.block) * self.block_floats()
-    }
-
-    /// Packs `range` of the `channels` channels of some images of `x` [N, channels, H, W].
-    pub fn pack(&self, x: &[f32], images: Range<usize>, channels: usize, range: Range<usize>, packed: &mut [f32]) {
-        let Self {
-            level,
-            plan,
-            block,
-            rows,
-            height,
-        } = self;
-        let (block, height) = (*block, *height);
-        if rows.is_empty() {
-            return;
-        }
-        let together = plan.images;
-        let columns = plan.columns_in;
-        let plane = height * columns;
-        for (packed, first) in packed
-            .chunks_exact_mut(self.block_floats())
-            .zip(range.clone().step_by(block))
-        {
-            let count = block.min(range.end - first);
-            if columns < plan.columns {
-                for row in packed.chunks_exact_mut(plan.pitch() * block) {
-                    row[..plan.left * block].fill(0.0);
-                    row[(plan.left + columns) * block..].fill(0.0);
-                }
-            }
-            for (index, image) in images.clone().enumerate() {
-                let source = &x[((image * channels + first) * height + rows.start) * columns..];
-                let step = together * block;
-                if columns == plan.columns {
-                    to_blocks(
-                        *level,
-                        source,
-                        plane,
-                        count,
-                        rows.len() * columns,
-                        &mut packed[index * block..],
-                        step,
-                    );
-                    continue;
-                }
-                for row in 0..rows.len() {
-                    let to = &mut packed[(row * plan.columns + plan.left) * step + index * block..];
-                    to_blocks(*level, &source[row * columns..], plane, count, columns, to, step);
-                }
             }
         }
     }

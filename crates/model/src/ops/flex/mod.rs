@@ -12,7 +12,7 @@ mod blocked;
 mod by_definition;
 mod correlate;
 mod outer;
-mod output;
+mod packing;
 mod plan;
 mod scratch;
 mod shape;
@@ -20,6 +20,7 @@ mod tiles;
 mod transform;
 mod weigh;
 mod weight_gradient;
+mod weight_sums;
 mod weights;
 mod winograd;
 

@@ -9,11 +9,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::ops::cpu::memory::written;
+use crate::ops::cpu::places::Places;
 use crate::ops::cpu::simd::Level;
 
 use super::blocked::{to_blocks, to_planes};
-use super::correlate::{BLOCK, Correlation};
-use super::output::Output;
+use super::correlate::Correlation;
+use super::packing::BLOCK;
 use super::plan::Plan;
 use super::scratch::{self, Use};
 use super::tiles::tile_width;
@@ -49,7 +51,6 @@ pub(super) fn run(level: Level, of: &Correlation, x: &[f32], weights: &[f32], mi
     let blocks = of.channels_in.div_ceil(BLOCK);
     let band = (BAND_FLOATS / (columns * POINTS * blocks * BLOCK)).clamp(1, height.max(1));
     let shift = [first_shift(&of.y), first_shift(&of.x)];
-    let output = Output::new(of.images * of.image_out());
     let mut tasks = Vec::new();
     for image in 0..of.images {
         tasks.extend(
@@ -58,8 +59,7 @@ pub(super) fn run(level: Level, of: &Correlation, x: &[f32], weights: &[f32], mi
                 .map(|row| (image, row..height.min(row + band))),
         );
     }
-    scratch::with_shared(weights.len() / 9 * POINTS, |points| {
-        transformed_weights(level, weights, of.channels_in, width, mirrored, points);
+    let work = |points: &[f32], output: Places<'_>| {
         tasks.into_par_iter().for_each(|(image, rows)| {
             let task = Task {
                 level,
@@ -70,11 +70,14 @@ pub(super) fn run(level: Level, of: &Correlation, x: &[f32], weights: &[f32], mi
                 image,
                 rows,
             };
-            task.run(x, points, &output);
+            task.run(x, points, output);
         });
-    });
-    // SAFETY: the tasks are every image and row, and each writes all channels of its own.
-    unsafe { output.finish() }
+    };
+    scratch::with_shared(weights.len() / 9 * POINTS, |points| {
+        transformed_weights(level, weights, of.channels_in, width, mirrored, points);
+        // SAFETY: the tasks are every image and row, and each writes all channels of its own.
+        unsafe { written(of.images * of.image_out(), |floats| work(points, Places::fresh(floats))) }
+    })
 }
 
 /// Some rows of squares of an image.
@@ -92,7 +95,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn run(&self, x: &[f32], weights: &[f32], output: &Output) {
+    fn run(&self, x: &[f32], weights: &[f32], output: Places<'_>) {
         let squares = self.rows.len() * self.columns;
         let (point, sums) = (self.point_floats(), squares * self.width + BLOCK);
         let tile_floats = POINTS * self.of.channels_in * self.width;
@@ -181,7 +184,7 @@ impl Task<'_> {
     }
 
     /// Transforms the sums of a tile back and writes the output channels from `first` on.
-    fn unpack(&self, product: &[f32], first: usize, output: &Output) {
+    fn unpack(&self, product: &[f32], first: usize, output: Places<'_>) {
         let (height, width) = (self.of.y.size_out, self.of.x.size_out);
         let start = 2 * self.rows.start;
         let rows = 2 * self.rows.len();

@@ -1,5 +1,7 @@
 //! Batch norm under autodiff: one node for y, whose gradients are the inner backend's; the statistics come as constants.
 
+use std::fmt::Debug;
+
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::ops::FloatTensor;
 use burn_autodiff::checkpoint::base::Checkpointer;
@@ -16,26 +18,15 @@ impl<B: NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
         epsilon: f64,
         epilogue: Epilogue<FloatTensor<Self>>,
     ) -> Normalized<Self> {
-        let (weight, bias) = (affine.weight, affine.bias);
-        let nodes = [x.node.clone(), weight.node.clone(), bias.node.clone()];
-        let affine = Affine {
-            weight: weight.primitive,
-            bias: bias.primitive,
-        };
-        // One node more where a residual comes in.
-        match epilogue {
-            Epilogue::AddRelu(residual) => {
-                let [a, b, c] = nodes;
-                let kind = BatchNorm
-                    .prepare::<C>([a, b, c, residual.node])
-                    .compute_bound()
-                    .stateful();
-                record(kind, x, affine, epsilon, Epilogue::AddRelu(residual.primitive))
-            }
-            Epilogue::Nothing | Epilogue::Relu => {
-                let kind = BatchNorm.prepare::<C>(nodes).compute_bound().stateful();
-                record(kind, x, affine, epsilon, epilogue.map(|residual| residual.primitive))
-            }
+        let forward = |x, affine, epilogue| B::batch_norm_forward(x, affine, epsilon, epilogue);
+        let (y, statistics) = recorded(ByOwnStatistics, x, affine, epsilon, epilogue, forward);
+        let constant = <Self as AutodiffBackend>::from_inner;
+        Normalized {
+            y,
+            statistics: Statistics {
+                mean: constant(statistics.mean),
+                variance: constant(statistics.variance),
+            },
         }
     }
 
@@ -57,59 +48,83 @@ impl<B: NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
             mean: statistics.mean.primitive,
             variance: statistics.variance.primitive,
         };
-        let (weight, bias) = (affine.weight, affine.bias);
-        let nodes = [x.node.clone(), weight.node.clone(), bias.node.clone()];
-        let affine = Affine {
-            weight: weight.primitive,
-            bias: bias.primitive,
+        let forward = |x, affine, epilogue| Normalized {
+            y: B::batch_norm_eval(x, affine, statistics.clone(), epsilon, epilogue),
+            statistics,
         };
-        match epilogue {
-            Epilogue::AddRelu(residual) => {
-                let [a, b, c] = nodes;
-                let kind = GivenNorm
-                    .prepare::<C>([a, b, c, residual.node])
-                    .compute_bound()
-                    .stateful();
-                record_given(
-                    kind,
-                    x,
-                    affine,
-                    statistics,
-                    epsilon,
-                    Epilogue::AddRelu(residual.primitive),
-                )
-            }
-            Epilogue::Nothing | Epilogue::Relu => {
-                let kind = GivenNorm.prepare::<C>(nodes).compute_bound().stateful();
-                record_given(
-                    kind,
-                    x,
-                    affine,
-                    statistics,
-                    epsilon,
-                    epilogue.map(|residual| residual.primitive),
-                )
-            }
+        recorded(ByGivenStatistics, x, affine, epsilon, epilogue, forward).0
+    }
+}
+
+/// By which rule the gradients go back.
+trait Rule: Debug + Send + 'static {
+    fn gradients<B: NormOps>(saved: Saved<B>, output_gradient: FloatTensor<B>, wants_residual: bool) -> Gradients<B>;
+}
+
+/// Mean and variance are functions of x.
+#[derive(Debug)]
+struct ByOwnStatistics;
+
+impl Rule for ByOwnStatistics {
+    fn gradients<B: NormOps>(saved: Saved<B>, output_gradient: FloatTensor<B>, wants_residual: bool) -> Gradients<B> {
+        B::batch_norm_backward(saved, output_gradient, wants_residual)
+    }
+}
+
+/// They are constants.
+#[derive(Debug)]
+struct ByGivenStatistics;
+
+impl Rule for ByGivenStatistics {
+    fn gradients<B: NormOps>(saved: Saved<B>, output_gradient: FloatTensor<B>, _: bool) -> Gradients<B> {
+        reference::eval_backward(saved, output_gradient)
+    }
+}
+
+/// y as a node with the parents x, weight, bias and, where one comes in, the residual; and the statistics.
+fn recorded<B: NormOps, C: CheckpointStrategy>(
+    rule: impl Rule,
+    x: FloatTensor<Autodiff<B, C>>,
+    affine: Affine<Autodiff<B, C>>,
+    epsilon: f64,
+    epilogue: Epilogue<FloatTensor<Autodiff<B, C>>>,
+    forward: impl FnOnce(FloatTensor<B>, Affine<B>, Epilogue<FloatTensor<B>>) -> Normalized<B>,
+) -> (FloatTensor<Autodiff<B, C>>, Statistics<B>) {
+    let Affine { weight, bias } = affine;
+    let parents = [x.node.clone(), weight.node, bias.node];
+    let affine = Affine {
+        weight: weight.primitive,
+        bias: bias.primitive,
+    };
+    match epilogue {
+        Epilogue::AddRelu(residual) => {
+            let [a, b, c] = parents;
+            let node = Node(rule).prepare::<C>([a, b, c, residual.node]);
+            let epilogue = Epilogue::AddRelu(residual.primitive);
+            computed(node.compute_bound().stateful(), x, affine, epsilon, epilogue, forward)
+        }
+        Epilogue::Nothing | Epilogue::Relu => {
+            let node = Node(rule).prepare::<C>(parents);
+            let epilogue = epilogue.map(|residual| residual.primitive);
+            computed(node.compute_bound().stateful(), x, affine, epsilon, epilogue, forward)
         }
     }
 }
 
 /// Computes and, if something is tracked, keeps what the gradients need.
-fn record<B: NormOps, C: CheckpointStrategy, const N: usize>(
-    kind: OpsKind<BatchNorm, B, Kept<B>, C, N>,
+fn computed<B: NormOps, C: CheckpointStrategy, R: Rule, const N: usize>(
+    kind: OpsKind<Node<R>, B, Kept<B>, C, N>,
     x: FloatTensor<Autodiff<B, C>>,
     affine: Affine<B>,
     epsilon: f64,
     epilogue: Epilogue<FloatTensor<B>>,
-) -> Normalized<Autodiff<B, C>>
-where
-    BatchNorm: Backward<B, N, State = Kept<B>>,
-{
-    let (y, statistics) = match kind {
+    forward: impl FnOnce(FloatTensor<B>, Affine<B>, Epilogue<FloatTensor<B>>) -> Normalized<B>,
+) -> (FloatTensor<Autodiff<B, C>>, Statistics<B>) {
+    match kind {
         OpsKind::Tracked(mut prep) => {
             let x_id = prep.checkpoint(&x);
             let kind = epilogue.as_ref().map(|_| ());
-            let out = B::batch_norm_forward(x.primitive, affine.clone(), epsilon, epilogue);
+            let out = forward(x.primitive, affine.clone(), epilogue);
             let kept = Kept {
                 x: x_id,
                 affine,
@@ -121,22 +136,14 @@ where
             (prep.finish(kept, out.y), out.statistics)
         }
         OpsKind::UnTracked(prep) => {
-            let out = B::batch_norm_forward(x.primitive, affine, epsilon, epilogue);
+            let out = forward(x.primitive, affine, epilogue);
             (prep.finish(out.y), out.statistics)
         }
-    };
-    let constant = <Autodiff<B, C> as AutodiffBackend>::from_inner;
-    Normalized {
-        y,
-        statistics: Statistics {
-            mean: constant(statistics.mean),
-            variance: constant(statistics.variance),
-        },
     }
 }
 
 #[derive(Debug)]
-struct BatchNorm;
+struct Node<R>(R);
 
 /// The large operand lies in the checkpointer under its node's id; the rest is vectors, and y where a residual was added.
 #[derive(Clone, Debug)]
@@ -148,111 +155,37 @@ struct Kept<B: NormOps> {
     epilogue: Epilogue<FloatTensor<B>>,
 }
 
-impl<B: NormOps> Backward<B, 3> for BatchNorm {
+impl<B: NormOps, R: Rule, const N: usize> Backward<B, N> for Node<R> {
     type State = Kept<B>;
 
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
-        backward(ops, grads, checkpointer, |saved, gradient| {
-            B::batch_norm_backward(saved, gradient, false)
-        });
-    }
-}
-
-impl<B: NormOps> Backward<B, 4> for BatchNorm {
-    type State = Kept<B>;
-
-    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
-        let wants_residual = ops.parents[3].is_some();
-        backward(ops, grads, checkpointer, |saved, gradient| {
-            B::batch_norm_backward(saved, gradient, wants_residual)
-        });
-    }
-}
-
-fn backward<B: NormOps, const N: usize>(
-    ops: Ops<Kept<B>, N>,
-    grads: &mut grads::Gradients,
-    checkpointer: &mut Checkpointer,
-    gradients: impl FnOnce(Saved<B>, FloatTensor<B>) -> Gradients<B>,
-) {
-    let Kept {
-        x,
-        affine,
-        statistics,
-        epsilon,
-        epilogue,
-    } = ops.state;
-    let saved = Saved {
-        x: checkpointer.retrieve_node_output::<FloatTensor<B>>(x),
-        affine,
-        statistics,
-        epsilon,
-        epilogue,
-    };
-    let output_gradient = grads.consume::<B>(&ops.node);
-    let gradients = gradients(saved, output_gradient);
-    let of_parents = [
-        Some(gradients.x),
-        Some(gradients.weight),
-        Some(gradients.bias),
-        gradients.residual,
-    ];
-    for (node, gradient) in ops.parents.into_iter().zip(of_parents) {
-        if let (Some(node), Some(gradient)) = (node, gradient) {
-            grads.register::<B>(node.id, gradient);
+    fn backward(self, ops: Ops<Kept<B>, N>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
+        let Kept {
+            x,
+            affine,
+            statistics,
+            epsilon,
+            epilogue,
+        } = ops.state;
+        let saved = Saved {
+            x: checkpointer.retrieve_node_output::<FloatTensor<B>>(x),
+            affine,
+            statistics,
+            epsilon,
+            epilogue,
+        };
+        let output_gradient = grads.consume::<B>(&ops.node);
+        let wants_residual = ops.parents.get(3).is_some_and(Option::is_some);
+        let gradients = R::gradients(saved, output_gradient, wants_residual);
+        let of_parents = [
+            Some(gradients.x),
+            Some(gradients.weight),
+            Some(gradients.bias),
+            gradients.residual,
+        ];
+        for (node, gradient) in ops.parents.into_iter().zip(of_parents) {
+            if let (Some(node), Some(gradient)) = (node, gradient) {
+                grads.register::<B>(node.id, gradient);
+            }
         }
-    }
-}
-
-/// As [`record`], by given statistics.
-fn record_given<B: NormOps, C: CheckpointStrategy, const N: usize>(
-    kind: OpsKind<GivenNorm, B, Kept<B>, C, N>,
-    x: FloatTensor<Autodiff<B, C>>,
-    affine: Affine<B>,
-    statistics: Statistics<B>,
-    epsilon: f64,
-    epilogue: Epilogue<FloatTensor<B>>,
-) -> FloatTensor<Autodiff<B, C>>
-where
-    GivenNorm: Backward<B, N, State = Kept<B>>,
-{
-    match kind {
-        OpsKind::Tracked(mut prep) => {
-            let x_id = prep.checkpoint(&x);
-            let kind = epilogue.as_ref().map(|_| ());
-            let y = B::batch_norm_eval(x.primitive, affine.clone(), statistics.clone(), epsilon, epilogue);
-            let kept = Kept {
-                x: x_id,
-                affine,
-                statistics,
-                epsilon,
-                epilogue: kind.map(|()| y.clone()),
-            };
-            prep.finish(kept, y)
-        }
-        OpsKind::UnTracked(prep) => {
-            let y = B::batch_norm_eval(x.primitive, affine, statistics, epsilon, epilogue);
-            prep.finish(y)
-        }
-    }
-}
-
-/// Batch norm by given statistics.
-#[derive(Debug)]
-struct GivenNorm;
-
-impl<B: NormOps> Backward<B, 3> for GivenNorm {
-    type State = Kept<B>;
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
-        backward(ops, grads, checkpointer, reference::eval_backward);
-    }
-}
-
-impl<B: NormOps> Backward<B, 4> for GivenNorm {
-    type State = Kept<B>;
-
-    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut grads::Gradients, checkpointer: &mut Checkpointer) {
-        backward(ops, grads, checkpointer, reference::eval_backward);
     }
 }

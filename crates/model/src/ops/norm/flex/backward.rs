@@ -6,8 +6,10 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::formula::{Formula, affine, where_positive};
 use super::layout::Layout;
-use super::rows::{Formula, Sums, affine, map, where_positive};
+use super::map::map;
+use super::sums::Sums;
 use super::{Epilogue, inverse_std};
 use crate::ops::cpu::memory::Piece;
 use crate::ops::cpu::simd::Level;
@@ -98,7 +100,10 @@ impl TaskOperand<'_> {
     fn piece(&self, layout: Layout, image: usize, first: usize) -> &[f32] {
         match self {
             Self::Kept(x) => layout.piece(x, image, first),
-            Self::Rewritten(pieces) => pieces[image].operand(),
+            Self::Rewritten(pieces) => {
+                layout.send_for_next(pieces[image].operand());
+                pieces[image].operand()
+            }
         }
     }
 }
@@ -121,12 +126,20 @@ impl WithSimd for Task<'_> {
         let mut sums = Sums::new(layout, mean.len());
         for (image, dy) in dy.iter_mut().enumerate() {
             let x = x.piece(layout, image, first);
+            layout.send_for_next(dy.operand());
             match pass.epilogue {
                 Epilogue::Nothing => sums.add(simd, [mean], x, dy.operand(), Products),
                 Epilogue::Relu => sums.add(simd, [mean, &scale, bias], x, dy.operand(), MaskedProducts),
                 Epilogue::AddRelu(y) => {
                     let dy = dy.fill();
-                    map(simd, dy, 1, [], layout.piece(y, image, first), Masked);
+                    map(
+                        simd,
+                        Piece::Owned(dy),
+                        1,
+                        [],
+                        Some(layout.piece(y, image, first)),
+                        Masked,
+                    );
                     sums.add(simd, [mean], x, dy, Products);
                 }
             }
@@ -148,13 +161,14 @@ impl WithSimd for Task<'_> {
         let params = [mean, &scale, &offset, &tilt];
         match x {
             TaskOperand::Rewritten(x) => {
-                for (mut x, dy) in x.into_iter().zip(&mut dy) {
-                    map(simd, x.fill(), pixels, params, dy.fill(), Gradient);
+                for (x, dy) in x.into_iter().zip(&mut dy) {
+                    map(simd, x, pixels, params, Some(dy.fill()), Gradient);
                 }
             }
             TaskOperand::Kept(x) => {
-                for (image, mut dy) in dy.into_iter().enumerate() {
-                    let (x, dy) = (layout.piece(x, image, first), dy.fill());
+                for (image, dy) in dy.into_iter().enumerate() {
+                    layout.send_for_next(dy.operand());
+                    let x = Some(layout.piece(x, image, first));
                     if let Epilogue::Relu = pass.epilogue {
                         let params = [mean, &scale, &offset, &tilt, bias];
                         map(simd, dy, pixels, params, x, MaskedGradient);

@@ -3,8 +3,9 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::formula::{Formula, affine, where_positive};
 use super::layout::Layout;
-use super::rows::{Formula, affine, map, map_alone, where_positive};
+use super::map::map;
 use super::{Epilogue, inverse_std};
 use crate::ops::cpu::memory::Piece;
 use crate::ops::cpu::simd::Level;
@@ -79,14 +80,12 @@ impl WithSimd for Task<'_> {
             pixels,
             params,
             epilogue,
-            mut y,
+            y,
         } = self;
-        let y = y.fill();
-        // Where nothing is added, nothing else is read.
         match epilogue {
-            Epilogue::Nothing => map_alone(simd, y, pixels, params, Normal),
-            Epilogue::Relu => map_alone(simd, y, pixels, params, NormalRelu),
-            Epilogue::AddRelu(residual) => map(simd, y, pixels, params, residual, NormalAddRelu),
+            Epilogue::Nothing => map(simd, y, pixels, params, None, Normal),
+            Epilogue::Relu => map(simd, y, pixels, params, None, NormalRelu),
+            Epilogue::AddRelu(residual) => map(simd, y, pixels, params, Some(residual), NormalAddRelu),
         }
     }
 }

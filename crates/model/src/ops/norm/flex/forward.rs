@@ -6,8 +6,10 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::formula::{Formula, affine, where_positive};
 use super::layout::Layout;
-use super::rows::{Formula, Sums, affine, map, where_positive};
+use super::map::map;
+use super::sums::Sums;
 use super::{Epilogue, inverse_std};
 use crate::ops::cpu::memory::Piece;
 use crate::ops::cpu::simd::Level;
@@ -89,8 +91,8 @@ impl WithSimd for Task<'_> {
             .map(|([_, variance], weight)| inverse_std(*variance, pass.epsilon) * weight)
             .collect();
         let params = [&mean[..], &scale[..], &pass.bias[first..first + channels]];
-        for (image, mut y) in y.into_iter().enumerate() {
-            let (x, y) = (layout.piece(x, image, first), y.fill());
+        for (image, y) in y.into_iter().enumerate() {
+            let x = Some(layout.piece(x, image, first));
             match pass.epilogue {
                 Epilogue::Nothing => map(simd, y, pixels, params, x, Normal),
                 Epilogue::Relu => map(simd, y, pixels, params, x, NormalRelu),

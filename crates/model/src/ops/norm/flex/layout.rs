@@ -4,9 +4,12 @@ use burn::tensor::TensorMetadata;
 use burn_flex::FlexTensor;
 
 use crate::ops::cpu::memory::Piece;
+use crate::ops::cpu::simd::prefetch;
 
 /// Floats of an image that a task takes at least, in whole channels: whole cache lines, even for vectors.
 const RUN_FLOATS: usize = 256;
+/// Floats of the next image that are sent for: behind them the processor sees by itself where a row goes on.
+const PREFETCHED: usize = 256;
 
 /// [N, C, S]
 #[derive(Clone, Copy)]
@@ -57,10 +60,19 @@ impl Layout {
         self.run().min(self.channels - first)
     }
 
-    /// The floats, in one image, of the task that begins with channel `first`.
+    /// The floats, in one image, of the task that begins with channel `first`; those of the next image are sent for.
     #[inline(always)]
     pub(super) fn piece(self, data: &[f32], image: usize, first: usize) -> &[f32] {
         let start = (image * self.channels + first) * self.pixels;
-        &data[start..start + self.channels_of(first) * self.pixels]
+        let piece = &data[start..start + self.channels_of(first) * self.pixels];
+        self.send_for_next(piece);
+        piece
+    }
+
+    /// Has the floats fetched that lie where `piece` does, in the next image.
+    #[inline(always)]
+    pub(super) fn send_for_next(self, piece: &[f32]) {
+        let next = piece.as_ptr().wrapping_add(self.channels * self.pixels);
+        prefetch(next, piece.len().min(PREFETCHED));
     }
 }

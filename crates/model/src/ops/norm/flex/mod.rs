@@ -7,9 +7,12 @@
 
 mod backward;
 mod eval;
+mod formula;
 mod forward;
 mod layout;
-mod rows;
+mod map;
+mod part;
+mod sums;
 #[cfg(test)]
 mod tests;
 

@@ -1,24 +1,20 @@
-//! The loops over a few channels of one image: two sums a channel at once, and maps in place.
+//! Two sums a channel at once, over all images of a task.
 //!
 //! Vectors run along the row of a map, or across channels where each has one value. A sum has as many lanes on every
-//! machine, value e of a row in lane e mod [`LANES`], and every order depends on the lengths alone. What is computed
-//! are formulas and no closures, because a method can be told to be inlined wherever it is called.
+//! machine, value e of a row in lane e mod [`LANES`], and every order depends on the lengths alone.
 
 use std::array::from_fn;
 
 use pulp::Simd;
 
+use super::formula::{Formula, loaded, splat};
 use super::layout::Layout;
+use super::part::parts;
 
 /// Independent sums of a row: the floats of the longest vector, or several.
 const LANES: usize = 16;
 /// Values that are added in f32 before the sum goes on in f64.
 const ADDED_IN_F32: usize = 128;
-
-/// A function, on vectors, of a channel's values `p` and two operands.
-pub(super) trait Formula<S: Simd, const P: usize, Result> {
-    fn of(simd: S, p: [S::f32s; P], a: S::f32s, b: S::f32s) -> Result;
-}
 
 /// Two sums for each channel of a task.
 pub(super) struct Sums {
@@ -59,7 +55,7 @@ impl Sums {
         let [first, second] = &mut self.partial;
         if self.lanes == 1 {
             for part in parts(simd, first.len()) {
-                let p = from_fn(|i| part.load(params[i]));
+                let p = loaded(part, params);
                 let [u, v] = F::of(simd, p, part.load(a), part.load(b));
                 let u = simd.add_f32s(part.load(first), u);
                 let v = simd.add_f32s(part.load(second), v);
@@ -70,7 +66,7 @@ impl Sums {
             let rows = a.chunks_exact(self.pixels).zip(b.chunks_exact(self.pixels));
             let sums = first.as_chunks_mut().0.iter_mut().zip(second.as_chunks_mut().0);
             for (c, ((a, b), (first, second))) in rows.zip(sums).enumerate() {
-                let p = from_fn(|i| simd.splat_f32s(params[i][c]));
+                let p = splat(simd, params, c);
                 add_row::<S, P, F>(simd, [first, second], p, a, b);
             }
         }
@@ -145,127 +141,4 @@ fn add_row<S: Simd, const P: usize, F: Formula<S, P, [S::f32s; 2]>>(
             lanes.for_each(|(lane, value)| *lane += value);
         }
     }
-}
-
-/// The parts of a slice of `len` floats: whole vectors, and at last what is left.
-#[inline(always)]
-fn parts<S: Simd>(simd: S, len: usize) -> impl Iterator<Item = Part<S>> {
-    let starts = (0..len.div_ceil(S::F32_LANES)).map(|index| index * S::F32_LANES);
-    starts.map(move |start| Part {
-        simd,
-        start,
-        len: S::F32_LANES.min(len - start),
-    })
-}
-
-/// At most a vector of floats of a slice.
-#[derive(Clone, Copy)]
-struct Part<S> {
-    simd: S,
-    start: usize,
-    len: usize,
-}
-
-impl<S: Simd> Part<S> {
-    /// Zeros stand where floats are missing.
-    #[inline(always)]
-    fn load(self, floats: &[f32]) -> S::f32s {
-        let floats = &floats[self.start..][..self.len];
-        match S::as_simd_f32s(floats).0 {
-            [whole] => *whole,
-            _ => self.simd.partial_load_f32s(floats),
-        }
-    }
-
-    #[inline(always)]
-    fn store(self, floats: &mut [f32], values: S::f32s) {
-        let floats = &mut floats[self.start..][..self.len];
-        match S::as_mut_simd_f32s(floats).0 {
-            [whole] => *whole = values,
-            _ => self.simd.partial_store_f32s(floats, values),
-        }
-    }
-}
-
-/// Replaces each value a of `out` by F::of(simd, p, a, b), with b at the same place in `other` and p the channel's in `params`.
-#[inline(always)]
-pub(super) fn map<S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
-    simd: S,
-    out: &mut [f32],
-    pixels: usize,
-    params: [&[f32]; P],
-    other: &[f32],
-    _: F,
-) {
-    if pixels == 1 {
-        for part in parts(simd, out.len()) {
-            let p = from_fn(|i| part.load(params[i]));
-            let values = F::of(simd, p, part.load(out), part.load(other));
-            part.store(out, values);
-        }
-        return;
-    }
-    let rows = out.chunks_exact_mut(pixels).zip(other.chunks_exact(pixels));
-    for (c, (out, other)) in rows.enumerate() {
-        let p = from_fn(|i| simd.splat_f32s(params[i][c]));
-        let (out, rest) = S::as_mut_simd_f32s(out);
-        let (other, other_rest) = S::as_simd_f32s(other);
-        for (out, &other) in out.iter_mut().zip(other) {
-            *out = F::of(simd, p, *out, other);
-        }
-        if !rest.is_empty() {
-            let values = F::of(
-                simd,
-                p,
-                simd.partial_load_f32s(rest),
-                simd.partial_load_f32s(other_rest),
-            );
-            simd.partial_store_f32s(rest, values);
-        }
-    }
-}
-
-/// [`map`] with a formula that does not look at b.
-#[inline(always)]
-pub(super) fn map_alone<S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
-    simd: S,
-    out: &mut [f32],
-    pixels: usize,
-    params: [&[f32]; P],
-    _: F,
-) {
-    if pixels == 1 {
-        for part in parts(simd, out.len()) {
-            let p = from_fn(|i| part.load(params[i]));
-            let x = part.load(out);
-            let values = F::of(simd, p, x, x);
-            part.store(out, values);
-        }
-        return;
-    }
-    for (c, out) in out.chunks_exact_mut(pixels).enumerate() {
-        let p = from_fn(|i| simd.splat_f32s(params[i][c]));
-        let (out, rest) = S::as_mut_simd_f32s(out);
-        for out in out {
-            *out = F::of(simd, p, *out, *out);
-        }
-        if !rest.is_empty() {
-            let x = simd.partial_load_f32s(rest);
-            let values = F::of(simd, p, x, x);
-            simd.partial_store_f32s(rest, values);
-        }
-    }
-}
-
-/// centred · scale + bias, in two roundings on every machine.
-#[inline(always)]
-pub(super) fn affine<S: Simd>(simd: S, centred: S::f32s, scale: S::f32s, bias: S::f32s) -> S::f32s {
-    simd.add_f32s(simd.mul_f32s(centred, scale), bias)
-}
-
-/// `value` where y > 0 or is not a number, else 0. As torch has it: a run that diverges shows it.
-#[inline(always)]
-pub(super) fn where_positive<S: Simd>(simd: S, y: S::f32s, value: S::f32s) -> S::f32s {
-    let zero = simd.splat_f32s(0.0);
-    simd.select_f32s(simd.less_than_or_equal_f32s(y, zero), zero, value)
 }

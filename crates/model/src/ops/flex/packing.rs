@@ -1,0 +1,83 @@
+//! The input of a task, channels side by side.
+
+use std::ops::Range;
+
+use crate::ops::cpu::simd::Level;
+
+use super::blocked::to_blocks;
+use super::plan::Plan;
+
+/// Channels of a block of the packed input: the floats of a cache line.
+pub(super) const BLOCK: usize = 16;
+
+/// How rows of a group's images lie in memory: [block of channels][row][column][image][channel of the block].
+pub(super) struct Packing<'a> {
+    pub level: Level,
+    pub plan: &'a Plan,
+    /// Channels of a block.
+    pub block: usize,
+    /// Rows that are packed.
+    pub rows: Range<usize>,
+    /// Rows of an image.
+    pub height: usize,
+}
+
+impl Packing<'_> {
+    pub fn block_floats(&self) -> usize {
+        self.rows.len() * self.plan.pitch() * self.block
+    }
+
+    pub fn floats(&self, channels: usize) -> usize {
+        channels.div_ceil(self.block) * self.block_floats()
+    }
+
+    /// Packs `range` of the `channels` channels of some images of `x` [N, channels, H, W].
+    pub fn pack(&self, x: &[f32], images: Range<usize>, channels: usize, range: Range<usize>, packed: &mut [f32]) {
+        let Self {
+            level,
+            plan,
+            block,
+            rows,
+            height,
+        } = self;
+        let (block, height) = (*block, *height);
+        if rows.is_empty() {
+            return;
+        }
+        let together = plan.images;
+        let columns = plan.columns_in;
+        let plane = height * columns;
+        for (packed, first) in packed
+            .chunks_exact_mut(self.block_floats())
+            .zip(range.clone().step_by(block))
+        {
+            let count = block.min(range.end - first);
+            if columns < plan.columns {
+                for row in packed.chunks_exact_mut(plan.pitch() * block) {
+                    row[..plan.left * block].fill(0.0);
+                    row[(plan.left + columns) * block..].fill(0.0);
+                }
+            }
+            for (index, image) in images.clone().enumerate() {
+                let source = &x[((image * channels + first) * height + rows.start) * columns..];
+                let step = together * block;
+                if columns == plan.columns {
+                    to_blocks(
+                        *level,
+                        source,
+                        plane,
+                        count,
+                        rows.len() * columns,
+                        &mut packed[index * block..],
+                        step,
+                    );
+                    continue;
+                }
+                for row in 0..rows.len() {
+                    let to = &mut packed[(row * plan.columns + plan.left) * step + index * block..];
+                    to_blocks(*level, &source[row * columns..], plane, count, columns, to, step);
+                }
+            }
+        }
+    }
+}

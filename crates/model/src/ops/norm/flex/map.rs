@@ -1,0 +1,86 @@
+//! Every value of a few channels of one image replaced, in one pass.
+
+use pulp::Simd;
+
+use super::formula::{Formula, loaded, splat};
+use super::part::{Part, rest, wholes};
+use crate::ops::cpu::memory::Piece;
+
+/// Writes F::of(simd, p, a, b), where a is the operand of `out`, b stands at the same place in `other` (without it, b is a)
+/// and p are the channel's values in `params`.
+///
+/// # Panics
+/// If `other` is shorter.
+#[inline(always)]
+pub(super) fn map<S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
+    simd: S,
+    mut out: Piece<'_>,
+    pixels: usize,
+    params: [&[f32]; P],
+    other: Option<&[f32]>,
+    _: F,
+) {
+    let (to, a, len) = out.places();
+    let b = other.map_or(a, |other| other[..len].as_ptr());
+    let places = Places { to, a, b };
+    if pixels == 1 {
+        for part in wholes(simd, len) {
+            // SAFETY: the part is one of `len` floats.
+            unsafe { places.write::<S, P, F>(part, loaded(part, params)) };
+        }
+        if let Some(part) = rest(simd, len) {
+            // SAFETY: as above.
+            unsafe { places.write::<S, P, F>(part, loaded(part, params)) };
+        }
+        return;
+    }
+    for c in 0..len / pixels {
+        let p = splat(simd, params, c);
+        // SAFETY: the row is one of `len` floats.
+        let row = unsafe { places.at(c * pixels) };
+        for part in wholes(simd, pixels) {
+            // SAFETY: as above.
+            unsafe { row.write::<S, P, F>(part, p) };
+        }
+        if let Some(part) = rest(simd, pixels) {
+            // SAFETY: as above.
+            unsafe { row.write::<S, P, F>(part, p) };
+        }
+    }
+}
+
+/// Where a result goes, and its operands; the same memory or apart.
+#[derive(Clone, Copy)]
+struct Places {
+    to: *mut f32,
+    a: *const f32,
+    b: *const f32,
+}
+
+impl Places {
+    /// # Safety
+    /// `start` is inside.
+    #[inline(always)]
+    unsafe fn at(self, start: usize) -> Self {
+        // SAFETY: the caller's.
+        unsafe {
+            Self {
+                to: self.to.add(start),
+                a: self.a.add(start),
+                b: self.b.add(start),
+            }
+        }
+    }
+
+    /// # Safety
+    /// `part` is inside.
+    #[inline(always)]
+    unsafe fn write<S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(self, part: Part<S>, p: [S::f32s; P]) {
+        // SAFETY: the caller's. Both operands are read before the result is written.
+        unsafe {
+            let a = part.load_at(self.a);
+            let b = part.load_at(self.b);
+            part.store_at(self.to, F::of(part.simd, p, a, b));
+        }
+    }
+}
