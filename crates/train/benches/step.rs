@@ -98,14 +98,12 @@ fn measure(case: Case, options: &Options) -> Value {
     let choice = BackendChoice::from_str(&options.backend, false).expect("--backend cpu|wgpu|cuda");
     let selected = select(choice, None).unwrap_or_else(|error| panic!("{error}"));
     let warm_up = if selected.backend == "cpu" { 1 } else { WARM_UP_ON_GPU };
-    let mut seconds = on_backend(
-        &selected,
-        Steps {
-            case,
-            warm_up,
-            counted: options.repeats,
-        },
-    );
+    let steps = Steps {
+        case,
+        warm_up,
+        counted: options.repeats,
+    };
+    let mut seconds = on_backend(&selected, steps);
     seconds.sort_by(f64::total_cmp);
     json!({
         "bench": "step",

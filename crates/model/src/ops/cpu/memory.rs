@@ -3,10 +3,13 @@
 //! A batch of maps is larger than the caches, so filling an output with zeros first is one more pass over memory, and fresh
 //! pages cost about as much again. All `unsafe` code of the batch norm and of the pooling is in this file.
 
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use burn::tensor::{Shape, TensorData, TensorMetadata};
 use burn_flex::FlexTensor;
+
+use super::simd::prefetch;
 
 /// A part of an output that is to be made of an operand.
 pub(in crate::ops) enum Piece<'a> {
@@ -17,18 +20,6 @@ pub(in crate::ops) enum Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// The floats of the output, holding the operand's values until they are changed.
-    #[inline(always)]
-    pub(in crate::ops) fn fill(&mut self) -> &mut [f32] {
-        if let Self::Fresh(to, from) = self {
-            *self = Self::Owned(filled(std::mem::take(to), from));
-        }
-        match self {
-            Self::Owned(floats) => floats,
-            Self::Fresh(..) => unreachable!("filled above"),
-        }
-    }
-
     /// The operand's values.
     #[inline(always)]
     pub(in crate::ops) fn operand(&self) -> &[f32] {
@@ -68,26 +59,96 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// The floats `from`, copied to fresh memory.
+/// The same run of floats of every image: what one task makes of an operand. Whoever asks for one has the next image's fetched.
 ///
-/// # Panics
-/// If the lengths differ.
-#[inline(always)]
-fn filled<'a>(to: &'a mut [MaybeUninit<f32>], from: &[f32]) -> &'a mut [f32] {
-    assert_eq!(to.len(), from.len(), "an output and its operand differ in length");
-    let to: *mut [MaybeUninit<f32>] = to;
-    // SAFETY: both are valid for `from.len()` floats and, one being borrowed exclusively, apart; afterwards all are
-    // initialised, and nothing else uses the memory as long as `'a`.
-    unsafe {
-        std::ptr::copy_nonoverlapping(from.as_ptr(), to.cast(), from.len());
-        &mut *(to as *mut [f32])
+/// Why not a list of pieces: a task has hundreds, and they would all be listed before the first task begins.
+pub(in crate::ops) struct Runs<'a> {
+    to: *mut f32,
+    /// `to`, if the operand's own memory is written.
+    from: *const f32,
+    /// Floats of an image.
+    step: usize,
+    /// Floats of a run.
+    len: usize,
+    images: usize,
+    borrowed: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: as a piece, it has its places for itself.
+unsafe impl Send for Runs<'_> {}
+
+impl<'a> Piece<'a> {
+    /// Cuts images of `step` floats into runs of `len` floats, the last one shorter if they do not come out even; one item
+    /// for each run of an image.
+    ///
+    /// # Panics
+    /// If there are not whole images, or one of the lengths is 0.
+    pub(in crate::ops) fn runs(mut self, step: usize, len: usize) -> Vec<Runs<'a>> {
+        let (to, from, floats) = self.places();
+        assert!(floats % step == 0, "{floats} floats are no images of {step}");
+        let run = |start: usize| Runs {
+            to: to.wrapping_add(start),
+            from: from.wrapping_add(start),
+            step,
+            len: len.min(step - start),
+            images: floats / step,
+            borrowed: PhantomData,
+        };
+        (0..step).step_by(len).map(run).collect()
+    }
+}
+
+impl<'a> Runs<'a> {
+    /// The run of an image.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    #[inline(always)]
+    pub(in crate::ops) fn piece(&mut self, image: usize) -> Piece<'_> {
+        let (to, from) = self.at(image);
+        // SAFETY: inside the memory that was cut, no two runs share a place, and `self` is borrowed as long as the piece is.
+        unsafe {
+            if std::ptr::eq(to, from) {
+                Piece::Owned(std::slice::from_raw_parts_mut(to, self.len))
+            } else {
+                let to = std::slice::from_raw_parts_mut(to.cast(), self.len);
+                Piece::Fresh(to, std::slice::from_raw_parts(from, self.len))
+            }
+        }
+    }
+
+    /// The operand's values in the run of an image.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    #[inline(always)]
+    pub(in crate::ops) fn operand(&self, image: usize) -> &[f32] {
+        let (_, from) = self.at(image);
+        // SAFETY: as in `piece`.
+        unsafe { std::slice::from_raw_parts(from, self.len) }
+    }
+
+    /// The same runs, with what was written as the operand.
+    ///
+    /// # Safety
+    /// Every float of every image was written.
+    pub(in crate::ops) unsafe fn written(self) -> Self {
+        Self { from: self.to, ..self }
+    }
+
+    #[inline(always)]
+    fn at(&self, image: usize) -> (*mut f32, *const f32) {
+        assert!(image < self.images, "image {image} of {}", self.images);
+        let start = image * self.step;
+        prefetch(self.from.wrapping_add(start + self.step), self.len);
+        (self.to.wrapping_add(start), self.from.wrapping_add(start))
     }
 }
 
 /// The tensor that `work` makes of an f32 operand, in the operand's memory if nobody else holds it; and what `work` returns.
 ///
 /// # Safety
-/// `work` must write every float of its piece ([`Piece::fill`], or all of its [`Piece::places`]).
+/// `work` must write every float of its piece ([`Piece::places`]).
 pub(in crate::ops) unsafe fn rewritten<R>(operand: FlexTensor, work: impl FnOnce(Piece<'_>) -> R) -> (FlexTensor, R) {
     let mut operand = contiguous(operand);
     if operand.is_unique()
@@ -99,7 +160,7 @@ pub(in crate::ops) unsafe fn rewritten<R>(operand: FlexTensor, work: impl FnOnce
     let from: &[f32] = operand.storage();
     let mut result = None;
     let write = |to: &mut [MaybeUninit<f32>]| result = Some(work(Piece::Fresh(to, from)));
-    // SAFETY: `work` fills all, as the caller has promised.
+    // SAFETY: `work` writes all, as the caller has promised.
     let floats = unsafe { written(from.len(), write) };
     let result = result.expect("`written` calls its argument");
     (tensor(floats, operand.shape()), result)
@@ -134,10 +195,12 @@ mod tests {
     fn doubled(operand: FlexTensor) -> FlexTensor {
         let double = |piece: Piece<'_>| {
             for mut piece in piece.chunks(3) {
-                piece.fill().iter_mut().for_each(|value| *value *= 2.0);
+                let (to, from, len) = piece.places();
+                // SAFETY: both are valid for `len` floats.
+                (0..len).for_each(|i| unsafe { to.add(i).write(2.0 * from.add(i).read()) });
             }
         };
-        // SAFETY: every piece is filled.
+        // SAFETY: every piece is written.
         unsafe { rewritten(operand, double) }.0
     }
 

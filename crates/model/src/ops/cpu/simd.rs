@@ -49,6 +49,8 @@ impl Level {
 
 /// Bytes that a cache fetches at once.
 const LINE: usize = 64;
+/// Floats that are sent for at most: behind them the processor sees by itself how it goes on.
+const PREFETCHED: usize = 256;
 
 /// Tells the processor that the `len` floats from `start` on are read soon; they need not exist.
 ///
@@ -56,7 +58,7 @@ const LINE: usize = 64;
 #[inline(always)]
 pub(in crate::ops) fn prefetch(start: *const f32, len: usize) {
     #[cfg(target_arch = "x86_64")]
-    for line in (0..len * size_of::<f32>()).step_by(LINE) {
+    for line in (0..len.min(PREFETCHED) * size_of::<f32>()).step_by(LINE) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint reads nothing, and every x86-64 has the instruction.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(start.cast::<i8>().wrapping_add(line)) };

@@ -10,7 +10,8 @@ use crate::ops::cpu::simd::Level;
 /// Side of a tile.
 const SIDE: usize = 8;
 
-/// Writes pixel p of channel c of `planes` (at c · `plane` + p) to `blocks` at p · `step` + c.
+/// Writes pixel p of channel c of `planes` (at c · `plane` + p) to `blocks` at p · `step` + c, and has the planes fetched that
+/// begin `ahead` floats later: the next call's.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -22,6 +23,7 @@ pub(super) fn to_blocks(
     pixels: usize,
     blocks: &mut [f32],
     step: usize,
+    ahead: usize,
 ) {
     if channels == 0 || pixels == 0 {
         return;
@@ -37,6 +39,7 @@ pub(super) fn to_blocks(
             pixels,
             blocks.as_mut_ptr(),
             step,
+            ahead,
         )
     }
 }
@@ -62,7 +65,7 @@ pub(super) unsafe fn to_planes(
     }
     assert!((pixels - 1) * step + channels <= blocks.len());
     // SAFETY: the source lies inside its slice, the rest is the caller's promise.
-    unsafe { transpose(level, blocks.as_ptr(), step, pixels, channels, planes, plane) }
+    unsafe { transpose(level, blocks.as_ptr(), step, pixels, channels, planes, plane, 0) }
 }
 
 /// to[j · to_row + i] = from[i · from_row + j] for i below `rows` and j below `columns`.
@@ -77,12 +80,13 @@ unsafe fn transpose(
     columns: usize,
     to: *mut f32,
     to_row: usize,
+    ahead: usize,
 ) {
     #[cfg(target_arch = "x86_64")]
     let (whole_rows, whole_columns) = if level.lanes() >= SIDE {
         let whole = (rows / SIDE * SIDE, columns / SIDE * SIDE);
         // SAFETY: vectors of eight floats are AVX's, and every tile lies inside the matrices.
-        unsafe { x86::tiles(from, from_row, whole.0, whole.1, to, to_row) };
+        unsafe { x86::tiles(from, from_row, whole.0, whole.1, to, to_row, ahead) };
         whole
     } else {
         (0, 0)
@@ -117,6 +121,7 @@ unsafe fn plain(
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::SIDE;
+    use crate::ops::cpu::simd::prefetch;
     use std::arch::x86_64::*;
 
     /// Whole tiles: `rows` and `columns` are multiples of [`SIDE`].
@@ -131,9 +136,15 @@ mod x86 {
         columns: usize,
         to: *mut f32,
         to_row: usize,
+        ahead: usize,
     ) {
         for i in (0..rows).step_by(SIDE) {
             for j in (0..columns).step_by(SIDE) {
+                if ahead > 0 {
+                    for row in 0..SIDE {
+                        prefetch(from.wrapping_add((i + row) * from_row + j + ahead), 1);
+                    }
+                }
                 // SAFETY: the tile lies inside both matrices.
                 unsafe { tile(from.add(i * from_row + j), from_row, to.add(j * to_row + i), to_row) };
             }
@@ -187,7 +198,7 @@ mod tests {
                 let plane = pixels + 3;
                 let planes: Vec<f32> = (0..channels * plane).map(|i| i as f32).collect();
                 let mut blocks = vec![-1.0; pixels * step];
-                to_blocks(level, &planes, plane, channels, pixels, &mut blocks, step);
+                to_blocks(level, &planes, plane, channels, pixels, &mut blocks, step, 0);
                 for (index, value) in blocks.iter().enumerate() {
                     let (pixel, channel) = (index / step, index % step);
                     let expected = if channel < channels {

@@ -70,12 +70,22 @@ impl Packing<'_> {
                         rows.len() * columns,
                         &mut packed[index * block..],
                         step,
+                        channels * plane,
                     );
                     continue;
                 }
                 for row in 0..rows.len() {
                     let to = &mut packed[(row * plan.columns + plan.left) * step + index * block..];
-                    to_blocks(*level, &source[row * columns..], plane, count, columns, to, step);
+                    to_blocks(
+                        *level,
+                        &source[row * columns..],
+                        plane,
+                        count,
+                        columns,
+                        to,
+                        step,
+                        columns,
+                    );
                 }
             }
         }

@@ -43,15 +43,15 @@ pub(super) fn pack(
                     if taps == 1 {
                         packed[..channels].copy_from_slice(&source[..channels]);
                     } else {
-                        to_blocks(level, source, taps, channels, taps, packed, inputs * width);
+                        to_blocks(level, source, taps, channels, taps, packed, inputs * width, 0);
                     }
                 }
             } else if taps == 1 {
-                to_blocks(level, source, inputs, channels, inputs, packed, width);
+                to_blocks(level, source, inputs, channels, inputs, packed, width, 0);
             } else {
                 // One long transpose to [input][tap], then rows to [tap][input]: quicker than a short transpose for each input.
                 scratch::with(Use::Packed, tile_floats, |rows| {
-                    to_blocks(level, source, output_step, channels, inputs * taps, rows, width);
+                    to_blocks(level, source, output_step, channels, inputs * taps, rows, width, 0);
                     for (index, row) in rows.chunks_exact(width).enumerate() {
                         let place = (index % taps * inputs + index / taps) * width;
                         packed[place..place + channels].copy_from_slice(&row[..channels]);

@@ -169,6 +169,7 @@ impl Task<'_> {
                         seen,
                         &mut packed[left * BLOCK..],
                         BLOCK,
+                        width,
                     );
                 }
                 self.level.run(ToPoints {

@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::map::map;
 use super::sums::Sums;
 use super::{Epilogue, inverse_std};
-use crate::ops::cpu::memory::Piece;
+use crate::ops::cpu::memory::{Piece, Runs};
 use crate::ops::cpu::simd::Level;
 
 /// One batch, with vectors of all channels.
@@ -31,17 +31,24 @@ pub(super) struct Pass<'a> {
 pub(super) enum Operand<'a> {
     /// Over the gradient of y, or what is made of it.
     Kept(&'a [f32]),
-    /// Over x, or what is made of it: the gradient of y, masked, is wanted too.
+    /// Over x, or what is made of it: the gradient of y, masked, is wanted too. Where a residual was added.
     Rewritten(Piece<'a>),
 }
 
 impl<'a> Pass<'a> {
     /// Fills `dy` and, if given to be rewritten, `x`; returns the gradients for (bias, weight) of each channel.
+    ///
+    /// # Panics
+    /// If x is to be rewritten though no residual was added.
     pub(super) fn run(&self, level: Level, x: Operand<'_>, dy: Piece<'_>) -> Vec<[f32; 2]> {
         let layout = self.layout;
         if layout.is_empty() {
             return vec![[0.0; 2]; layout.channels];
         }
+        assert!(
+            matches!((&x, self.epilogue), (Operand::Kept(_), _) | (_, Epilogue::AddRelu(_))),
+            "the gradient of y is not written unless a residual was added"
+        );
         let dy = layout.tasks(dy);
         let x: Vec<TaskOperand<'_>> = match x {
             Operand::Kept(x) => dy.iter().map(|_| TaskOperand::Kept(x)).collect(),
@@ -86,13 +93,13 @@ struct Task<'a> {
     pass: Pass<'a>,
     first: usize,
     x: TaskOperand<'a>,
-    dy: Vec<Piece<'a>>,
+    dy: Runs<'a>,
 }
 
 /// All of a tensor to be read, or the task's pieces of it, image by image.
 enum TaskOperand<'a> {
     Kept(&'a [f32]),
-    Rewritten(Vec<Piece<'a>>),
+    Rewritten(Runs<'a>),
 }
 
 impl TaskOperand<'_> {
@@ -100,10 +107,7 @@ impl TaskOperand<'_> {
     fn piece(&self, layout: Layout, image: usize, first: usize) -> &[f32] {
         match self {
             Self::Kept(x) => layout.piece(x, image, first),
-            Self::Rewritten(pieces) => {
-                layout.send_for_next(pieces[image].operand());
-                pieces[image].operand()
-            }
+            Self::Rewritten(x) => x.operand(image),
         }
     }
 }
@@ -124,25 +128,21 @@ impl WithSimd for Task<'_> {
         } = pass.params(first);
 
         let mut sums = Sums::new(layout, mean.len());
-        for (image, dy) in dy.iter_mut().enumerate() {
+        for image in 0..layout.images {
             let x = x.piece(layout, image, first);
-            layout.send_for_next(dy.operand());
             match pass.epilogue {
-                Epilogue::Nothing => sums.add(simd, [mean], x, dy.operand(), Products),
-                Epilogue::Relu => sums.add(simd, [mean, &scale, bias], x, dy.operand(), MaskedProducts),
+                Epilogue::Nothing => sums.add(simd, [mean], x, dy.operand(image), Products),
+                Epilogue::Relu => sums.add(simd, [mean, &scale, bias], x, dy.operand(image), MaskedProducts),
                 Epilogue::AddRelu(y) => {
-                    let dy = dy.fill();
-                    map(
-                        simd,
-                        Piece::Owned(dy),
-                        1,
-                        [],
-                        Some(layout.piece(y, image, first)),
-                        Masked,
-                    );
+                    let y = Some(layout.piece(y, image, first));
+                    let dy = map(simd, dy.piece(image), 1, [], y, Masked);
                     sums.add(simd, [mean], x, dy, Products);
                 }
             }
+        }
+        if let Epilogue::AddRelu(_) = pass.epilogue {
+            // SAFETY: `map` has written all of every image.
+            dy = unsafe { dy.written() };
         }
         // With x̂ = (x − mean)/σ: the gradient for the weight is Σdy·x̂, and
         // dx = weight/σ · (dy − Σdy/count − (x − mean)/σ · Σ(dy·x̂)/count).
@@ -160,15 +160,14 @@ impl WithSimd for Task<'_> {
 
         let params = [mean, &scale, &offset, &tilt];
         match x {
-            TaskOperand::Rewritten(x) => {
-                for (x, dy) in x.into_iter().zip(&mut dy) {
-                    map(simd, x, pixels, params, Some(dy.fill()), Gradient);
+            TaskOperand::Rewritten(mut x) => {
+                for image in 0..layout.images {
+                    map(simd, x.piece(image), pixels, params, Some(dy.operand(image)), Gradient);
                 }
             }
             TaskOperand::Kept(x) => {
-                for (image, dy) in dy.into_iter().enumerate() {
-                    layout.send_for_next(dy.operand());
-                    let x = Some(layout.piece(x, image, first));
+                for image in 0..layout.images {
+                    let (x, dy) = (Some(layout.piece(x, image, first)), dy.piece(image));
                     if let Epilogue::Relu = pass.epilogue {
                         let params = [mean, &scale, &offset, &tilt, bias];
                         map(simd, dy, pixels, params, x, MaskedGradient);

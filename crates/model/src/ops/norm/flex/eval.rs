@@ -86,7 +86,7 @@ impl WithSimd for Task<'_> {
             Epilogue::Nothing => map(simd, y, pixels, params, None, Normal),
             Epilogue::Relu => map(simd, y, pixels, params, None, NormalRelu),
             Epilogue::AddRelu(residual) => map(simd, y, pixels, params, Some(residual), NormalAddRelu),
-        }
+        };
     }
 }
 

@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::map::map;
 use super::sums::Sums;
 use super::{Epilogue, inverse_std};
-use crate::ops::cpu::memory::Piece;
+use crate::ops::cpu::memory::{Piece, Runs};
 use crate::ops::cpu::simd::Level;
 
 /// One batch, with vectors of all channels.
@@ -44,7 +44,7 @@ impl Pass<'_> {
 struct Task<'a> {
     pass: Pass<'a>,
     first: usize,
-    y: Vec<Piece<'a>>,
+    y: Runs<'a>,
 }
 
 impl WithSimd for Task<'_> {
@@ -52,7 +52,7 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<[f32; 2]> {
-        let Self { pass, first, y } = self;
+        let Self { pass, first, mut y } = self;
         let Pass { layout, x, .. } = pass;
         let (pixels, channels) = (layout.pixels, layout.channels_of(first));
 
@@ -91,13 +91,13 @@ impl WithSimd for Task<'_> {
             .map(|([_, variance], weight)| inverse_std(*variance, pass.epsilon) * weight)
             .collect();
         let params = [&mean[..], &scale[..], &pass.bias[first..first + channels]];
-        for (image, y) in y.into_iter().enumerate() {
-            let x = Some(layout.piece(x, image, first));
+        for image in 0..layout.images {
+            let (x, y) = (Some(layout.piece(x, image, first)), y.piece(image));
             match pass.epilogue {
                 Epilogue::Nothing => map(simd, y, pixels, params, x, Normal),
                 Epilogue::Relu => map(simd, y, pixels, params, x, NormalRelu),
                 Epilogue::AddRelu(()) => map(simd, y, pixels, params, x, NormalAddRelu),
-            }
+            };
         }
         statistics
     }

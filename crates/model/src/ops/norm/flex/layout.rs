@@ -3,13 +3,11 @@
 use burn::tensor::TensorMetadata;
 use burn_flex::FlexTensor;
 
-use crate::ops::cpu::memory::Piece;
+use crate::ops::cpu::memory::{Piece, Runs};
 use crate::ops::cpu::simd::prefetch;
 
 /// Floats of an image that a task takes at least, in whole channels: whole cache lines, even for vectors.
 const RUN_FLOATS: usize = 256;
-/// Floats of the next image that are sent for: behind them the processor sees by itself where a row goes on.
-const PREFETCHED: usize = 256;
 
 /// [N, C, S]
 #[derive(Clone, Copy)]
@@ -44,15 +42,8 @@ impl Layout {
     }
 
     /// Cuts a tensor by tasks: for each run of channels, its floats in every image. Of one that is not empty.
-    pub(super) fn tasks<'a>(self, whole: Piece<'a>) -> Vec<Vec<Piece<'a>>> {
-        let mut tasks: Vec<Vec<Piece<'a>>> = Vec::new();
-        tasks.resize_with(self.channels.div_ceil(self.run()), || Vec::with_capacity(self.images));
-        for image in whole.chunks(self.channels * self.pixels) {
-            for (task, floats) in tasks.iter_mut().zip(image.chunks(self.run() * self.pixels)) {
-                task.push(floats);
-            }
-        }
-        tasks
+    pub(super) fn tasks(self, whole: Piece<'_>) -> Vec<Runs<'_>> {
+        whole.runs(self.channels * self.pixels, self.run() * self.pixels)
     }
 
     /// Channels of the task that begins with channel `first`.
@@ -65,14 +56,7 @@ impl Layout {
     pub(super) fn piece(self, data: &[f32], image: usize, first: usize) -> &[f32] {
         let start = (image * self.channels + first) * self.pixels;
         let piece = &data[start..start + self.channels_of(first) * self.pixels];
-        self.send_for_next(piece);
+        prefetch(piece.as_ptr().wrapping_add(self.channels * self.pixels), piece.len());
         piece
-    }
-
-    /// Has the floats fetched that lie where `piece` does, in the next image.
-    #[inline(always)]
-    pub(super) fn send_for_next(self, piece: &[f32]) {
-        let next = piece.as_ptr().wrapping_add(self.channels * self.pixels);
-        prefetch(next, piece.len().min(PREFETCHED));
     }
 }

@@ -7,45 +7,45 @@ use super::part::{Part, rest, wholes};
 use crate::ops::cpu::memory::Piece;
 
 /// Writes F::of(simd, p, a, b), where a is the operand of `out`, b stands at the same place in `other` (without it, b is a)
-/// and p are the channel's values in `params`.
+/// and p are the channel's values in `params`; gives what was written.
 ///
 /// # Panics
 /// If `other` is shorter.
 #[inline(always)]
-pub(super) fn map<S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
+pub(super) fn map<'a, S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
     simd: S,
-    mut out: Piece<'_>,
+    mut out: Piece<'a>,
     pixels: usize,
     params: [&[f32]; P],
     other: Option<&[f32]>,
     _: F,
-) {
+) -> &'a mut [f32] {
     let (to, a, len) = out.places();
+    assert!(len % pixels == 0, "{len} floats are no rows of {pixels}");
     let b = other.map_or(a, |other| other[..len].as_ptr());
     let places = Places { to, a, b };
-    if pixels == 1 {
-        for part in wholes(simd, len) {
-            // SAFETY: the part is one of `len` floats.
-            unsafe { places.write::<S, P, F>(part, loaded(part, params)) };
+    // SAFETY: parts and rows are of `len` floats, and together they are all of them.
+    unsafe {
+        if pixels == 1 {
+            for part in wholes(simd, len) {
+                places.write::<S, P, F>(part, loaded(part, params));
+            }
+            if let Some(part) = rest(simd, len) {
+                places.write::<S, P, F>(part, loaded(part, params));
+            }
+        } else {
+            for c in 0..len / pixels {
+                let p = splat(simd, params, c);
+                let row = places.at(c * pixels);
+                for part in wholes(simd, pixels) {
+                    row.write::<S, P, F>(part, p);
+                }
+                if let Some(part) = rest(simd, pixels) {
+                    row.write::<S, P, F>(part, p);
+                }
+            }
         }
-        if let Some(part) = rest(simd, len) {
-            // SAFETY: as above.
-            unsafe { places.write::<S, P, F>(part, loaded(part, params)) };
-        }
-        return;
-    }
-    for c in 0..len / pixels {
-        let p = splat(simd, params, c);
-        // SAFETY: the row is one of `len` floats.
-        let row = unsafe { places.at(c * pixels) };
-        for part in wholes(simd, pixels) {
-            // SAFETY: as above.
-            unsafe { row.write::<S, P, F>(part, p) };
-        }
-        if let Some(part) = rest(simd, pixels) {
-            // SAFETY: as above.
-            unsafe { row.write::<S, P, F>(part, p) };
-        }
+        std::slice::from_raw_parts_mut(to, len)
     }
 }
 
