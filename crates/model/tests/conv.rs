@@ -2,8 +2,10 @@
 
 #![cfg(feature = "cpu")]
 
-use barlow_model::ops::{ConvGeometry, ConvOps, reference};
-use burn::tensor::{DType, Shape, TensorData, TensorMetadata};
+use barlow_model::ops::{ConvGeometry, ConvOps, conv2d, reference};
+use burn::backend::Autodiff;
+use burn::tensor::ops::{ConvOptions, FloatTensorOps};
+use burn::tensor::{DType, Shape, Tensor, TensorData, TensorMetadata, TensorPrimitive, Tolerance};
 use burn_flex::{Flex, FlexTensor};
 
 /// Values in [-1, 1] that depend on the index and a seed.
@@ -67,6 +69,13 @@ fn compare(x: [usize; 4], channels_out: usize, kernel: usize, geometry: ConvGeom
         burn(absolute(&w), absolute(&g)),
         &format!("input gradient {what}"),
     );
+
+    let gradient = Flex::conv2d_input_gradient(w.clone(), g.clone(), geometry, x.shape());
+    let expected = values(Flex::float_add(gradient, x.clone()));
+    let onto = |sum| values(Flex::conv2d_input_gradient_onto(w.clone(), g.clone(), geometry, sum));
+    let alone = FlexTensor::from_data(x.clone().into_data());
+    assert!(onto(alone) == expected, "onto a sum that nobody else holds, {what}");
+    assert!(onto(x.clone()) == expected, "onto a shared sum, {what}");
 
     let burn = |x, g| reference::weight_gradient::<Flex>(x, g, geometry, w.shape());
     let ours = Flex::conv2d_weight_gradient(x.clone(), g.clone(), geometry, w.shape());
@@ -183,6 +192,43 @@ fn bits_do_not_depend_on_threads_or_luck() {
                 x.shape()
             );
         }
+    }
+}
+
+/// An input that several operations read has the sum of their gradients, whichever comes first.
+#[test]
+fn gradients_of_a_shared_input_add_up() {
+    type Tracked = Autodiff<Flex>;
+    let geometry = ConvGeometry { stride: 1, padding: 1 };
+    let tensor = |shape, seed| Tensor::<Flex, 4>::from_primitive(TensorPrimitive::Float(formula(shape, seed)));
+    let (x, a, b) = (
+        tensor([2, 3, 13, 12], 1),
+        tensor([3, 3, 3, 3], 2),
+        tensor([3, 3, 1, 1], 3),
+    );
+    let point = ConvGeometry { stride: 1, padding: 0 };
+    let gradient = |forward: &dyn Fn(Tensor<Tracked, 4>) -> Tensor<Tracked, 4>| {
+        let x = Tensor::<Tracked, 4>::from_inner(x.clone()).require_grad();
+        // Through a node of its own, and as a leaf that keeps its gradient.
+        [x.clone() * 2.0, x.clone()].map(|input| {
+            let gradients = forward(input).powi_scalar(2).sum().backward();
+            x.grad(&gradients).unwrap().into_data()
+        })
+    };
+    let weights = || [&a, &b].map(|w| Tensor::<Tracked, 4>::from_inner(w.clone()));
+    let ours = gradient(&|x| {
+        let [a, b] = weights();
+        conv2d(x.clone(), a, geometry) + x.clone() + conv2d(x, b, point)
+    });
+    let burn = gradient(&|x| {
+        let [a, b] = weights();
+        let options = |padding| ConvOptions::new([1, 1], [padding; 2], [1, 1], 1);
+        burn::tensor::module::conv2d(x.clone(), a, None, options(1))
+            + x.clone()
+            + burn::tensor::module::conv2d(x, b, None, options(0))
+    });
+    for (ours, burn) in ours.iter().zip(&burn) {
+        ours.assert_approx_eq::<f32>(burn, Tolerance::rel_abs(1e-4, 1e-4));
     }
 }
 

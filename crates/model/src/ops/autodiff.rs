@@ -3,7 +3,7 @@
 //! Each operand is kept only if the other one needs a gradient, and an untracked input (the images themselves) costs
 //! neither its gradient nor the weight's memory. Must not depend on any particular backend.
 
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Shape, TensorMetadata};
 use burn_autodiff::checkpoint::base::Checkpointer;
@@ -49,6 +49,17 @@ impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
 
     /// # Panics
     /// Always: second derivatives are not offered, as in Burn.
+    fn conv2d_input_gradient_onto(
+        _weight: FloatTensor<Self>,
+        _output_gradient: FloatTensor<Self>,
+        _geometry: ConvGeometry,
+        _sum: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        panic!("Can't differentiate conv2d_input_gradient_onto.");
+    }
+
+    /// # Panics
+    /// Always: second derivatives are not offered, as in Burn.
     fn conv2d_weight_gradient(
         _x: FloatTensor<Self>,
         _output_gradient: FloatTensor<Self>,
@@ -90,7 +101,15 @@ impl<B: ConvOps> Backward<B, 2> for Convolution {
         let weight = weight.map(|id| retrieve::<B>(checkpointer, id));
 
         if let (Some(node), Some(weight)) = (x_node, weight) {
-            let gradient = B::conv2d_input_gradient(weight, output_gradient.clone(), geometry, x_shape);
+            let output_gradient = output_gradient.clone();
+            // What is registered for the input so far, which Burn gives for a tensor of its node. A residual block's has the
+            // shortcut's by now: added in the same pass.
+            let mut input = <Autodiff<B> as AutodiffBackend>::from_inner(output_gradient.clone());
+            input.node = node.clone();
+            let gradient = match grads.remove(&input) {
+                Some(sum) => B::conv2d_input_gradient_onto(weight, output_gradient, geometry, sum),
+                None => B::conv2d_input_gradient(weight, output_gradient, geometry, x_shape),
+            };
             grads.register::<B>(node.id, gradient);
         }
         if let (Some(node), Some(x)) = (weight_node, x) {

@@ -22,7 +22,7 @@ pub use pool::{MaxPooled, PoolOps, Window, max_pool2d, mean_pool2d, reference as
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::{ConvOptions, FloatTensor};
-use burn::tensor::{Shape, Tensor, TensorPrimitive};
+use burn::tensor::{Shape, Tensor, TensorMetadata, TensorPrimitive};
 
 /// Stride and padding of a square 2-d convolution (zeros) or pooling (nothing), the same on both axes; no dilation, no groups, no bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +77,17 @@ pub trait ConvOps: Backend {
         input_shape: Shape,
     ) -> FloatTensor<Self> {
         reference::input_gradient::<Self>(weight, output_gradient, geometry, input_shape)
+    }
+
+    /// [`conv2d_input_gradient`](Self::conv2d_input_gradient), added to `sum`, what other operations give the same input.
+    fn conv2d_input_gradient_onto(
+        weight: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        geometry: ConvGeometry,
+        sum: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let gradient = Self::conv2d_input_gradient(weight, output_gradient, geometry, sum.shape());
+        Self::float_add(gradient, sum)
     }
 
     /// Gradient for the weight, [C_out, C_in, k, k] = `weight_shape`, from `x` [N, C_in, H, W] and

@@ -31,7 +31,7 @@ pub(super) fn to_blocks(
     assert!((channels - 1) * plane + pixels <= planes.len() && (pixels - 1) * step + channels <= blocks.len());
     // SAFETY: both matrices lie inside their slices, and the slices do not overlap.
     unsafe {
-        transpose(
+        transpose::<false>(
             level,
             planes.as_ptr(),
             plane,
@@ -44,10 +44,10 @@ pub(super) fn to_blocks(
     }
 }
 
-/// Writes pixel p of channel c of `blocks` (at p · `step` + c) to `planes` at c · `plane` + p.
+/// Writes pixel p of channel c of `blocks` (at p · `step` + c) to `planes` at c · `plane` + p, or `adds` it to what is there.
 ///
 /// # Safety
-/// `planes` is valid for writes at all those places, and nothing else reads or writes them meanwhile.
+/// `planes` is valid for writes (and reads, to add) at all those places, and nothing else reads or writes them meanwhile.
 ///
 /// # Panics
 /// If `blocks` is too short.
@@ -59,20 +59,28 @@ pub(super) unsafe fn to_planes(
     pixels: usize,
     planes: *mut f32,
     plane: usize,
+    adds: bool,
 ) {
     if channels == 0 || pixels == 0 {
         return;
     }
     assert!((pixels - 1) * step + channels <= blocks.len());
     // SAFETY: the source lies inside its slice, the rest is the caller's promise.
-    unsafe { transpose(level, blocks.as_ptr(), step, pixels, channels, planes, plane, 0) }
+    unsafe {
+        if adds {
+            transpose::<true>(level, blocks.as_ptr(), step, pixels, channels, planes, plane, 0);
+        } else {
+            transpose::<false>(level, blocks.as_ptr(), step, pixels, channels, planes, plane, 0);
+        }
+    }
 }
 
-/// to[j · to_row + i] = from[i · from_row + j] for i below `rows` and j below `columns`.
+/// to[j · to_row + i] = from[i · from_row + j] for i below `rows` and j below `columns`; added to what is there if `ADDS`.
 ///
 /// # Safety
 /// All those places are valid, and the two matrices do not overlap.
-unsafe fn transpose(
+#[expect(clippy::too_many_arguments)]
+unsafe fn transpose<const ADDS: bool>(
     level: Level,
     from: *const f32,
     from_row: usize,
@@ -86,7 +94,7 @@ unsafe fn transpose(
     let (whole_rows, whole_columns) = if level.lanes() >= SIDE {
         let whole = (rows / SIDE * SIDE, columns / SIDE * SIDE);
         // SAFETY: vectors of eight floats are AVX's, and every tile lies inside the matrices.
-        unsafe { x86::tiles(from, from_row, whole.0, whole.1, to, to_row, ahead) };
+        unsafe { x86::tiles::<ADDS>(from, from_row, whole.0, whole.1, to, to_row, ahead) };
         whole
     } else {
         (0, 0)
@@ -95,14 +103,14 @@ unsafe fn transpose(
     let (whole_rows, whole_columns) = (level.lanes() * 0, 0);
     // SAFETY: as this function's.
     unsafe {
-        plain(from, from_row, 0..whole_rows, whole_columns..columns, to, to_row);
-        plain(from, from_row, whole_rows..rows, 0..columns, to, to_row);
+        plain::<ADDS>(from, from_row, 0..whole_rows, whole_columns..columns, to, to_row);
+        plain::<ADDS>(from, from_row, whole_rows..rows, 0..columns, to, to_row);
     }
 }
 
 /// # Safety
 /// As [`transpose`].
-unsafe fn plain(
+unsafe fn plain<const ADDS: bool>(
     from: *const f32,
     from_row: usize,
     rows: Range<usize>,
@@ -113,7 +121,10 @@ unsafe fn plain(
     for j in columns {
         for i in rows.clone() {
             // SAFETY: i and j are below the numbers of rows and columns.
-            unsafe { *to.add(j * to_row + i) = *from.add(i * from_row + j) };
+            unsafe {
+                let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
+                to.write(if ADDS { *from + *to } else { *from });
+            }
         }
     }
 }
@@ -129,7 +140,7 @@ mod x86 {
     /// # Safety
     /// As `super::transpose`, on a machine with AVX.
     #[target_feature(enable = "avx")]
-    pub(super) unsafe fn tiles(
+    pub(super) unsafe fn tiles<const ADDS: bool>(
         from: *const f32,
         from_row: usize,
         rows: usize,
@@ -146,7 +157,7 @@ mod x86 {
                     }
                 }
                 // SAFETY: the tile lies inside both matrices.
-                unsafe { tile(from.add(i * from_row + j), from_row, to.add(j * to_row + i), to_row) };
+                unsafe { tile::<ADDS>(from.add(i * from_row + j), from_row, to.add(j * to_row + i), to_row) };
             }
         }
     }
@@ -154,7 +165,7 @@ mod x86 {
     /// # Safety
     /// Eight rows of eight floats are valid on both sides.
     #[target_feature(enable = "avx")]
-    unsafe fn tile(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+    unsafe fn tile<const ADDS: bool>(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
         // SAFETY: the caller's.
         let row = |i: usize| unsafe { _mm256_loadu_ps(from.add(i * from_row)) };
         // Pairs of rows, then fours, in each half; then the halves change places.
@@ -182,7 +193,17 @@ mod x86 {
         ];
         for (j, column) in columns.into_iter().enumerate() {
             // SAFETY: the caller's.
-            unsafe { _mm256_storeu_ps(to.add(j * to_row), column) };
+            unsafe {
+                let to = to.add(j * to_row);
+                _mm256_storeu_ps(
+                    to,
+                    if ADDS {
+                        _mm256_add_ps(column, _mm256_loadu_ps(to))
+                    } else {
+                        column
+                    },
+                );
+            }
         }
     }
 }
@@ -213,9 +234,19 @@ mod tests {
                 }
                 let mut back = vec![-1.0; channels * plane];
                 // SAFETY: `back` holds all planes and belongs to this test.
-                unsafe { to_planes(level, &blocks, step, channels, pixels, back.as_mut_ptr(), plane) };
+                unsafe { to_planes(level, &blocks, step, channels, pixels, back.as_mut_ptr(), plane, false) };
                 for (index, value) in back.iter().enumerate() {
                     let expected = if index % plane < pixels { index as f32 } else { -1.0 };
+                    assert_eq!(*value, expected);
+                }
+                // SAFETY: as above.
+                unsafe { to_planes(level, &blocks, step, channels, pixels, back.as_mut_ptr(), plane, true) };
+                for (index, value) in back.iter().enumerate() {
+                    let expected = if index % plane < pixels {
+                        2.0 * index as f32
+                    } else {
+                        -1.0
+                    };
                     assert_eq!(*value, expected);
                 }
             }

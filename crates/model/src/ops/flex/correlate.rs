@@ -4,6 +4,7 @@
 //! Every output is one sum in one order that depends on the shape alone, wherever the tasks are cut. Knows nothing of
 //! tensors.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -29,6 +30,14 @@ const CHUNK_FLOATS: usize = 32 * 1024;
 /// Tasks to aim for.
 const TASKS: usize = 24;
 
+/// Where an output goes.
+#[derive(Clone, Copy)]
+pub(super) struct Output<'a> {
+    pub places: Places<'a>,
+    /// Whether it is added to what is there.
+    pub adds: bool,
+}
+
 /// What is correlated with what.
 pub(super) struct Correlation {
     pub images: usize,
@@ -50,10 +59,46 @@ impl Correlation {
     /// The output [N, C_out, H', W'] of `x` [N, C_in, H, W] and `weight`, which is [C_out, C_in, k, k], or
     /// [C_in, C_out, k, k] `for_input_gradient`.
     pub fn run(&self, level: Level, x: &[f32], weight: &[f32], for_input_gradient: bool) -> Vec<f32> {
-        let len = self.images * self.image_out();
-        if self.kernel * self.channels_in * x.len() == 0 {
-            return vec![0.0; len];
+        if self.is_zero(x) {
+            return vec![0.0; self.images * self.image_out()];
         }
+        let write = |floats: &mut [MaybeUninit<f32>]| {
+            let output = Output {
+                places: Places::fresh(floats),
+                adds: false,
+            };
+            self.output(level, x, weight, for_input_gradient, output);
+        };
+        // SAFETY: the tasks are every image, row and tile of channels, and each writes all of its own.
+        unsafe { written(self.images * self.image_out(), write) }
+    }
+
+    /// Adds the output to `sum`, element by element.
+    ///
+    /// # Panics
+    /// If `sum` is not as long.
+    pub fn add(&self, level: Level, x: &[f32], weight: &[f32], for_input_gradient: bool, sum: &mut [f32]) {
+        assert_eq!(
+            sum.len(),
+            self.images * self.image_out(),
+            "the length of a sum and an output"
+        );
+        if self.is_zero(x) {
+            return;
+        }
+        let output = Output {
+            places: Places::of(sum),
+            adds: true,
+        };
+        self.output(level, x, weight, for_input_gradient, output);
+    }
+
+    /// Whether nothing is summed.
+    fn is_zero(&self, x: &[f32]) -> bool {
+        self.kernel * self.channels_in * x.len() == 0
+    }
+
+    fn output(&self, level: Level, x: &[f32], weight: &[f32], for_input_gradient: bool, output: Output<'_>) {
         let width = tile_width(level, self.channels_out);
         let taps = self.kernel * self.kernel;
         let dims = match for_input_gradient {
@@ -64,15 +109,15 @@ impl Correlation {
         scratch::with_shared(packed, |packed| {
             weights::pack(level, weight, dims, for_input_gradient, width, packed);
             if winograd::suits(self) {
-                winograd::run(level, self, x, packed, for_input_gradient)
+                winograd::run(level, self, x, packed, for_input_gradient, output);
             } else {
-                self.direct(level, x, packed)
+                self.direct(level, x, packed, output);
             }
-        })
+        });
     }
 
     /// The output by the kernel for any taps.
-    fn direct(&self, level: Level, x: &[f32], packed: &[f32]) -> Vec<f32> {
+    fn direct(&self, level: Level, x: &[f32], packed: &[f32], output: Output<'_>) {
         let width = tile_width(level, self.channels_out);
         let group = images_per_group(self.x.size_out, self.images);
         let plan = |images| Plan::new(&self.y, &self.x, self.kernel, images);
@@ -86,21 +131,17 @@ impl Correlation {
                 tasks.extend(ranges.iter().map(|tiles| (first, row, tiles.clone())));
             }
         }
-        let work = |output: Places<'_>| {
-            tasks.into_par_iter().for_each(|(first, row, tiles)| {
-                let plan = if first + group <= self.images { &whole } else { &rest };
-                let task = Task {
-                    level,
-                    of: self,
-                    plan,
-                    images: first..first + plan.images,
-                    rows: row..self.y.size_out.min(row + band),
-                };
-                task.run(x, packed, width, tiles, output);
-            });
-        };
-        // SAFETY: the tasks are every image, row and tile of channels, and each writes all of its own.
-        unsafe { written(self.images * self.image_out(), |floats| work(Places::fresh(floats))) }
+        tasks.into_par_iter().for_each(|(first, row, tiles)| {
+            let plan = if first + group <= self.images { &whole } else { &rest };
+            let task = Task {
+                level,
+                of: self,
+                plan,
+                images: first..first + plan.images,
+                rows: row..self.y.size_out.min(row + band),
+            };
+            task.run(x, packed, width, tiles, output);
+        });
     }
 
     /// Output rows of a task: their input fits the cache, and is not mostly rows that the neighbours read too.
@@ -132,7 +173,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn run(&self, x: &[f32], weights: &[f32], width: usize, tiles: Range<usize>, output: Places<'_>) {
+    fn run(&self, x: &[f32], weights: &[f32], width: usize, tiles: Range<usize>, output: Output<'_>) {
         let Correlation {
             channels_in, kernel, ..
         } = *self.of;
@@ -173,7 +214,7 @@ impl Task<'_> {
     }
 
     /// Writes the output channels from `first` on, of one tile.
-    fn unpack(&self, out: &[f32], first: usize, width: usize, output: Places<'_>) {
+    fn unpack(&self, out: &[f32], first: usize, width: usize, output: Output<'_>) {
         let (height, columns) = (self.of.y.size_out, self.of.x.size_out);
         let channels = width.min(self.of.channels_out - first);
         for (index, image) in self.images.clone().enumerate() {
@@ -182,7 +223,7 @@ impl Task<'_> {
             let step = self.plan.images * width;
             // SAFETY: no other task has these rows of these channels of this image.
             unsafe {
-                let planes = output.at(place, end);
+                let planes = output.places.at(place, end);
                 to_planes(
                     self.level,
                     &out[index * width..],
@@ -191,6 +232,7 @@ impl Task<'_> {
                     self.rows.len() * columns,
                     planes,
                     height * columns,
+                    output.adds,
                 );
             }
         }

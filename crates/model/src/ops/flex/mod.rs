@@ -24,11 +24,12 @@ mod weight_sums;
 mod weights;
 mod winograd;
 
-use burn::tensor::ops::FloatTensor;
+use burn::tensor::ops::{FloatTensor, FloatTensorOps};
 use burn::tensor::{DType, Shape, TensorData, TensorMetadata};
 use burn_flex::{Flex, FlexTensor};
 
 use self::shape::ConvShape;
+use super::cpu::memory::contiguous;
 use super::cpu::simd::Level;
 use super::{ConvGeometry, ConvOps, reference};
 
@@ -61,6 +62,27 @@ impl ConvOps for Flex {
             .input_gradient()
             .run(Level::Best, output_gradient.storage(), weight.storage(), true);
         tensor(gradient, input_shape)
+    }
+
+    fn conv2d_input_gradient_onto(
+        weight: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        geometry: ConvGeometry,
+        sum: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let mut sum = contiguous(sum);
+        let ours = all_f32(&weight, &output_gradient) && sum.dtype() == DType::F32 && sum.is_unique();
+        let shape = ConvShape::new(sum.shape().dims(), weight.shape().dims(), geometry);
+        check_output(&shape, &output_gradient);
+        let (weight, output_gradient) = (weight.to_contiguous(), output_gradient.to_contiguous());
+        if ours && let Some(sum) = sum.try_storage_mut() {
+            let (dy, weight) = (output_gradient.storage(), weight.storage());
+            shape.input_gradient().add(Level::Best, dy, weight, true, sum);
+        } else {
+            let gradient = Self::conv2d_input_gradient(weight, output_gradient, geometry, sum.shape());
+            sum = Self::float_add(gradient, sum);
+        }
+        sum
     }
 
     fn conv2d_weight_gradient(

@@ -102,7 +102,7 @@ fn unpack(level: Level, shape: &ConvShape, sums: &[f32], width: usize) -> Vec<f3
                 // SAFETY: no other task has these output channels.
                 unsafe {
                     let planes = gradient.at(first * depth, (first + channels) * depth);
-                    to_planes(level, sums, width, channels, depth, planes, depth);
+                    to_planes(level, sums, width, channels, depth, planes, depth, false);
                 }
             });
     };

@@ -9,12 +9,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::ops::cpu::memory::written;
-use crate::ops::cpu::places::Places;
 use crate::ops::cpu::simd::Level;
 
 use super::blocked::{to_blocks, to_planes};
-use super::correlate::Correlation;
+use super::correlate::{Correlation, Output};
 use super::packing::BLOCK;
 use super::plan::Plan;
 use super::scratch::{self, Use};
@@ -44,7 +42,7 @@ pub(super) fn suits(correlation: &Correlation) -> bool {
 }
 
 /// The output of a correlation that [`suits`]; `weights` as `weights::pack` makes them.
-pub(super) fn run(level: Level, of: &Correlation, x: &[f32], weights: &[f32], mirrored: bool) -> Vec<f32> {
+pub(super) fn run(level: Level, of: &Correlation, x: &[f32], weights: &[f32], mirrored: bool, output: Output<'_>) {
     let width = tile_width(level, of.channels_out);
     let first_shift = |axis: &super::axis::Axis| axis.classes[0].iter().map(|tap| tap.shift).min().unwrap_or(0);
     let (height, columns) = (of.y.size_out.div_ceil(2), of.x.size_out.div_ceil(2));
@@ -59,7 +57,8 @@ pub(super) fn run(level: Level, of: &Correlation, x: &[f32], weights: &[f32], mi
                 .map(|row| (image, row..height.min(row + band))),
         );
     }
-    let work = |points: &[f32], output: Places<'_>| {
+    scratch::with_shared(weights.len() / 9 * POINTS, |points| {
+        transformed_weights(level, weights, of.channels_in, width, mirrored, points);
         tasks.into_par_iter().for_each(|(image, rows)| {
             let task = Task {
                 level,
@@ -72,12 +71,7 @@ pub(super) fn run(level: Level, of: &Correlation, x: &[f32], weights: &[f32], mi
             };
             task.run(x, points, output);
         });
-    };
-    scratch::with_shared(weights.len() / 9 * POINTS, |points| {
-        transformed_weights(level, weights, of.channels_in, width, mirrored, points);
-        // SAFETY: the tasks are every image and row, and each writes all channels of its own.
-        unsafe { written(of.images * of.image_out(), |floats| work(points, Places::fresh(floats))) }
-    })
+    });
 }
 
 /// Some rows of squares of an image.
@@ -95,7 +89,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn run(&self, x: &[f32], weights: &[f32], output: Places<'_>) {
+    fn run(&self, x: &[f32], weights: &[f32], output: Output<'_>) {
         let squares = self.rows.len() * self.columns;
         let (point, sums) = (self.point_floats(), squares * self.width + BLOCK);
         let tile_floats = POINTS * self.of.channels_in * self.width;
@@ -185,7 +179,7 @@ impl Task<'_> {
     }
 
     /// Transforms the sums of a tile back and writes the output channels from `first` on.
-    fn unpack(&self, product: &[f32], first: usize, output: Places<'_>) {
+    fn unpack(&self, product: &[f32], first: usize, output: Output<'_>) {
         let (height, width) = (self.of.y.size_out, self.of.x.size_out);
         let start = 2 * self.rows.start;
         let rows = 2 * self.rows.len();
@@ -203,7 +197,7 @@ impl Task<'_> {
             let place = ((self.image * self.of.channels_out + first) * height + start) * width;
             let end = place + (channels - 1) * height * width + rows * width;
             // SAFETY: no other task has these rows of this image.
-            let planes = unsafe { output.at(place, end) };
+            let planes = unsafe { output.places.at(place, end) };
             let whole = 2 * self.columns == width;
             for row in (0..rows).step_by(if whole { rows } else { 1 }) {
                 let out = &out[row * 2 * self.columns * self.width..];
@@ -218,6 +212,7 @@ impl Task<'_> {
                         pixels,
                         planes.add(row * width),
                         height * width,
+                        output.adds,
                     )
                 };
             }
