@@ -44,7 +44,7 @@ impl Memory {
         let widths = &model.projector.widths;
         let embedding = model.projector.embedding_width() as u64;
         let buffers = match config.optimizer.kind {
-            OptimizerKind::Lars => 1,
+            OptimizerKind::Lars | OptimizerKind::Sgd => 1,
             OptimizerKind::AdamW => 2,
         };
         // Representations, then a linear layer's output, and its activation where there is one.

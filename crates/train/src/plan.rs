@@ -3,7 +3,7 @@
 use crate::backend::Selected;
 use crate::config::{Config, OptimizerKind};
 use crate::memory::{self, Memory};
-use crate::optim::{LearningRates, peak_rates};
+use crate::optim::{LearningRates, base_rates, peak_rates};
 use crate::schedule::Schedule;
 use barlow_data::DataFormat;
 use barlow_loss::{LossForm, Normalization, Objective, loss_start};
@@ -28,6 +28,8 @@ pub struct Plan {
     pub schedule: Schedule,
     /// Peak rates.
     pub peak: LearningRates,
+    /// Whether the config gave the weights' rate, or it is a default.
+    pub rates_given: bool,
     /// Trained values.
     pub parameters: Parameters,
     /// The most bytes of one tensor on the device; none without a limit.
@@ -60,20 +62,29 @@ impl Plan {
     /// Works the plan out; `config` has been validated, and a batch fits into the images.
     pub fn new(
         recipe: String,
-        config: Config,
+        mut config: Config,
         images: ImageCounts,
         parameters: Parameters,
         largest_buffer: Option<u64>,
     ) -> Self {
         let steps_per_epoch = (images.train / config.train.batch_size) as u64;
+        let warmup = match config.schedule.warmup_steps {
+            Some(steps) => steps as f64 / steps_per_epoch as f64,
+            None => config.schedule.warmup_epochs,
+        };
         let schedule = Schedule::new(
-            config.schedule.warmup_epochs,
+            warmup,
             config.train.epochs,
             steps_per_epoch,
             config.schedule.final_ratio,
         );
         let model = config.model_config();
+        let rates_given = config.optimizer.learning_rate_weights.is_some();
         let peak = peak_rates(&config);
+        // What is stored with the run says all.
+        let base = base_rates(&config);
+        config.optimizer.learning_rate_weights = Some(base.weights);
+        config.optimizer.learning_rate_biases = Some(base.biases);
         Self {
             recipe,
             config,
@@ -82,6 +93,7 @@ impl Plan {
             steps_per_epoch,
             schedule,
             peak,
+            rates_given,
             parameters,
             largest_buffer,
         }
@@ -99,6 +111,19 @@ impl Plan {
         let (n, d) = self.loss_shape();
         let plain = loss.objective == Objective::BarlowTwins && loss.normalization == Normalization::Batch;
         plain.then(|| loss_start(n, d, loss.lambda) * loss.scale)
+    }
+
+    /// Where the rate of the weights comes from.
+    fn rates_origin(&self) -> String {
+        let optimizer = &self.config.optimizer;
+        let rate = optimizer.learning_rate_weights.unwrap_or_default();
+        match (self.rates_given, optimizer.kind) {
+            (true, _) => "configured".to_owned(),
+            (false, OptimizerKind::Lars) if !optimizer.clip => {
+                format!("{rate:.3}, none being configured, from the authors' table for this batch,")
+            }
+            (false, _) => format!("the default {rate}"),
+        }
     }
 
     /// N and D of a step.
@@ -143,6 +168,7 @@ impl Plan {
         let rule = match optimizer.kind {
             OptimizerKind::Lars => "LARS",
             OptimizerKind::AdamW => "AdamW",
+            OptimizerKind::Sgd => "SGD",
         };
         let labels = match (self.images.classes, self.images.test) {
             (0, _) => "no labels: accuracy is not measured".to_owned(),
@@ -178,10 +204,11 @@ impl Plan {
                 workers
             ),
             format!(
-                "optimizer   {rule}, peak rates {:.3e} (weights) and {:.3e} (biases, norms) = configured x {}/256; \
+                "optimizer   {rule}, peak rates {:.3e} (weights) and {:.3e} (biases, norms) = {} x {}/256; \
                  warm-up {} steps, cosine to {}",
                 self.peak.weights,
                 self.peak.biases,
+                self.rates_origin(),
                 train.batch_size,
                 self.schedule.warmup_steps,
                 self.schedule.final_ratio

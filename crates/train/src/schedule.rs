@@ -65,6 +65,62 @@ mod tests {
         }
     }
 
+    /// The peak rate of the weights in the authors' run, 0.2 · 2048 / 256, at every step of it: 1000 epochs of 626 batches.
+    /// ```python
+    /// def lr(step, epochs=1000, loader=626, batch_size=2048, learning_rate_weights=0.2):   # as in main.py
+    ///     max_steps, warmup_steps, base_lr = epochs * loader, 10 * loader, batch_size / 256
+    ///     if step < warmup_steps: lr = base_lr * step / warmup_steps
+    ///     else:
+    ///         step -= warmup_steps; max_steps -= warmup_steps
+    ///         q = 0.5 * (1 + math.cos(math.pi * step / max_steps)); lr = base_lr * q + base_lr * 0.001 * (1 - q)
+    ///     return lr * learning_rate_weights
+    /// print([(s, lr(s)) for s in SAMPLES], sum(lr(s) for s in range(626000)))
+    /// ```
+    #[test]
+    fn equals_the_official_function_at_every_step_of_the_authors_run() {
+        const SAMPLES: [(u64, f64); 9] = [
+            (0, 0.0),
+            (1, 0.00025559105431309905),
+            (6259, 1.599744408945687),
+            (6260, 1.6),
+            (6261, 1.5999999999897316),
+            (100000, 1.51145408394724),
+            (316130, 0.8008),
+            (500000, 0.15915494158399524),
+            (625999, 0.0016000000102685216),
+        ];
+        const SUM: f64 = 501295.7912000097;
+        let official = |step: u64| {
+            let (epochs, loader, base) = (1000, 626, 2048.0 / 256.0);
+            let (mut most, warmup) = (epochs * loader, 10 * loader);
+            let rate = if step < warmup {
+                base * step as f64 / warmup as f64
+            } else {
+                most -= warmup;
+                let q = 0.5 * (1.0 + (std::f64::consts::PI * (step - warmup) as f64 / most as f64).cos());
+                base * q + base * 0.001 * (1.0 - q)
+            };
+            rate * 0.2
+        };
+        let schedule = Schedule::new(10.0, 1000, 626, 0.001);
+        let mut sum = 0.0;
+        for step in 0..schedule.total_steps {
+            let (ours, theirs) = (1.6 * schedule.factor(step), official(step));
+            assert!((ours - theirs).abs() <= 1e-14, "step {step}: {ours}, not {theirs}");
+            sum += theirs;
+        }
+        assert_eq!(schedule.total_steps, 626_000);
+        // That `official` is what it claims.
+        assert!((sum - SUM).abs() <= 1e-9 * SUM, "{sum}");
+        for (step, rate) in SAMPLES {
+            assert!(
+                (official(step) - rate).abs() <= 1e-14,
+                "step {step}: {}",
+                official(step)
+            );
+        }
+    }
+
     #[test]
     fn a_short_run_reaches_its_peak() {
         let schedule = Schedule::new(10.0, 5, 10, 0.0);

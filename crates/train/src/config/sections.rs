@@ -112,14 +112,15 @@ impl Default for LossSection {
 pub struct OptimizerConfig {
     /// The update rule.
     pub kind: OptimizerKind,
-    /// Rate of parameters of rank two and more, per 256 images: the peak is this times `batch_size / 256`.
-    pub learning_rate_weights: f64,
-    /// Rate of biases and norm parameters, per 256 images. The official 0.0048 belongs to gradients averaged over 16
-    /// or more GPUs; see ARCHITECTURE.md.
-    pub learning_rate_biases: f64,
+    /// Rate of parameters of rank two and more, per 256 images: the peak is this times `batch_size / 256`, and may be above 1.
+    /// Without one it is taken from the authors' table for LARS, 1e-3 for AdamW (`optim/defaults.rs`).
+    pub learning_rate_weights: Option<f64>,
+    /// Rate of biases and norm parameters, per 256 images. The official 0.0048 belongs to gradients averaged over 16 or more
+    /// GPUs (ARCHITECTURE.md); without one it is 0.0003 for LARS, which equals theirs on one, else that of the weights.
+    pub learning_rate_biases: Option<f64>,
     /// Weight decay of parameters of rank two and more.
     pub weight_decay: f64,
-    /// Momentum (LARS).
+    /// Momentum (LARS, SGD).
     pub momentum: f64,
     /// Trust coefficient η (LARS).
     pub trust_coefficient: f64,
@@ -131,8 +132,8 @@ impl Default for OptimizerConfig {
     fn default() -> Self {
         Self {
             kind: OptimizerKind::Lars,
-            learning_rate_weights: 0.2,
-            learning_rate_biases: 0.0048,
+            learning_rate_weights: None,
+            learning_rate_biases: None,
             weight_decay: 1e-6,
             momentum: 0.9,
             trust_coefficient: 0.001,
@@ -149,6 +150,8 @@ pub enum OptimizerKind {
     Lars,
     /// Adam with decoupled weight decay.
     AdamW,
+    /// Stochastic gradient descent with momentum; its rate has to be given.
+    Sgd,
 }
 
 /// `[schedule]`
@@ -157,6 +160,8 @@ pub enum OptimizerKind {
 pub struct ScheduleConfig {
     /// Epochs of linear warm-up; never more than a tenth of the run.
     pub warmup_epochs: f64,
+    /// The same in steps, in the place of the epochs if given.
+    pub warmup_steps: Option<u64>,
     /// The rate at the end as a part of the peak, in [0, 1].
     pub final_ratio: f64,
 }
@@ -165,6 +170,7 @@ impl Default for ScheduleConfig {
     fn default() -> Self {
         Self {
             warmup_epochs: 10.0,
+            warmup_steps: None,
             final_ratio: 0.001,
         }
     }

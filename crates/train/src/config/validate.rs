@@ -1,6 +1,7 @@
 //! The range of every number in a config, checked before anything is opened.
 
 use super::{Config, ConfigError, DataCache, Normalize, NormalizeName};
+use crate::optim::default_rates;
 use barlow_augment::{EvalTransform, Normalization};
 use barlow_loss::BarlowTwinsLossConfig;
 use barlow_model::{BarlowTwinsModelConfig, ProjectorConfig, ResNetConfig};
@@ -54,8 +55,18 @@ impl Config {
         }
         within("views.size", views.size, 1, LARGEST_SIDE)?;
         normalize(&data.normalize, model.in_channels)?;
-        positive("optimizer.learning_rate_weights", optimizer.learning_rate_weights)?;
-        non_negative("optimizer.learning_rate_biases", optimizer.learning_rate_biases)?;
+        if let Some(rate) = optimizer.learning_rate_weights {
+            positive("optimizer.learning_rate_weights", rate)?;
+        }
+        if let Some(rate) = optimizer.learning_rate_biases {
+            non_negative("optimizer.learning_rate_biases", rate)?;
+        }
+        check(
+            "optimizer.learning_rate_weights",
+            "not given",
+            default_rates(self).is_some() || optimizer.learning_rate_weights.is_some(),
+            "sgd has no default, for its rate belongs to the loss's scale, lambda and D; it must be given",
+        )?;
         non_negative("optimizer.weight_decay", optimizer.weight_decay)?;
         let momentum = optimizer.momentum;
         check(

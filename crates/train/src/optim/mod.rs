@@ -5,17 +5,21 @@
 
 mod adamw;
 mod build;
+mod defaults;
 #[cfg(feature = "cpu")]
 mod flex;
 mod lars;
 mod ops;
 #[cfg(all(test, feature = "cpu"))]
 mod parity;
+mod sgd;
 
 pub use adamw::AdamW;
-pub use build::{peak_rates, rule};
+pub use build::{base_rates, peak_rates, rule};
+pub use defaults::default_rates;
 pub use lars::Lars;
 pub use ops::OptimOps;
+pub use sgd::Sgd;
 
 use barlow_model::{HostTensor, PathStack, StateDict};
 use burn::module::{AutodiffModule, ModuleMapper, Param};
@@ -40,6 +44,8 @@ pub enum Rule {
     Lars(Lars),
     /// Adam with decoupled weight decay.
     AdamW(AdamW),
+    /// Stochastic gradient descent with momentum.
+    Sgd(Sgd),
 }
 
 /// One parameter as the rules see it.
@@ -200,6 +206,7 @@ impl<A: AutodiffBackend<InnerBackend: OptimOps>> ModuleMapper<A> for Mapper<'_, 
         let (value, buffers) = match &self.optimizer.rule {
             Rule::Lars(lars) => OptimOps::lars(lars, update),
             Rule::AdamW(adamw) => OptimOps::adamw(adamw, update),
+            Rule::Sgd(sgd) => OptimOps::sgd(sgd, update),
         };
         self.optimizer.buffers.insert(name, buffers);
         let tensor = Tensor::from_inner(value.reshape(dims)).require_grad();

@@ -6,11 +6,11 @@
 //! instruction set. f32 alone; any other element type takes the tensor ops.
 
 mod adamw;
-mod lars;
+mod momentum;
 #[cfg(test)]
 mod tests;
 
-use super::{AdamW, Lars, OptimOps, Update, Updated};
+use super::{AdamW, Lars, OptimOps, Sgd, Update, Updated};
 use burn::tensor::{DType, Tensor, TensorPrimitive};
 use burn_flex::{Flex, FlexTensor};
 
@@ -39,32 +39,56 @@ impl OptimOps for Flex {
         if !all_f32(&update) {
             return rule.update(update);
         }
+        let weight_decay = rule.weight_decay as f32;
         let (is_vector, learning_rate) = (update.is_vector, update.learning_rate);
-        let mut parts = Parts::of(update);
-        let [mut momentum] = parts.buffers();
-        let gradient = parts.gradient.storage();
-        let adaptation = if is_vector {
-            lars::Adaptation::NONE
-        } else {
-            let norms = lars::norms(rule.weight_decay as f32, parts.value.storage(), gradient);
-            lars::Adaptation {
-                weight_decay: rule.weight_decay as f32,
-                ratio: rule.ratio(norms, learning_rate) as f32,
+        moved(update, rule.momentum, |value, gradient| {
+            if is_vector {
+                return momentum::Adaptation::NONE;
             }
-        };
-        let rates = lars::Rates {
-            momentum: rule.momentum as f32,
-            learning_rate: learning_rate as f32,
-        };
-        lars::update(
-            adaptation,
-            rates,
-            parts.value.storage_mut(),
-            momentum.storage_mut(),
-            gradient,
-        );
-        (matrix(parts.value), vec![matrix(momentum)])
+            let norms = momentum::norms(weight_decay, value, gradient);
+            let ratio = rule.ratio(norms, learning_rate) as f32;
+            momentum::Adaptation { weight_decay, ratio }
+        })
     }
+
+    fn sgd(rule: &Sgd, update: Update<Self>) -> Updated<Self> {
+        if !all_f32(&update) {
+            return rule.update(update);
+        }
+        let weight_decay = if update.is_vector {
+            0.0
+        } else {
+            rule.weight_decay as f32
+        };
+        moved(update, rule.momentum, |_, _| momentum::Adaptation {
+            weight_decay,
+            ratio: 1.0,
+        })
+    }
+}
+
+/// A step of momentum along the gradient, adapted as the value and the gradient ask for.
+fn moved(
+    update: Update<Flex>,
+    momentum: f64,
+    adaptation: impl FnOnce(&[f32], &[f32]) -> momentum::Adaptation,
+) -> Updated<Flex> {
+    let rates = momentum::Rates {
+        momentum: momentum as f32,
+        learning_rate: update.learning_rate as f32,
+    };
+    let mut parts = Parts::of(update);
+    let [mut momentum] = parts.buffers();
+    let gradient = parts.gradient.storage();
+    let adaptation = adaptation(parts.value.storage(), gradient);
+    momentum::update(
+        adaptation,
+        rates,
+        parts.value.storage_mut(),
+        momentum.storage_mut(),
+        gradient,
+    );
+    (matrix(parts.value), vec![matrix(momentum)])
 }
 
 fn all_f32(update: &Update<Flex>) -> bool {

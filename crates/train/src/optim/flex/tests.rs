@@ -14,6 +14,11 @@ const LARS: Lars = Lars {
     clip: false,
 };
 
+const SGD: Sgd = Sgd {
+    momentum: 0.9,
+    weight_decay: 0.1,
+};
+
 fn noise(count: usize, seed: u64) -> Vec<f32> {
     let mut state = 0x9E37_79B9_7F4A_7C15u64.wrapping_mul(seed);
     let mut next = || {
@@ -80,6 +85,18 @@ fn lars_is_that_of_the_tensor_ops() {
 }
 
 #[test]
+fn sgd_is_that_of_the_tensor_ops_to_the_bit() {
+    let rule = SGD;
+    for shape in SHAPES {
+        for is_vector in [false, true] {
+            let fused = three_steps(|update| Flex::sgd(&rule, update), shape, is_vector);
+            let expected = three_steps(|update| rule.update(update), shape, is_vector);
+            assert!(fused == expected, "{shape:?}, vector {is_vector}");
+        }
+    }
+}
+
+#[test]
 fn the_number_of_threads_changes_no_bit() {
     let shape = [5, 2 * CHUNK + 77];
     let on = |threads: usize| {
@@ -88,6 +105,7 @@ fn the_number_of_threads_changes_no_bit() {
             [
                 three_steps(|update| Flex::lars(&LARS, update), shape, false),
                 three_steps(|update| Flex::adamw(&AdamW::new(0.1), update), shape, false),
+                three_steps(|update| Flex::sgd(&SGD, update), shape, false),
             ]
         })
     };
@@ -102,7 +120,7 @@ fn the_width_of_the_vectors_changes_no_bit() {
     }
     for length in [1, 15, 16, 17, 63, 64, 65, 1000] {
         let (value, gradient) = (noise(length, 1), noise(length, 2));
-        let [narrow, wide] = both(|| lars::Squares {
+        let [narrow, wide] = both(|| momentum::Squares {
             weight_decay: 0.1,
             value: &value,
             gradient: &gradient,

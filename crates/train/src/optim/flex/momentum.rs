@@ -1,4 +1,4 @@
-//! LARS's two passes: the norms, then the update.
+//! The passes of LARS and SGD: the norms, then a step of momentum.
 
 use super::CHUNK;
 use pulp::{Arch, NullaryFnOnce};

@@ -1,0 +1,39 @@
+//! SGD with momentum as PyTorch has it (`torch.optim.SGD`): no dampening, no Nesterov.
+
+use super::{Update, Updated};
+use burn::tensor::backend::Backend;
+
+/// Stochastic gradient descent: `d = g + wd·p`, `µ ← m·µ + d`, `p ← p − lr·µ`. Parameters of rank one are not decayed.
+///
+/// Its rate belongs to the scale of the gradients, and with it to the loss's `scale`, λ and D: unlike LARS it feels all three.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd {
+    /// Momentum m in [0, 1).
+    pub momentum: f64,
+    /// Weight decay wd ≥ 0, added to the gradient.
+    pub weight_decay: f64,
+}
+
+impl Sgd {
+    /// The new value, and the momentum buffer.
+    pub(super) fn update<B: Backend>(&self, update: Update<B>) -> Updated<B> {
+        let Update {
+            value,
+            gradient,
+            mut buffers,
+            is_vector,
+            learning_rate,
+            ..
+        } = update;
+        let direction = if is_vector {
+            gradient
+        } else {
+            gradient + value.clone() * self.weight_decay
+        };
+        let momentum = match buffers.pop() {
+            Some(buffer) => buffer * self.momentum + direction,
+            None => direction,
+        };
+        (value - momentum.clone() * learning_rate, vec![momentum])
+    }
+}
