@@ -58,8 +58,20 @@ impl Program {
     /// As `nohup` starts a program.
     #[cfg(unix)]
     pub fn ignoring_hangups(self) -> Self {
+        self.after("trap '' HUP")
+    }
+
+    /// Writes to a file beyond this many blocks of 512 bytes fail.
+    #[cfg(unix)]
+    pub fn with_largest_file(self, blocks: u64) -> Self {
+        self.after(&format!("trap '' XFSZ; ulimit -f {blocks}"))
+    }
+
+    /// Started by a shell after other commands.
+    #[cfg(unix)]
+    fn after(self, commands: &str) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+        shell.args(["-c", &format!("{commands}; exec \"$0\" \"$@\"")]);
         shell.arg(self.0.get_program()).args(self.0.get_args());
         shell.current_dir(self.0.get_current_dir().expect("always set"));
         shell.stdin(Stdio::null());

@@ -22,3 +22,4 @@ pub mod schedule;
 pub mod sources;
 pub mod stop;
 pub mod summary;
+pub mod weights;

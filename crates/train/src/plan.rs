@@ -3,7 +3,7 @@
 use crate::backend::Selected;
 use crate::config::{Config, OptimizerKind};
 use crate::memory::{self, Memory};
-use crate::optim::{LearningRates, base_rates, peak_rates};
+use crate::optim::{LearningRates, peak_rates, settle_rates};
 use crate::schedule::Schedule;
 use barlow_data::DataFormat;
 use barlow_loss::{LossForm, Normalization, Objective, loss_start};
@@ -82,9 +82,7 @@ impl Plan {
         let rates_given = config.optimizer.learning_rate_weights.is_some();
         let peak = peak_rates(&config);
         // What is stored with the run says all.
-        let base = base_rates(&config);
-        config.optimizer.learning_rate_weights = Some(base.weights);
-        config.optimizer.learning_rate_biases = Some(base.biases);
+        settle_rates(&mut config);
         Self {
             recipe,
             config,

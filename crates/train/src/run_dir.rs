@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,9 +30,21 @@ pub enum RunDirError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another process is at it.
+    #[error("{0} is being trained by another process; wait for it, stop it, or pass another --out")]
+    InUse(PathBuf),
     /// A path that should be a run and is none.
     #[error("{0} is no run: it has no config.toml")]
     NotARun(PathBuf),
+}
+
+/// Name of the file that is locked.
+const LOCK: &str = ".lock";
+
+/// The right to write to a run.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
 }
 
 /// The folder of one run.
@@ -52,7 +65,8 @@ impl RunDir {
         }
         // A folder that cannot be listed is not there, or is found out when it is made.
         let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let others = entries(root).any(|entry| entry.file_name() != "checkpoints");
+        let ours = ["checkpoints", LOCK];
+        let others = entries(root).any(|entry| !ours.iter().any(|name| entry.file_name() == *name));
         if others || entries(&run.checkpoints()).next().is_some() {
             return Err(RunDirError::NotEmpty(run.root));
         }
@@ -85,6 +99,29 @@ impl RunDir {
             Ok(run)
         } else {
             Err(RunDirError::NotARun(run.root))
+        }
+    }
+
+    /// Keeps every other process from writing to the run as long as the lock lives; it goes with the process, however that ends.
+    ///
+    /// # Errors
+    /// [`RunDirError::InUse`], [`RunDirError::Unwritable`].
+    pub fn lock(&self) -> Result<RunLock, RunDirError> {
+        let unwritable = |source| RunDirError::Unwritable {
+            path: self.root.clone(),
+            source,
+        };
+        let path = self.root.join(LOCK);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(unwritable)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(RunDirError::InUse(self.root.clone())),
+            // Some network file systems have no locks: a run there is as safe as it was without one.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(RunLock { _file: file }),
         }
     }
 
@@ -253,6 +290,17 @@ mod tests {
             matches!(stale, Err(RunDirError::NotEmpty(_))),
             "an old checkpoint would be resumed"
         );
+    }
+
+    #[test]
+    fn a_run_has_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path()).unwrap();
+        let lock = run.lock().unwrap();
+        assert!(matches!(run.lock(), Err(RunDirError::InUse(_))));
+        drop(lock);
+        run.lock().unwrap();
+        RunDir::create(folder.path()).expect("the lock's file is no content");
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub(super) struct RunArgs {
     /// Continue the run in --out [default: the newest one below runs/]
     #[arg(long, global = true, help_heading = "Run")]
     pub resume: bool,
+    /// With --resume: go on although the config given differs from the run's, with the one given
+    #[arg(long, global = true, requires = "resume", help_heading = "Run")]
+    pub accept_changes: bool,
     /// Say what would be done, and do nothing
     #[arg(long, global = true, help_heading = "Run")]
     pub dry_run: bool,
@@ -76,7 +79,7 @@ pub(super) struct RunArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Train the backbone and projector without labels (the default)
-    Pretrain,
+    Pretrain(PretrainArgs),
     /// Train a linear probe on a run's frozen features
     Linear(ProbeArgs),
     /// Classify by the nearest neighbours among a run's frozen features
@@ -89,6 +92,15 @@ pub(super) enum Command {
     Devices,
     /// Print completions for a shell, to be put where it looks for them
     Completions(CompletionsArgs),
+}
+
+/// Flags of `pretrain`.
+#[derive(Debug, Default, ClapArgs)]
+pub(super) struct PretrainArgs {
+    /// Start from weights, with a fresh optimiser: a run's (its folder takes the best checkpoint and its recipe, FOLDER@last the
+    /// last one) or a .safetensors file's
+    #[arg(long, value_name = "RUN|FILE", value_parser = NonEmptyStringValueParser::new())]
+    pub from: Option<String>,
 }
 
 /// Flags of the probes.

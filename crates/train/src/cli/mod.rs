@@ -6,7 +6,7 @@ mod resolve;
 mod usage;
 
 use crate::commands;
-use args::{Args, Command};
+use args::{Args, Command, PretrainArgs};
 use barlow_train::console::Console;
 use barlow_train::error::{AppError, EXIT_DONE};
 use barlow_train::stop::StopFlag;
@@ -29,18 +29,19 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: &Args) -> Result<(), AppError> {
-    let command = args.command.as_ref().unwrap_or(&Command::Pretrain);
+    let pretrain = Command::Pretrain(PretrainArgs::default());
+    let command = args.command.as_ref().unwrap_or(&pretrain);
     usage::refuse_what_is_not_read(command, &args.run)?;
     resolve::set_threads(&args.run)?;
     match command {
-        Command::Pretrain => {
+        Command::Pretrain(pretrain) => {
             // First of all: a run is asked to stop, never killed half-way through its first files.
             let stop = if args.run.dry_run {
                 StopFlag::default()
             } else {
                 StopFlag::on_signals().map_err(anyhow::Error::from)?
             };
-            let request = resolve::pretrain(&args.run)?;
+            let request = resolve::pretrain(&args.run, pretrain.from.as_deref())?;
             commands::pretrain::run(request, Console::new(args.run.quiet), stop)
         }
         Command::Knn(probe) => commands::probe::knn(&resolve::probe(&args.run, &probe.from)?),

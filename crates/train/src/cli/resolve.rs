@@ -8,8 +8,10 @@ use barlow_train::backend::{BackendChoice, select};
 use barlow_train::config::{Config, Layers, MOST_THREADS, Normalize, NormalizeName, load};
 use barlow_train::console::Console;
 use barlow_train::error::AppError;
+use barlow_train::optim::settle_rates;
 use barlow_train::run_dir::{RunDir, RunDirError, default_root};
 use barlow_train::sources::{self, SourceError};
+use barlow_train::weights::{Weights, split_last};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -80,8 +82,8 @@ fn integer(flag: &str, value: u64) -> Result<Value, AppError> {
 }
 
 /// What `pretrain` is to do.
-pub(super) fn pretrain(args: &RunArgs) -> Result<Request, AppError> {
-    let (start, recipe, config) = if args.resume { resume(args)? } else { fresh(args)? };
+pub(super) fn pretrain(args: &RunArgs, from: Option<&str>) -> Result<Request, AppError> {
+    let (start, recipe, config) = if args.resume { resume(args)? } else { fresh(args, from)? };
     let selected = select(args.backend, args.device).map_err(AppError::usage)?;
     Ok(Request {
         recipe,
@@ -93,60 +95,61 @@ pub(super) fn pretrain(args: &RunArgs) -> Result<Request, AppError> {
     })
 }
 
-fn fresh(args: &RunArgs) -> Result<(Start, String, Config), AppError> {
-    let (recipe, config) = config(args)?;
+fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(Start, String, Config), AppError> {
+    let mut layers = layers(args)?;
+    let mut weights = None;
+    let mut name = None;
+    if let Some(from) = from {
+        let read = Weights::read(from).map_err(AppError::Usage)?;
+        let run = RunDir::open(Path::new(split_last(from).0));
+        // A run goes on with its own recipe, unless another one is named.
+        if let (Ok(run), None) = (run, &layers.recipe) {
+            layers.recipe = Layers::of_file(&run.config()).recipe;
+            name = Some("continued".to_owned());
+        }
+        weights = Some(read);
+    }
+    let (recipe, config) = load(&layers).map_err(AppError::usage)?;
+    let recipe = name.unwrap_or(recipe);
     let root = args.out.clone().unwrap_or_else(|| default_root(&recipe));
-    Ok((Start::New(root), recipe, config))
+    Ok((Start::New { root, weights }, recipe, config))
 }
 
-/// A resumed run has its own config; what is given beside it must come to the same.
+/// A resumed run has its own config, which flags and a recipe of their own may change.
 fn resume(args: &RunArgs) -> Result<(Start, String, Config), AppError> {
     let run = match &args.out {
         Some(root) => RunDir::open(root).map_err(|_| RunDirError::NothingToResume(root.clone())),
         None => RunDir::newest(Path::new("runs")),
     }
     .map_err(AppError::usage)?;
-    let (_, stored) = load(&Layers::of_file(&run.config())).map_err(AppError::usage)?;
-    // Flags without a recipe of their own change the run's.
-    let recipe = args
-        .config
-        .clone()
-        .or_else(|| Some(run.config().to_string_lossy().into_owned()));
-    let given = load(&Layers {
-        recipe,
-        ..layers(args)?
-    })
-    .map_err(AppError::usage)?
-    .1;
+    let own = Layers::of_file(&run.config());
+    let (_, stored) = load(&own).map_err(AppError::usage)?;
+    let given = layers(args)?;
+    let recipe = given.recipe.or(own.recipe);
+    let given = load(&Layers { recipe, ..given }).map_err(AppError::usage)?.1;
     let mut given = sources::settle(given).map_err(AppError::usage)?;
-    // Workers never change the data, and statistics that were computed are stored as numbers.
-    let workers = given.data.workers;
-    given.data.workers = stored.data.workers;
+    settle_rates(&mut given);
+    // Statistics that were computed are stored as numbers.
     if given.data.normalize == Normalize::Named(NormalizeName::Data) {
         given.data.normalize = stored.data.normalize.clone();
     }
-    if given != stored {
-        return Err(AppError::usage(format!(
-            "--resume continues {} with its own config, and the one given differs; leave the config flags out",
-            run.root().display()
-        )));
-    }
-    given.data.workers = workers;
     let name = run
         .root()
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    Ok((Start::Resume(run), name, given))
+    let start = Start::Resume {
+        run,
+        stored: Box::new(stored),
+        accept_changes: args.accept_changes,
+    };
+    Ok((start, name, given))
 }
 
 /// What a probe is to do.
 pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError> {
-    let (root, last) = match from.strip_suffix("@last") {
-        Some(root) => (root, true),
-        None => (from, false),
-    };
+    let (root, last) = split_last(from);
     let run = RunDir::open(&PathBuf::from(root)).map_err(AppError::usage)?;
     let mut layers = Layers {
         sets: args.sets.clone(),

@@ -28,12 +28,17 @@ pub(super) fn parse() -> Result<Args, ExitCode> {
 /// [`AppError::Usage`] with the first such flag.
 pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Result<(), AppError> {
     let (name, read): (&str, &[&str]) = match command {
-        Command::Pretrain if run.profile && run.dry_run => {
+        Command::Pretrain(_) if run.profile && run.dry_run => {
             return Err(AppError::usage(
                 "--profile does nothing with --dry-run: nothing is run; leave one of them out",
             ));
         }
-        Command::Pretrain => return Ok(()),
+        Command::Pretrain(pretrain) if pretrain.from.is_some() && run.resume => {
+            return Err(AppError::usage(
+                "--from starts a new run and --resume continues one; leave one of them out",
+            ));
+        }
+        Command::Pretrain(_) => return Ok(()),
         Command::Knn(_) => ("knn", &["--backend", "--device", "--threads", "--set", "--data"]),
         Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
         Command::Report(_) => ("report", &["--out"]),
@@ -54,6 +59,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         ("--workers", run.workers.is_some()),
         ("--out", run.out.is_some()),
         ("--resume", run.resume),
+        ("--accept-changes", run.accept_changes),
         ("--dry-run", run.dry_run),
         ("--profile", run.profile),
     ];

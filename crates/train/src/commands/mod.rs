@@ -4,4 +4,5 @@ pub mod devices;
 pub mod pretrain;
 pub mod probe;
 pub mod report;
+mod resume;
 pub mod views;

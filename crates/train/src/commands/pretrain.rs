@@ -1,10 +1,11 @@
 //! `pretrain`: opens the images, says what will be done, and does it.
 
+use super::resume;
 use barlow_augment::Normalization;
 use barlow_model::{BarlowTwinsModelConfig, parameter_count};
 use barlow_train::backend::{OnBackend, Selected, TrainBackend, on_backend};
-use barlow_train::checkpoint::Checkpoint;
-use barlow_train::config::{Config, Normalize, NormalizeName};
+use barlow_train::checkpoint::{Checkpoint, Damaged};
+use barlow_train::config::{Config, Normalize, NormalizeName, changes};
 use barlow_train::console::{Console, print_result};
 use barlow_train::error::AppError;
 use barlow_train::memory;
@@ -14,6 +15,7 @@ use barlow_train::run_dir::{RunDir, write_atomic};
 use barlow_train::sources;
 use barlow_train::stop::StopFlag;
 use barlow_train::summary::Summary;
+use barlow_train::weights::Weights;
 use std::path::PathBuf;
 
 /// What to do.
@@ -34,10 +36,22 @@ pub struct Request {
 
 /// A new run or an old one.
 pub enum Start {
-    /// A new run in this folder.
-    New(PathBuf),
+    /// A new run.
+    New {
+        /// Its folder.
+        root: PathBuf,
+        /// Weights to start from, with the checkpoints that were damaged.
+        weights: Option<(Weights, Vec<Damaged>)>,
+    },
     /// A run that was started before.
-    Resume(RunDir),
+    Resume {
+        /// The run.
+        run: RunDir,
+        /// Its `config.toml`.
+        stored: Box<Config>,
+        /// Go on although the config differs.
+        accept_changes: bool,
+    },
 }
 
 /// Runs the request and prints the result.
@@ -53,16 +67,23 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         dry_run,
         profile,
     } = request;
-    if let Start::Resume(run) = &start
-        && let Some(summary) = finished(run)
-    {
-        console.line(&format!("{} is finished already; nothing to do", run.root().display()));
-        print_summary(&summary, run);
-        return Ok(());
-    }
-    if let Start::New(root) = &start {
-        // Before a large data set is read.
-        RunDir::check_free(root).map_err(AppError::usage)?;
+    // Before a large data set is read.
+    match &start {
+        Start::New { root, .. } => RunDir::check_free(root).map_err(AppError::usage)?,
+        Start::Resume {
+            run,
+            stored,
+            accept_changes,
+        } => {
+            resume::check_changes(run, stored, &config, *accept_changes)?;
+            if let Some(summary) = finished(run)
+                && changes(stored, &config).is_empty()
+            {
+                console.line(&format!("{} is finished already; nothing to do", run.root().display()));
+                print_summary(&summary, run);
+                return Ok(());
+            }
+        }
     }
     let mut config = sources::settle(config).map_err(AppError::usage)?;
     let sources = sources::open(&config, !dry_run, &|line| console.line(line)).map_err(AppError::usage)?;
@@ -74,7 +95,15 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
     let (train, test) = (sources.train.len(), sources.test.as_ref().map_or(0, |test| test.len()));
     check_batch(config.train.batch_size, train)?;
     let workers = config.data.workers.unwrap_or_else(rayon::current_num_threads);
-    let (parameters, largest_buffer) = on_backend(&selected, Measure(config.model_config()));
+    let weights = match &start {
+        Start::New { weights, .. } => weights.as_ref().map(|(weights, _)| weights),
+        Start::Resume { .. } => None,
+    };
+    let measure = Measure {
+        model: config.model_config(),
+        weights,
+    };
+    let (parameters, largest_buffer, has_projector) = on_backend(&selected, measure).map_err(AppError::Usage)?;
     let images = ImageCounts {
         train,
         test,
@@ -83,8 +112,8 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
     };
     let plan = Plan::new(recipe, config, images, parameters, largest_buffer);
     let root = match &start {
-        Start::New(root) => root.clone(),
-        Start::Resume(run) => run.root().to_owned(),
+        Start::New { root, .. } => root.clone(),
+        Start::Resume { run, .. } => run.root().to_owned(),
     };
     if dry_run {
         print_result(&plan.report(&selected, workers, Some(&root)).join("\n"));
@@ -101,19 +130,39 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
             "interrupted before anything was written".to_owned(),
         ));
     }
-    let (run, checkpoint) = match start {
-        Start::New(root) => {
+    let mut changed = Vec::new();
+    let (run, lock, checkpoint, weights) = match start {
+        Start::New { root, weights } => {
             let run = RunDir::create(&root).map_err(AppError::usage)?;
+            let lock = run.lock().map_err(AppError::usage)?;
             write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
-            (run, None)
+            let weights = weights.map(|(weights, damaged)| {
+                damaged
+                    .iter()
+                    .for_each(|Damaged { error, .. }| console.warn(&format!("{error:#}")));
+                weights
+            });
+            (run, lock, None, weights)
         }
-        Start::Resume(run) => {
-            let checkpoint = Checkpoint::newest(&run)?;
-            if let Some(checkpoint) = &checkpoint {
-                check_images(checkpoint, plan.images.train)?;
-                check_config(checkpoint, &plan.config, &run)?;
+        Start::Resume {
+            run,
+            stored,
+            accept_changes,
+        } => {
+            let lock = run.lock().map_err(AppError::usage)?;
+            let mut kept = Checkpoint::newest(&run)?;
+            kept.set_aside()?.iter().for_each(|line| console.warn(line));
+            changed = match &kept.checkpoint {
+                Some(checkpoint) => {
+                    resume::check_images(checkpoint, &sources.images())?;
+                    resume::check_changes_since(&run, checkpoint, &plan.config, accept_changes)?
+                }
+                None => changes(&stored, &plan.config),
+            };
+            if !changed.is_empty() {
+                write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
             }
-            (run, checkpoint)
+            (run, lock, kept.checkpoint, None)
         }
     };
     for line in plan.report(&selected, workers, Some(run.root())) {
@@ -136,6 +185,17 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
             checkpoint.progress.step, plan.schedule.total_steps
         ));
     }
+    for change in &changed {
+        console.line(&format!("changed     {change}"));
+    }
+    if let Some(weights) = &weights {
+        let projector = if has_projector {
+            "projector too"
+        } else {
+            "a new projector"
+        };
+        console.line(&format!("weights     from {}; {projector}", weights.origin));
+    }
     let selected_for_work = selected.clone();
     let job = Job {
         plan,
@@ -143,12 +203,14 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         selected,
         workers,
         run,
+        weights,
         console,
         stop,
         profile,
     };
     let summary = on_backend(&selected_for_work, Work { job: &job, checkpoint })?;
     print_summary(&summary, &job.run);
+    drop(lock);
     Ok(())
 }
 
@@ -165,19 +227,26 @@ impl OnBackend for Work<'_> {
     }
 }
 
-/// The network's size and the device's limit. Allocates no weights, which exist when they are first used, but the norms'.
-struct Measure(BarlowTwinsModelConfig);
+/// The network's size, the device's limit, and whether the weights to start from have its projector. Allocates no weights of its
+/// own, which exist when they are first used, but the norms'.
+struct Measure<'a> {
+    model: BarlowTwinsModelConfig,
+    weights: Option<&'a Weights>,
+}
 
-impl OnBackend for Measure {
-    type Output = (Parameters, Option<u64>);
+impl OnBackend for Measure<'_> {
+    type Output = anyhow::Result<(Parameters, Option<u64>, bool)>;
 
     fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
-        let model = self.0.init_zeros::<B>(device);
+        let model = self.model.init_zeros::<B>(device);
         let parameters = Parameters {
             backbone: parameter_count(&model.backbone),
             projector: parameter_count(&model.projector),
         };
-        (parameters, B::largest_buffer(device))
+        // Before anything is written.
+        let fitted = self.weights.map(|weights| weights.load(model)).transpose()?;
+        let has_projector = fitted.is_some_and(|(_, has_projector)| has_projector);
+        Ok((parameters, B::largest_buffer(device), has_projector))
     }
 }
 
@@ -188,34 +257,6 @@ fn check_batch(batch_size: usize, images: usize) -> Result<(), AppError> {
     }
     Err(AppError::usage(format!(
         "train.batch_size is {batch_size} and there are only {images} training images; pass a smaller --batch-size"
-    )))
-}
-
-/// Other images would be other batches under the same step numbers.
-fn check_images(checkpoint: &Checkpoint, images: usize) -> Result<(), AppError> {
-    let before = checkpoint.progress.images;
-    if before == images {
-        return Ok(());
-    }
-    Err(AppError::usage(format!(
-        "the run was started on {before} training images and there are {images} now; restore the data set or start a new run"
-    )))
-}
-
-/// A run's `config.toml` that was edited would mix two schedules, and a summary tell of only one.
-fn check_config(checkpoint: &Checkpoint, config: &Config, run: &RunDir) -> Result<(), AppError> {
-    let with_any_workers = |config: &Config| {
-        let mut config = config.clone();
-        config.data.workers = None;
-        config
-    };
-    let before = toml::from_str::<Config>(&checkpoint.progress.config);
-    if before.is_ok_and(|before| with_any_workers(&before) == with_any_workers(config)) {
-        return Ok(());
-    }
-    Err(AppError::usage(format!(
-        "{} is not the config that the run was started with; undo the change or start a new run",
-        run.config().display()
     )))
 }
 

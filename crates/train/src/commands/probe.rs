@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use barlow_data::DataFormat;
 use barlow_model::{StateDict, load_state_dict, strip_prefix};
 use barlow_train::backend::{OnBackend, Selected, TrainBackend, on_backend};
-use barlow_train::checkpoint::Checkpoint;
+use barlow_train::checkpoint::{Checkpoint, Damaged};
 use barlow_train::config::Config;
 use barlow_train::console::{Console, print_result};
 use barlow_train::error::AppError;
@@ -96,12 +96,15 @@ pub fn linear(request: &ProbeRequest) -> Result<(), AppError> {
 }
 
 fn judge(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64), AppError> {
-    let checkpoint = if request.last {
+    let kept = if request.last {
         Checkpoint::newest(&request.run)?
     } else {
         Checkpoint::best(&request.run)?
     };
-    let checkpoint = checkpoint.ok_or_else(|| {
+    for Damaged { error, .. } in &kept.damaged {
+        request.console.warn(&format!("{error:#}"));
+    }
+    let checkpoint = kept.checkpoint.ok_or_else(|| {
         AppError::usage(format!(
             "{} has no checkpoint yet; run it with --resume",
             request.run.root().display()

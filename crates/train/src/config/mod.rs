@@ -3,6 +3,7 @@
 //! Every section has the paper's ImageNet recipe as its default; the shipped files in `configs/` override it. The types
 //! here are what serde reads; [`load`] merges files and flags, and validation lives beside the numbers it checks.
 
+mod changes;
 mod data;
 mod load;
 mod recipes;
@@ -10,6 +11,7 @@ mod sections;
 mod suggest;
 mod validate;
 
+pub use changes::{Change, changes};
 pub use data::{CacheName, DataCache, DataConfig, Normalize, NormalizeName};
 pub use load::{ConfigError, Layers, load};
 pub use recipes::{DEFAULT_RECIPE, RECIPES, find_recipe};

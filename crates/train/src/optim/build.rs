@@ -44,6 +44,13 @@ pub fn base_rates(config: &Config) -> LearningRates {
     }
 }
 
+/// Writes the rates out that a config leaves to the defaults.
+pub fn settle_rates(config: &mut Config) {
+    let base = base_rates(config);
+    config.optimizer.learning_rate_weights = Some(base.weights);
+    config.optimizer.learning_rate_biases = Some(base.biases);
+}
+
 /// The peak rates of a config: [`base_rates`] times `batch_size / 256`.
 pub fn peak_rates(config: &Config) -> LearningRates {
     base_rates(config).scaled(config.train.batch_size as f64 / REFERENCE_BATCH)

@@ -15,7 +15,7 @@ mod parity;
 mod sgd;
 
 pub use adamw::AdamW;
-pub use build::{base_rates, peak_rates, rule};
+pub use build::{peak_rates, rule, settle_rates};
 pub use defaults::default_rates;
 pub use lars::Lars;
 pub use ops::OptimOps;

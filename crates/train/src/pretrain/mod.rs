@@ -22,6 +22,7 @@ use crate::run_dir::RunDir;
 use crate::sources::Sources;
 use crate::stop::StopFlag;
 use crate::summary::Summary;
+use crate::weights::Weights;
 
 /// Everything about a run but its tensors.
 pub struct Job {
@@ -35,6 +36,8 @@ pub struct Job {
     pub workers: usize,
     /// Where everything is written.
     pub run: RunDir,
+    /// Weights to start from, in the place of drawn ones.
+    pub weights: Option<Weights>,
     /// Where the person looks.
     pub console: Console,
     /// Whether to stop.

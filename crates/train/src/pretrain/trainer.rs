@@ -11,7 +11,7 @@ use crate::checkpoint::{Checkpoint, Progress};
 use crate::error::AppError;
 use crate::metrics::{EvaluationMetric, Metric, MetricsLog, TrainingMetric};
 use crate::optim::{LearningRates, Optimizer, rule};
-use crate::summary::{LossMeans, Summary, UntrainedAccuracy};
+use crate::summary::{LossMeans, LossValues, Summary, UntrainedAccuracy};
 use anyhow::{Context, Result, anyhow};
 use barlow_augment::TwinViews;
 use barlow_data::{TwinLoader, TwinLoaderConfig};
@@ -32,6 +32,8 @@ pub(super) struct Trainer<'a, B: TrainBackend> {
     log: MetricsLog,
     progress: Progress,
     pending: Vec<PendingValues<B::InnerBackend>>,
+    /// A step of this session with its values.
+    last_finite: Option<(u64, LossValues)>,
     interval: Interval,
     started: Instant,
     /// Seconds of the run before this session.
@@ -59,7 +61,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         let loader = TwinLoader::new(job.sources.train.clone(), views, loader_config).map_err(AppError::usage)?;
         let mut model = job.plan.model.init::<B>(&device, config.run.seed);
         let mut optimizer = Optimizer::new(rule(config));
-        let mut progress = Progress::start(config.to_toml(), job.plan.images.train);
+        let mut progress = Progress::start(config.to_toml(), job.sources.images());
         if let Some(checkpoint) = checkpoint {
             model = load_state_dict(model, &checkpoint.model).context("the checkpoint does not fit the model")?;
             let Checkpoint {
@@ -70,8 +72,15 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             optimizer
                 .load_state(state, model, checkpoint.progress.step, &device)
                 .map_err(|error| anyhow!("the checkpoint's optimiser state is not usable: {error}"))?;
-            progress = checkpoint.progress;
+            // A config that was changed is the run's from here on.
+            progress = Progress {
+                config: progress.config,
+                ..checkpoint.progress
+            };
         } else {
+            if let Some(weights) = &job.weights {
+                model = weights.load(model)?.0;
+            }
             finish::save_view_pairs(job)?;
         }
         let log = MetricsLog::open(
@@ -91,11 +100,16 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             earlier_seconds: progress.wall_seconds,
             progress,
             pending: Vec::new(),
+            last_finite: None,
             interval: Interval::default(),
             started,
         };
         if trainer.progress.step == 0 {
             trainer.measure_untrained()?;
+            if job.weights.is_some() {
+                // Drawn weights are drawn again when such a run is resumed before its first checkpoint; these are not.
+                trainer.save(false)?;
+            }
         }
         Ok(trainer)
     }
@@ -180,15 +194,12 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         let waiting = Instant::now();
         let mut means = LossMeans::default();
         let first_step = self.progress.step - self.pending.len() as u64 + 1;
-        for (step, pending) in (first_step..).zip(self.pending.drain(..)) {
+        for (step, pending) in (first_step..).zip(std::mem::take(&mut self.pending)) {
             let values = pending.read();
-            anyhow::ensure!(
-                values.is_finite(),
-                "the loss is {} at step {step} (epoch {epoch}); the last checkpoint is kept in {}; \
-                 lower optimizer.learning_rate_weights or lengthen schedule.warmup_epochs",
-                values.loss,
-                self.job.run.checkpoints().display()
-            );
+            if !values.is_finite() {
+                return Err(self.diverged(step, epoch, &values));
+            }
+            self.last_finite = Some((step, values));
             means.add(&values);
             self.progress.losses.add(&values);
         }
@@ -208,6 +219,21 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         };
         self.status(&metric);
         self.log.write(&Metric::Training(metric))
+    }
+
+    fn diverged(&self, step: u64, epoch: u64, values: &LossValues) -> anyhow::Error {
+        let before = self.last_finite.map_or(String::new(), |(step, values)| {
+            format!(
+                "; the last finite values: loss {:.3}, invariance {:.3}, redundancy reduction {:.3} at step {step}",
+                values.loss, values.invariance, values.redundancy_reduction
+            )
+        });
+        anyhow!(
+            "the loss is {} at step {step} (epoch {epoch}){before}; the last checkpoint is kept in {}; \
+             lower optimizer.learning_rate_weights or lengthen schedule.warmup_epochs",
+            values.loss,
+            self.job.run.checkpoints().display()
+        )
     }
 
     fn status(&self, metric: &TrainingMetric) {
@@ -313,7 +339,14 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             model: state_dict(&model),
             optimizer: self.optimizer.state(),
         };
-        checkpoint.save(&self.job.run, self.job.plan.config.train.keep, is_best)?;
+        let saved = checkpoint.save(&self.job.run, self.job.plan.config.train.keep, is_best);
+        saved.with_context(|| {
+            format!(
+                "no checkpoint could be written at step {}, those before it are kept (continue with --resume --out {})",
+                self.progress.step,
+                self.job.run.root().display()
+            )
+        })?;
         Ok(())
     }
 

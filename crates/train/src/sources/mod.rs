@@ -10,6 +10,7 @@ use barlow_data::{
     DataError, DataFormat, ImageSource, IndexCache, IndexNote, OpenOptions, Skipped, Splits, channel_statistics,
 };
 use keep::Keeper;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -29,6 +30,27 @@ pub struct Sources {
     pub normalization: Normalization,
     /// Images left out because they could not be decoded.
     pub skipped: Skipped,
+    /// A digest of the names and labels of the images to train on, in their order.
+    pub fingerprint: String,
+}
+
+/// Which images a run is trained on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Images {
+    /// How many.
+    pub count: usize,
+    /// A digest of their names and labels, in their order.
+    pub fingerprint: String,
+}
+
+impl Sources {
+    /// Which images are trained on.
+    pub fn images(&self) -> Images {
+        Images {
+            count: self.train.len(),
+            fingerprint: self.fingerprint.clone(),
+        }
+    }
 }
 
 /// A data set that cannot be used.
@@ -131,6 +153,7 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         say,
     };
     let mut skipped = Skipped::default();
+    let fingerprint = fingerprint(splits.train.as_ref());
     let train = keeper.keep(splits.train, "train", &mut skipped)?;
     // Test images beside class folders, without classes of their own, cannot be judged.
     let test = splits.test.filter(|test| classes.is_empty() || test.label(0).is_some());
@@ -150,5 +173,21 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         format: splits.format,
         normalization,
         skipped,
+        fingerprint,
     })
+}
+
+/// A digest of the names and labels of a set, in their order. Not of the files: that would be a look at each of a million.
+fn fingerprint(source: &dyn ImageSource) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for class in source.classes() {
+        hasher.update(class.as_bytes()).update(&[0]);
+    }
+    for index in 0..source.len() {
+        hasher.update(source.name(index).as_bytes()).update(&[0]);
+        for label in source.labels(index) {
+            hasher.update(&(label as u64).to_le_bytes());
+        }
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
 }

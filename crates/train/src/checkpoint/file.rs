@@ -1,0 +1,171 @@
+//! One checkpoint as bytes: tensors `model.<name>` and `optimizer.<name>#<buffer>`, and the one metadata entry `run`, JSON that
+//! begins with a checksum of everything else.
+//!
+//! The checksum is taken of the entry's text with zeros in its own place, then of names, shapes and values: bits that rotted on
+//! a disk are found before they are trained on.
+
+use super::{Checkpoint, FORMAT, Progress};
+use anyhow::{Context, Result, bail};
+use barlow_model::{StateDict, read_safetensors, save_safetensors};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The entry's beginning, up to the checksum.
+const BEFORE: &str = "{\"checksum\":\"";
+/// Hexadecimal digits of a checksum.
+const DIGITS: usize = blake3::OUT_LEN * 2;
+
+#[derive(Serialize, Deserialize)]
+struct Entry<P> {
+    checksum: String,
+    #[serde(flatten)]
+    progress: P,
+}
+
+impl Checkpoint {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// If a parameter or a buffer holds what is not a finite number: nobody could go on from there.
+    pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
+        let mut tensors = StateDict::new();
+        for (prefix, group) in [("model", self.model), ("optimizer", self.optimizer)] {
+            for (name, tensor) in group {
+                if let Some(value) = tensor.data.iter().find(|value| !value.is_finite()) {
+                    let what = if prefix == "model" { "parameter" } else { "buffer" };
+                    bail!("{value} in the {what} {name} at step {}", self.progress.step);
+                }
+                tensors.insert(format!("{prefix}.{name}"), tensor);
+            }
+        }
+        let entry = serde_json::to_string(&Entry {
+            checksum: "0".repeat(DIGITS),
+            progress: &self.progress,
+        })?;
+        let rest = entry.strip_prefix(BEFORE).and_then(|rest| rest.get(DIGITS..));
+        let rest = rest.context("the checksum comes first")?;
+        let entry = format!("{BEFORE}{}{rest}", checksum(&entry, &tensors));
+        Ok(save_safetensors(&tensors, None, Some(("run", &entry)))?)
+    }
+
+    /// Reads a checkpoint file.
+    ///
+    /// # Errors
+    /// One line with the path when it is no checkpoint, damaged, or of a later version.
+    pub fn read(path: &Path) -> Result<Self> {
+        let read = || Self::of_bytes(&std::fs::read(path)?);
+        read().with_context(|| format!("cannot use the checkpoint {}", path.display()))
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Result<Self> {
+        let file = read_safetensors(bytes)?;
+        let entry = file
+            .metadata
+            .get("run")
+            .context("it has no `run` entry, so it is no checkpoint of a run")?;
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let Version { format } = serde_json::from_str(entry)?;
+        if format != FORMAT {
+            bail!("it has format {format}, this program reads format {FORMAT}");
+        }
+        let read: Entry<Progress> = serde_json::from_str(entry)?;
+        let rest = entry.strip_prefix(BEFORE).and_then(|rest| rest.get(DIGITS..));
+        let rest = rest.context("its checksum is missing")?;
+        let zeroed = format!("{BEFORE}{}{rest}", "0".repeat(DIGITS));
+        if checksum(&zeroed, &file.tensors) != read.checksum {
+            bail!("its checksum does not fit its content, so it is damaged");
+        }
+        let (mut model, mut optimizer) = (StateDict::new(), StateDict::new());
+        for (name, tensor) in file.tensors {
+            if let Some(name) = name.strip_prefix("model.") {
+                model.insert(name.to_owned(), tensor);
+            } else if let Some(name) = name.strip_prefix("optimizer.") {
+                optimizer.insert(name.to_owned(), tensor);
+            }
+        }
+        Ok(Self {
+            progress: read.progress,
+            model,
+            optimizer,
+        })
+    }
+}
+
+/// Of the entry's text and all tensors, each part with its length in front.
+fn checksum(entry: &str, tensors: &StateDict) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    add(entry.as_bytes());
+    for (name, tensor) in tensors {
+        add(name.as_bytes());
+        let shape: Vec<u8> = tensor.shape.iter().flat_map(|&n| (n as u64).to_le_bytes()).collect();
+        add(&shape);
+        let values: Vec<u8> = tensor.data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        add(&values);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read() {
+        let bytes = example(7).into_bytes().unwrap();
+        assert_eq!(Checkpoint::of_bytes(&bytes).unwrap(), example(7));
+    }
+
+    #[test]
+    fn no_byte_can_change_unnoticed() {
+        let bytes = example(7).into_bytes().unwrap();
+        for index in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[index] ^= 1;
+            let read = Checkpoint::of_bytes(&changed);
+            // Blanks between the header and the tensors mean nothing.
+            assert!(
+                read.is_err() || (bytes[index] == b' ' && read.unwrap() == example(7)),
+                "byte {index} of {}, {:?}",
+                bytes.len(),
+                char::from(bytes[index])
+            );
+        }
+        assert!(Checkpoint::of_bytes(&bytes[..bytes.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_not_written() {
+        for (group, says) in [("model", "parameter"), ("optimizer", "buffer")] {
+            let mut checkpoint = example(7);
+            let tensors = if group == "model" {
+                &mut checkpoint.model
+            } else {
+                &mut checkpoint.optimizer
+            };
+            tensors.values_mut().for_each(|tensor| tensor.data[4] = f32::NAN);
+            let error = checkpoint.into_bytes().unwrap_err().to_string();
+            assert!(
+                error.contains("NaN") && error.contains(says) && error.contains("step 7"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_format_is_refused() {
+        let mut checkpoint = example(7);
+        checkpoint.progress.format = FORMAT + 1;
+        let error = Checkpoint::of_bytes(&checkpoint.into_bytes().unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(&format!("format {}", FORMAT + 1)), "{error}");
+    }
+}

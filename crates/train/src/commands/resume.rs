@@ -1,0 +1,69 @@
+//! What a resumed run must have in common with its checkpoint.
+
+use anyhow::Context;
+use barlow_train::checkpoint::Checkpoint;
+use barlow_train::config::{Change, Config, changes};
+use barlow_train::error::AppError;
+use barlow_train::run_dir::RunDir;
+use barlow_train::sources::Images;
+
+/// Other images would be other batches under the same step numbers.
+pub fn check_images(checkpoint: &Checkpoint, now: &Images) -> Result<(), AppError> {
+    let before = &checkpoint.progress.images;
+    if before == now {
+        return Ok(());
+    }
+    let what = if before.count == now.count {
+        format!(
+            "the run was started on {} training images with other names or labels",
+            before.count
+        )
+    } else {
+        format!(
+            "the run was started on {} training images and there are {} now",
+            before.count, now.count
+        )
+    };
+    Err(AppError::usage(format!(
+        "{what}; restore the data set, or start a new run with pretrain --from"
+    )))
+}
+
+/// A `config.toml` that was edited differs from what the checkpoint remembers.
+pub fn check_changes_since(
+    run: &RunDir,
+    checkpoint: &Checkpoint,
+    config: &Config,
+    accept: bool,
+) -> Result<Vec<Change>, AppError> {
+    let before: Config = toml::from_str(&checkpoint.progress.config)
+        .context("the checkpoint's config cannot be read")
+        .map_err(AppError::Usage)?;
+    check_changes(run, &before, config, accept)?;
+    Ok(changes(&before, config))
+}
+
+/// Two schedules in one run would be told of as one, so a change has to be asked for; some cannot be had.
+pub fn check_changes(run: &RunDir, before: &Config, config: &Config, accept: bool) -> Result<(), AppError> {
+    let changes = changes(before, config);
+    let root = run.root().display();
+    let listed = |changes: &[&Change]| {
+        let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        lines.join(", ")
+    };
+    let fixed: Vec<&Change> = changes.iter().filter(|change| !change.is_allowed()).collect();
+    if !fixed.is_empty() {
+        return Err(AppError::usage(format!(
+            "the config differs from that of {root} in what cannot change in the middle of a run: {}; undo it, or start a new \
+             run with pretrain --from {root}",
+            listed(&fixed)
+        )));
+    }
+    if changes.is_empty() || accept {
+        return Ok(());
+    }
+    Err(AppError::usage(format!(
+        "the config differs from that of {root}: {}; undo it, or pass --accept-changes to go on with the new one",
+        listed(&changes.iter().collect::<Vec<_>>())
+    )))
+}

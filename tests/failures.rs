@@ -1,0 +1,122 @@
+//! What goes wrong while a run is at work: it stops, says why, and keeps the last good checkpoint. And it may be killed.
+#![cfg(unix)]
+
+mod common;
+
+use common::{Program, bytes, folder, metrics, smoke};
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::time::Duration;
+
+const KILLS: usize = 20;
+
+/// 25 steps an epoch, each followed by a checkpoint.
+fn many_epochs(out: &Path) -> Program {
+    let small = ["--batch-size", "64", "--epochs", "45", "--set", "eval.every=0"];
+    smoke("cpu", out).args(small)
+}
+
+fn lines(run: &Path) -> usize {
+    let text = std::fs::read(run.join("metrics.jsonl")).unwrap_or_default();
+    text.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+#[test]
+fn a_run_killed_at_random_moments_ends_with_the_same_bytes() {
+    let folder = folder();
+    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
+    many_epochs(&whole).succeed();
+    let mut moments = Vec::new();
+    for kill in 0..KILLS {
+        let random = RandomState::new().hash_one(kill);
+        // Up to two epochs on, the first checkpoint's writing and the reading of the next session among them.
+        let (more, milliseconds) = (random % 17, random / 17 % 40);
+        moments.push((more, milliseconds));
+        // As a person would: --resume once there is a run.
+        let resume: &[&str] = if killed.join("config.toml").exists() {
+            &["--resume"]
+        } else {
+            &[]
+        };
+        let mut child = many_epochs(&killed).args(resume).spawn();
+        let wanted = lines(&killed) + more as usize;
+        while lines(&killed) < wanted && !child.has_ended() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        if child.has_ended() {
+            let output = child.finish();
+            assert_eq!(output.code, 0, "{moments:?}: {}", output.stderr);
+            break;
+        }
+        child.signal("KILL");
+        drop(child.finish());
+    }
+    assert!(
+        moments.len() > KILLS / 2,
+        "the run ended before it was killed often enough: {moments:?}"
+    );
+    if !killed.join("summary.json").exists() {
+        let resume: &[&str] = if killed.join("config.toml").exists() {
+            &["--resume"]
+        } else {
+            &[]
+        };
+        many_epochs(&killed).args(resume).succeed();
+    }
+    assert!(
+        bytes(&whole, "backbone.safetensors") == bytes(&killed, "backbone.safetensors"),
+        "the weights differ, killed at {moments:?}"
+    );
+    let losses = |run: &Path| -> Vec<_> {
+        let told = metrics(run).into_iter();
+        told.map(|line| (line["step"].clone(), line["loss"].clone())).collect()
+    };
+    assert_eq!(losses(&whole), losses(&killed), "killed at {moments:?}");
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke("cpu", &run).succeed();
+    std::fs::remove_file(run.join("summary.json")).unwrap();
+    let good = bytes(&run, "checkpoints/step-00000012.safetensors");
+    let rates = ["--set", "optimizer.learning_rate_weights=1e30", "--epochs", "20"];
+    let output = smoke("cpu", &run)
+        .args(["--resume", "--accept-changes"])
+        .args(rates)
+        .run();
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    for part in ["step", "optimizer.learning_rate_weights", "last finite"] {
+        assert!(output.stderr.contains(part), "{part:?} is missing: {}", output.stderr);
+    }
+    assert!(bytes(&run, "checkpoints/step-00000012.safetensors") == good);
+}
+
+#[test]
+fn a_full_disk_stops_the_run_and_keeps_the_last_good_checkpoint() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke("cpu", &run).args(["--epochs", "1"]).succeed();
+    std::fs::remove_file(run.join("summary.json")).unwrap();
+    let good = bytes(&run, "checkpoints/step-00000006.safetensors");
+    // No file may grow beyond a few blocks, which a checkpoint does: to the program that is a write that fails.
+    let more = ["--resume", "--accept-changes", "--epochs", "3"];
+    let output = smoke("cpu", &run).args(more).with_largest_file(32).run();
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    for part in ["step-00000012.safetensors", "--resume"] {
+        assert!(output.stderr.contains(part), "{part:?} is missing: {}", output.stderr);
+    }
+    let left: Vec<_> = std::fs::read_dir(run.join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        left.iter()
+            .all(|name| name == "best.safetensors" || name == "step-00000006.safetensors"),
+        "{left:?}"
+    );
+    assert!(bytes(&run, "checkpoints/step-00000006.safetensors") == good);
+    smoke("cpu", &run).args(more).succeed();
+}
