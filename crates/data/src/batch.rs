@@ -2,6 +2,8 @@
 //!
 //! The only file of the crate that makes tensors; it must not know how a batch was made.
 
+use std::ops::Range;
+
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
@@ -38,6 +40,17 @@ pub struct TwinBatch<B: Backend> {
 }
 
 impl HostBatch {
+    /// The images `rows` of one of the views, [`HostBatch::view_a`] or [`HostBatch::view_b`], as [rows, C, H, W] on the device.
+    ///
+    /// # Panics
+    /// If there are no such images.
+    pub fn rows_to_device<B: Backend>(&self, view: &[f32], rows: Range<usize>, device: &B::Device) -> Tensor<B, 4> {
+        let image = self.channels * self.size * self.size;
+        let values = view[rows.start * image..rows.end * image].to_vec();
+        let shape = [rows.len(), self.channels, self.size, self.size];
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
     /// Moves the views to the device, in the backend's float type; the host memory is given away, not copied here.
     #[must_use]
     pub fn to_device<B: Backend>(self, device: &B::Device) -> TwinBatch<B> {

@@ -15,7 +15,7 @@ const F32: u64 = 4;
 pub struct Memory {
     /// Weights, their gradients and the optimiser's buffers.
     pub parameters: u64,
-    /// What both views' forward passes keep for the backward pass.
+    /// What both views' forward passes keep for the backward pass, or that of a micro-batch.
     pub activations: u64,
     /// The loss at its peak, embeddings included.
     pub loss: u64,
@@ -31,8 +31,8 @@ impl Memory {
             return Ok(());
         }
         Err(format!(
-            "a step takes at least {} of memory and this machine has {}; pass a smaller --batch-size, or lower model.width, \
-             views.size or model.projector",
+            "a step takes at least {} of memory and this machine has {}; pass a smaller --batch-size, set \
+             train.micro_batch, or lower model.width, views.size or model.projector",
             bytes(self.total()),
             bytes(available)
         ))
@@ -53,7 +53,8 @@ impl Memory {
         let image = model.backbone.kept_values(config.views.size) + projector;
         Self {
             parameters: F32 * (2 + buffers) * (parameters.backbone + parameters.projector) as u64,
-            activations: F32 * 2 * n * image as u64,
+            // Both views at once, or a micro-batch of one of them.
+            activations: F32 * config.train.micro_batch.map_or(2 * n, |images| images as u64) * image as u64,
             loss: F32 * loss_values(form, n, embedding),
         }
     }
@@ -143,6 +144,9 @@ mod tests {
         assert_eq!(one.parameters, two.parameters);
         // LARS keeps one buffer: weights, gradients, momentum.
         assert_eq!(one.parameters, 3 * 4 * 174_535_744);
+        config.train.micro_batch = Some(16);
+        assert_eq!(estimate(&config).activations * 2 * 4096, two.activations * 16);
+        config.train.micro_batch = None;
         assert_eq!(one.total(), one.parameters + one.activations + one.loss);
         config.optimizer.kind = OptimizerKind::AdamW;
         assert_eq!(estimate(&config).parameters, 4 * 4 * 174_535_744);

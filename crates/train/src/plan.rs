@@ -194,10 +194,13 @@ impl Plan {
                 grouped(self.parameters.projector)
             ),
             format!(
-                "steps       {} epochs of {} steps, batch {} ({} images left out per epoch); {} view threads",
+                "steps       {} epochs of {} steps, batch {}{} ({} images left out per epoch); {} view threads",
                 train.epochs,
                 self.steps_per_epoch,
                 train.batch_size,
+                train
+                    .micro_batch
+                    .map_or(String::new(), |images| format!(" in micro-batches of {images}")),
                 self.images.train % train.batch_size,
                 workers
             ),

@@ -91,6 +91,14 @@ impl Config {
             train.batch_size >= 2,
             "it must be at least 2: the loss correlates over the batch",
         )?;
+        if let Some(micro_batch) = train.micro_batch {
+            let fits = micro_batch >= 2 && train.batch_size.is_multiple_of(micro_batch);
+            let allowed = format!(
+                "it must be at least 2 and divide train.batch_size, {}",
+                train.batch_size
+            );
+            check("train.micro_batch", micro_batch, fits, &allowed)?;
+        }
         at_least("train.log_every", train.log_every, 1)?;
         at_least("train.checkpoint_every", train.checkpoint_every, 1)?;
         at_least("train.keep", train.keep, 1)?;

@@ -54,7 +54,8 @@ pub fn accuracy<B: ModelOps>(
     }
     let transform = EvalTransform::new(config.eval.resize, config.eval.crop, sources.normalization.clone())?;
     // What fits in training fits here, and its shapes are tuned already.
-    let chunk = config.train.batch_size.min(LARGEST_CHUNK);
+    let batch = config.train.micro_batch.unwrap_or(config.train.batch_size);
+    let chunk = batch.min(LARGEST_CHUNK);
     let pass = Pass {
         transform,
         chunk,

@@ -1,6 +1,7 @@
-//! Pre-training from the first step to the report: the loop is in `trainer.rs`, one step in `step.rs`, the end in
-//! `finish.rs`.
+//! Pre-training from the first step to the report: the loop is in `trainer.rs`, a step's gradients in `step.rs` (at once) and
+//! `cached.rs` (micro-batch by micro-batch), the end in `finish.rs`.
 
+mod cached;
 mod evaluate;
 mod finish;
 mod interval;
@@ -8,10 +9,11 @@ mod profile;
 mod step;
 mod trainer;
 
+pub use cached::cached_step_gradients;
 pub use evaluate::{Accuracy, accuracy};
 pub use finish::write_report;
 pub use profile::{Phase, Profile};
-pub use step::{PendingValues, step_gradients, train_step};
+pub use step::{PendingValues, step_gradients};
 
 use crate::backend::{Selected, TrainBackend};
 use crate::checkpoint::Checkpoint;

@@ -1,10 +1,8 @@
-//! One optimiser step: two forward passes, the loss, one backward pass, one update.
+//! The gradients of a step in one pass: two forward passes, the loss, one backward pass.
 
 use super::profile::{Phase, Profile};
 use crate::backend::TrainBackend;
-use crate::optim::{LearningRates, Optimizer};
 use crate::summary::LossValues;
-use barlow_data::TwinBatch;
 use barlow_loss::{BarlowTwinsLoss, BarlowTwinsOutput};
 use barlow_model::{BarlowTwinsModel, NormMode};
 use burn::module::AutodiffModule;
@@ -29,20 +27,6 @@ impl<B: Backend> PendingValues<B> {
     }
 }
 
-/// Makes one step and returns the updated model; its phases go into `profile`.
-pub fn train_step<B: TrainBackend>(
-    model: BarlowTwinsModel<B>,
-    optimizer: &mut Optimizer<B::InnerBackend>,
-    loss: &BarlowTwinsLoss,
-    batch: TwinBatch<B>,
-    rates: LearningRates,
-    profile: &Profile,
-) -> (BarlowTwinsModel<B>, PendingValues<B::InnerBackend>) {
-    let (gradients, values) = step_gradients(&model, loss, [batch.view_a, batch.view_b], profile);
-    let model = profile.time(Phase::Optimizer, || optimizer.step(model, gradients, rates));
-    (model, values)
-}
-
 /// A step without its update: both forward passes, the loss, the backward pass. `views` are [N, C, H, W], normalised.
 ///
 /// The views go through the network one after the other, so that each has its own batch statistics (as the official
@@ -65,7 +49,8 @@ pub fn step_gradients<B: TrainBackend>(
     (gradients, values)
 }
 
-fn pending<B: TrainBackend>(output: &BarlowTwinsOutput<B>) -> PendingValues<B::InnerBackend> {
+/// The values of a loss, without its graph.
+pub(super) fn pending<B: TrainBackend>(output: &BarlowTwinsOutput<B>) -> PendingValues<B::InnerBackend> {
     let BarlowTwinsOutput {
         loss,
         invariance,

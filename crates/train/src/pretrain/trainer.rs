@@ -1,11 +1,12 @@
 //! The training loop: batches in, steps, lines of metrics, evaluations, checkpoints.
 
 use super::Job;
+use super::cached::cached_step_gradients;
 use super::evaluate::{Accuracy, accuracy};
 use super::finish;
 use super::interval::Interval;
 use super::profile::{Phase, Profile};
-use super::step::{PendingValues, train_step, valid};
+use super::step::{PendingValues, step_gradients, valid};
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::error::AppError;
@@ -14,9 +15,10 @@ use crate::optim::{LearningRates, Optimizer, rule};
 use crate::summary::{LossMeans, LossValues, Summary, UntrainedAccuracy};
 use anyhow::{Context, Result, anyhow};
 use barlow_augment::TwinViews;
-use barlow_data::{TwinLoader, TwinLoaderConfig};
+use barlow_data::{HostBatch, TwinLoader, TwinLoaderConfig};
 use barlow_loss::BarlowTwinsLoss;
 use barlow_model::{BarlowTwinsModel, load_state_dict, state_dict};
+use burn::optim::GradientsParams;
 use std::time::Instant;
 
 /// A run with its tensors.
@@ -155,8 +157,8 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
                 .peak
                 .scaled(self.job.plan.schedule.factor(self.progress.step));
             let model = self.model.take().expect("present between two steps");
-            let batch = profile.time(Phase::ToDevice, || batch.to_device::<B>(&self.device));
-            let (model, values) = train_step(model, &mut self.optimizer, &self.loss, batch, rates, profile);
+            let (gradients, values) = self.gradients(&model, batch);
+            let model = profile.time(Phase::Optimizer, || self.optimizer.step(model, gradients, rates));
             self.model = Some(model);
             self.pending.push(values);
             self.progress.step += 1;
@@ -179,6 +181,25 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             .scaled(self.job.plan.schedule.factor(self.progress.step.saturating_sub(1)));
         self.log_interval(epoch + 1, rates)?;
         Ok(())
+    }
+
+    fn gradients(
+        &self,
+        model: &BarlowTwinsModel<B>,
+        batch: HostBatch,
+    ) -> (GradientsParams, PendingValues<B::InnerBackend>) {
+        let Self {
+            loss, device, profile, ..
+        } = self;
+        match self.job.plan.config.train.micro_batch {
+            Some(micro_batch) if micro_batch < batch.n => {
+                cached_step_gradients(model, loss, &batch, micro_batch, device, profile)
+            }
+            _ => {
+                let batch = profile.time(Phase::ToDevice, || batch.to_device::<B>(device));
+                step_gradients(model, loss, [batch.view_a, batch.view_b], profile)
+            }
+        }
     }
 
     /// Reads the losses since the last line, checks them and writes the line.
