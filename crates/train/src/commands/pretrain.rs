@@ -223,7 +223,7 @@ impl OnBackend for Work<'_> {
     type Output = Result<Summary, AppError>;
 
     fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
-        pretrain::<B>(self.job, device, self.checkpoint)
+        pretrain::<B>(self.job, device, self.checkpoint, Vec::new())
     }
 }
 

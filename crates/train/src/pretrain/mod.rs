@@ -19,6 +19,7 @@ use crate::backend::{Selected, TrainBackend};
 use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::AppError;
+use crate::metrics::MetricsSink;
 use crate::plan::Plan;
 use crate::run_dir::RunDir;
 use crate::sources::Sources;
@@ -48,18 +49,19 @@ pub struct Job {
     pub profile: bool,
 }
 
-/// Runs a job from its start or from `checkpoint` to its end.
+/// Runs a job from its start or from `checkpoint` to its end. `sinks` are told what `metrics.jsonl` and TensorBoard are.
 ///
 /// # Errors
 /// [`AppError::Interrupted`] after a checkpoint was written; [`AppError::Failed`] else. What was computed before the last
 /// checkpoint is kept in both cases.
-pub fn pretrain<B: TrainBackend>(
-    job: &Job,
+pub fn pretrain<'a, B: TrainBackend>(
+    job: &'a Job,
     device: &B::Device,
     checkpoint: Option<Checkpoint>,
+    sinks: Vec<Box<dyn MetricsSink + 'a>>,
 ) -> Result<Summary, AppError> {
     let profile = profile::<B>(job, device);
-    let mut trainer = trainer::Trainer::<B>::new(job, &profile, device.clone(), checkpoint)?;
+    let mut trainer = trainer::Trainer::<B>::new(job, &profile, device.clone(), checkpoint, sinks)?;
     let before = trainer.steps();
     let outcome = trainer.run();
     job.console.finish();

@@ -10,7 +10,7 @@ use super::step::{PendingValues, step_gradients, valid};
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::error::AppError;
-use crate::metrics::{EvaluationMetric, Metric, MetricsLog, TrainingMetric};
+use crate::metrics::{EvaluationMetric, Metric, MetricsLog, MetricsSink, TensorBoard, TrainingMetric};
 use crate::optim::{LearningRates, Optimizer, rule};
 use crate::summary::{LossMeans, LossValues, Summary, UntrainedAccuracy};
 use anyhow::{Context, Result, anyhow};
@@ -31,7 +31,7 @@ pub(super) struct Trainer<'a, B: TrainBackend> {
     optimizer: Optimizer<B::InnerBackend>,
     loss: BarlowTwinsLoss,
     loader: TwinLoader,
-    log: MetricsLog,
+    sinks: Vec<Box<dyn MetricsSink + 'a>>,
     progress: Progress,
     pending: Vec<PendingValues<B::InnerBackend>>,
     /// A step of this session with its values.
@@ -48,6 +48,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         profile: &'a Profile,
         device: B::Device,
         checkpoint: Option<Checkpoint>,
+        more_sinks: Vec<Box<dyn MetricsSink + 'a>>,
     ) -> Result<Self, AppError> {
         let started = Instant::now();
         let config = &job.plan.config;
@@ -90,6 +91,9 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             progress.step,
             progress.step == job.plan.schedule.total_steps,
         )?;
+        let board = TensorBoard::create(&job.run.tensorboard(), progress.step)?;
+        let mut sinks: Vec<Box<dyn MetricsSink>> = vec![Box::new(log), Box::new(board)];
+        sinks.extend(more_sinks);
         let mut trainer = Self {
             job,
             profile,
@@ -98,7 +102,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             optimizer,
             loss: config.loss_config().init(),
             loader,
-            log,
+            sinks,
             earlier_seconds: progress.wall_seconds,
             progress,
             pending: Vec::new(),
@@ -239,7 +243,11 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             data_wait: interval.data_wait(),
         };
         self.status(&metric);
-        self.log.write(&Metric::Training(metric))
+        self.tell(&Metric::Training(metric))
+    }
+
+    fn tell(&mut self, metric: &Metric) -> Result<()> {
+        self.sinks.iter_mut().try_for_each(|sink| sink.write(metric))
     }
 
     fn diverged(&self, step: u64, epoch: u64, values: &LossValues) -> anyhow::Error {
@@ -306,7 +314,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             knn_top1: accuracy.knn_top1,
             linear_top1,
         };
-        self.log.write(&Metric::Evaluation(metric))?;
+        self.tell(&Metric::Evaluation(metric))?;
         self.job
             .console
             .line(&format!("epoch {epoch}: kNN top-1 {:.4}", accuracy.knn_top1));

@@ -1,0 +1,116 @@
+//! What a run tells about itself while it trains, and where it goes: `metrics.jsonl` ([`MetricsLog`]), TensorBoard
+//! ([`TensorBoard`]), and any [`MetricsSink`] of your own.
+
+mod log;
+mod tensorboard;
+
+pub use log::{MetricsLog, read};
+pub use tensorboard::TensorBoard;
+
+use crate::summary::LossValues;
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+/// Takes every line of the log as it is written.
+pub trait MetricsSink: Send {
+    /// Takes a line.
+    ///
+    /// # Errors
+    /// One line for the person; the run stops.
+    fn write(&mut self, metric: &Metric) -> Result<()>;
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Metric {
+    /// Means over the steps since the line before.
+    Training(TrainingMetric),
+    /// An evaluation between two steps.
+    Evaluation(EvaluationMetric),
+}
+
+/// Means over the steps since the line before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingMetric {
+    /// Optimiser steps made.
+    pub step: u64,
+    /// The epoch that these steps belong to, from 1.
+    pub epoch: u64,
+    /// The loss and its parts.
+    #[serde(flatten)]
+    pub values: LossValues,
+    /// The least possible loss; null where it is not defined.
+    pub loss_floor: Option<f64>,
+    /// Rate of the weights at the last of these steps.
+    pub lr_weights: f64,
+    /// Rate of biases and norm parameters at the last of these steps.
+    pub lr_biases: f64,
+    /// Images a second.
+    pub images_per_second: f64,
+    /// Part of the time that was spent waiting for views, in [0, 1].
+    pub data_wait: f64,
+}
+
+/// An evaluation between two steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationMetric {
+    /// Optimiser steps made.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: u64,
+    /// kNN accuracy on the test images.
+    pub knn_top1: f64,
+    /// Accuracy of the linear probe, where it was run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linear_top1: Option<f64>,
+}
+
+impl Metric {
+    /// Optimiser steps made.
+    pub fn step(&self) -> u64 {
+        match self {
+            Self::Training(metric) => metric.step,
+            Self::Evaluation(metric) => metric.step,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn training(step: u64) -> Metric {
+        let values = LossValues {
+            loss: 12.5,
+            ..Default::default()
+        };
+        Metric::Training(TrainingMetric {
+            step,
+            epoch: 1,
+            values,
+            loss_floor: None,
+            lr_weights: 0.1,
+            lr_biases: 0.01,
+            images_per_second: 80.0,
+            data_wait: 0.0,
+        })
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_contract() {
+        let line = serde_json::to_value(training(2)).unwrap();
+        for key in [
+            "step",
+            "epoch",
+            "loss",
+            "invariance",
+            "redundancy_reduction",
+            "loss_floor",
+            "lr_weights",
+            "lr_biases",
+        ] {
+            assert!(line.get(key).is_some(), "{key}");
+        }
+    }
+}
