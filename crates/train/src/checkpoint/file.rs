@@ -1,4 +1,4 @@
-//! One checkpoint as bytes: tensors `model.<name>` and `optimizer.<name>#<buffer>`, and the one metadata entry `run`, JSON that
+//! One checkpoint as bytes: tensors `model.<name>`, `optimizer.<name>#<buffer>` and `probe.<name>`, and the one metadata entry `run`, JSON that
 //! begins with a checksum of everything else.
 //!
 //! The checksum is taken of the entry's text with zeros in its own place, then of names, shapes and values: bits that rotted on
@@ -29,7 +29,11 @@ impl Checkpoint {
     /// If a parameter or a buffer holds what is not a finite number: nobody could go on from there.
     pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
         let mut tensors = StateDict::new();
-        for (prefix, group) in [("model", self.model), ("optimizer", self.optimizer)] {
+        for (prefix, group) in [
+            ("model", self.model),
+            ("optimizer", self.optimizer),
+            ("probe", self.probe),
+        ] {
             for (name, tensor) in group {
                 if let Some(value) = tensor.data.iter().find(|value| !value.is_finite()) {
                     let what = if prefix == "model" { "parameter" } else { "buffer" };
@@ -78,18 +82,21 @@ impl Checkpoint {
         if checksum(&zeroed, &file.tensors) != read.checksum {
             bail!("its checksum does not fit its content, so it is damaged");
         }
-        let (mut model, mut optimizer) = (StateDict::new(), StateDict::new());
+        let [mut model, mut optimizer, mut probe] = [(); 3].map(|()| StateDict::new());
         for (name, tensor) in file.tensors {
-            if let Some(name) = name.strip_prefix("model.") {
-                model.insert(name.to_owned(), tensor);
-            } else if let Some(name) = name.strip_prefix("optimizer.") {
-                optimizer.insert(name.to_owned(), tensor);
-            }
+            let group = match name.split_once('.') {
+                Some(("model", name)) => model.insert(name.to_owned(), tensor),
+                Some(("optimizer", name)) => optimizer.insert(name.to_owned(), tensor),
+                Some(("probe", name)) => probe.insert(name.to_owned(), tensor),
+                _ => bail!("it has a tensor {name}, which is no part of a run"),
+            };
+            debug_assert!(group.is_none(), "names are unique");
         }
         Ok(Self {
             progress: read.progress,
             model,
             optimizer,
+            probe,
         })
     }
 }

@@ -71,6 +71,8 @@ pub struct Checkpoint {
     pub model: StateDict,
     /// The optimiser's buffers by name.
     pub optimizer: StateDict,
+    /// The online probe; empty without one.
+    pub probe: StateDict,
 }
 
 #[cfg(test)]
@@ -89,6 +91,7 @@ fn example(step: u64) -> Checkpoint {
             ..Progress::start("[run]\nseed = 3\n".into(), images)
         },
         model: [("backbone.conv1.weight".to_owned(), tensor.clone())].into(),
-        optimizer: [("backbone.conv1.weight#0".to_owned(), tensor)].into(),
+        optimizer: [("backbone.conv1.weight#0".to_owned(), tensor.clone())].into(),
+        probe: [("weight".to_owned(), tensor)].into(),
     }
 }

@@ -216,6 +216,8 @@ pub struct EvalConfig {
     pub resize: usize,
     /// Then a square of this many pixels is cut from the centre.
     pub crop: usize,
+    /// Train a linear probe beside the network, where there are labels; the network is the same with it and without.
+    pub online: bool,
     /// Epochs between two kNN measurements; 0 measures at the end only.
     pub every: u64,
     /// Neighbours that vote.
@@ -229,6 +231,7 @@ impl Default for EvalConfig {
         Self {
             resize: 256,
             crop: 224,
+            online: true,
             every: 10,
             knn_k: 20,
             knn_temperature: 0.07,

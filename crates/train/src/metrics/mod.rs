@@ -50,6 +50,9 @@ pub struct TrainingMetric {
     pub images_per_second: f64,
     /// Part of the time that was spent waiting for views, in [0, 1].
     pub data_wait: f64,
+    /// Accuracy of the probe that is trained beside the network, on images that it had not seen; where there are labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online_top1: Option<f64>,
 }
 
 /// An evaluation between two steps.
@@ -64,6 +67,12 @@ pub struct EvaluationMetric {
     /// Accuracy of the linear probe, where it was run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linear_top1: Option<f64>,
+    /// Directions that the test images' features use (the participation ratio of their covariance).
+    pub effective_rank: f64,
+    /// Mean standard deviation of a feature.
+    pub feature_spread: f64,
+    /// Features that do not vary.
+    pub dead_features: usize,
 }
 
 impl Metric {
@@ -94,6 +103,7 @@ mod tests {
             lr_biases: 0.01,
             images_per_second: 80.0,
             data_wait: 0.0,
+            online_top1: None,
         })
     }
 

@@ -101,9 +101,9 @@ fn gradients(model: &Parameters<Diff>, k: usize) -> GradientsParams {
 }
 
 fn steps(mut model: Parameters<Diff>, optimizer: &mut Optimizer<Flex>, from: usize, to: usize) -> Parameters<Diff> {
-    for k in from..to {
+    for (k, &factor) in FACTORS.iter().enumerate().take(to).skip(from) {
         let gradients = gradients(&model, k);
-        model = optimizer.step(model, gradients, RATES.scaled(FACTORS[k]));
+        model = optimizer.step(model, gradients, RATES.scaled(factor));
     }
     model
 }

@@ -6,7 +6,7 @@
 //! sees micro-batches, as it sees a device's share in data-parallel training; all else is the one-pass step to rounding.
 
 use super::profile::{Phase, Profile};
-use super::step::{PendingValues, pending};
+use super::step::{StepGradients, pending};
 use crate::backend::TrainBackend;
 use barlow_data::HostBatch;
 use barlow_loss::BarlowTwinsLoss;
@@ -29,7 +29,7 @@ pub fn cached_step_gradients<B: TrainBackend>(
     micro_batch: usize,
     device: &B::Device,
     profile: &Profile,
-) -> (GradientsParams, PendingValues<B::InnerBackend>) {
+) -> StepGradients<B::InnerBackend> {
     assert!(micro_batch > 0, "a micro-batch of no images");
     let views = [&batch.view_a, &batch.view_b];
     let parts: Vec<Range<usize>> = (0..batch.n)
@@ -38,18 +38,19 @@ pub fn cached_step_gradients<B: TrainBackend>(
         .collect();
 
     let plain = model.valid();
-    let embeddings = views.map(|view| {
+    let outputs = views.map(|view| {
         let part = |rows: &Range<usize>| {
             let images = profile.time(Phase::ToDevice, || {
                 batch.rows_to_device::<B::InnerBackend>(view, rows.clone(), device)
             });
-            profile.time(Phase::Forward, || {
-                plain.forward(images, NormMode::TrainFrozenStats).embeddings
-            })
+            let output = profile.time(Phase::Forward, || plain.forward(images, NormMode::TrainFrozenStats));
+            (output.representations, output.embeddings)
         };
-        Tensor::cat(parts.iter().map(part).collect(), 0)
+        let (representations, embeddings) = parts.iter().map(part).unzip();
+        [Tensor::cat(representations, 0), Tensor::cat(embeddings, 0)]
     });
-    let [z_a, z_b] = embeddings.map(|z| Tensor::<B, 2>::from_inner(z).require_grad());
+    let [[h_a, z_a], [h_b, z_b]] = outputs;
+    let [z_a, z_b] = [z_a, z_b].map(|z| Tensor::<B, 2>::from_inner(z).require_grad());
     let (values, of_embeddings) = profile.time(Phase::Loss, || {
         let output = loss.forward(z_a.clone(), z_b.clone());
         let values = pending(&output);
@@ -73,7 +74,11 @@ pub fn cached_step_gradients<B: TrainBackend>(
             });
         }
     }
-    (sum.grads(), values)
+    StepGradients {
+        gradients: sum.grads(),
+        values,
+        representations: [h_a, h_b],
+    }
 }
 
 #[cfg(all(test, feature = "cpu"))]

@@ -79,9 +79,8 @@ fn in_one_graph(model: &BarlowTwinsModel<Diff>, micro_batch: usize) -> (Vec<f32>
 }
 
 fn cached(model: &BarlowTwinsModel<Diff>, micro_batch: usize) -> (Vec<f32>, f64) {
-    let (gradients, values) =
-        cached_step_gradients(model, &loss(), &batch(), micro_batch, &FlexDevice, &Profile::off());
-    (flat(gradients, model), values.read().loss)
+    let step = cached_step_gradients(model, &loss(), &batch(), micro_batch, &FlexDevice, &Profile::off());
+    (flat(step.gradients, model), step.values.read().loss)
 }
 
 /// ‖a − b‖ / ‖b‖

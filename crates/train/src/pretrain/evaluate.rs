@@ -3,7 +3,7 @@
 //! The network runs on the run's own device, in `Eval` mode; kNN and the probe run on the processor whatever the device.
 
 use crate::config::{Config, EvalConfig};
-use crate::eval::{Features, KnnConfig, LinearConfig, LinearResult, knn, linear_probe};
+use crate::eval::{Collapse, Features, KnnConfig, LinearConfig, LinearResult, knn, linear_probe};
 use crate::sources::Sources;
 use anyhow::{Context, Result};
 use barlow_augment::EvalTransform;
@@ -24,6 +24,8 @@ pub struct Accuracy {
     pub knn_top1: f64,
     /// The linear probe, where it was asked for.
     pub linear: Option<LinearResult>,
+    /// How much of their space the test images' features use.
+    pub collapse: Collapse,
 }
 
 /// Rows of representations with the images' labels.
@@ -79,6 +81,7 @@ fn judge(
     config: &EvalConfig,
     with_linear: bool,
 ) -> Accuracy {
+    let collapse = Collapse::of(&test.rows, test.width);
     let train = train.view(classes);
     let test = test.view(classes);
     let neighbours = knn(
@@ -93,6 +96,7 @@ fn judge(
     Accuracy {
         knn_top1: neighbours.top1,
         linear,
+        collapse,
     }
 }
 

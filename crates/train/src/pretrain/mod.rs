@@ -5,6 +5,7 @@ mod cached;
 mod evaluate;
 mod finish;
 mod interval;
+mod online;
 mod profile;
 mod step;
 mod trainer;
@@ -12,8 +13,9 @@ mod trainer;
 pub use cached::cached_step_gradients;
 pub use evaluate::{Accuracy, accuracy};
 pub use finish::write_report;
+pub use online::OnlineProbe;
 pub use profile::{Phase, Profile};
-pub use step::{PendingValues, step_gradients};
+pub use step::{PendingValues, StepGradients, step_gradients};
 
 use crate::backend::{Selected, TrainBackend};
 use crate::checkpoint::Checkpoint;

@@ -27,6 +27,16 @@ impl<B: Backend> PendingValues<B> {
     }
 }
 
+/// What a step makes before its update.
+pub struct StepGradients<B: Backend> {
+    /// Of every parameter.
+    pub gradients: GradientsParams,
+    /// The loss.
+    pub values: PendingValues<B>,
+    /// [N, F] of each view, without a graph.
+    pub representations: [Tensor<B, 2>; 2],
+}
+
 /// A step without its update: both forward passes, the loss, the backward pass. `views` are [N, C, H, W], normalised.
 ///
 /// The views go through the network one after the other, so that each has its own batch statistics (as the official
@@ -36,17 +46,23 @@ pub fn step_gradients<B: TrainBackend>(
     loss: &BarlowTwinsLoss,
     views: [Tensor<B, 4>; 2],
     profile: &Profile,
-) -> (GradientsParams, PendingValues<B::InnerBackend>) {
-    let [z_a, z_b] = profile.time(Phase::Forward, || {
-        views.map(|view| model.forward(view, NormMode::Train).embeddings)
+) -> StepGradients<B::InnerBackend> {
+    let outputs = profile.time(Phase::Forward, || {
+        views.map(|view| model.forward(view, NormMode::Train))
     });
+    let representations = [0, 1].map(|view| outputs[view].representations.clone().inner());
+    let [z_a, z_b] = outputs.map(|output| output.embeddings);
     let (loss, values) = profile.time(Phase::Loss, || {
         let output = loss.forward(z_a, z_b);
         let values = pending(&output);
         (output.loss, values)
     });
     let gradients = profile.time(Phase::Backward, || GradientsParams::from_grads(loss.backward(), model));
-    (gradients, values)
+    StepGradients {
+        gradients,
+        values,
+        representations,
+    }
 }
 
 /// The values of a loss, without its graph.

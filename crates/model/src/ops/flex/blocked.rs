@@ -10,6 +10,13 @@ use crate::ops::cpu::simd::Level;
 /// Side of a tile.
 const SIDE: usize = 8;
 
+/// How many channels of how many pixels.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub channels: usize,
+    pub pixels: usize,
+}
+
 /// Writes pixel p of channel c of `planes` (at c · `plane` + p) to `blocks` at p · `step` + c, and has the planes fetched that
 /// begin `ahead` floats later: the next call's.
 ///
@@ -19,8 +26,7 @@ pub(super) fn to_blocks(
     level: Level,
     planes: &[f32],
     plane: usize,
-    channels: usize,
-    pixels: usize,
+    Size { channels, pixels }: Size,
     blocks: &mut [f32],
     step: usize,
     ahead: usize,
@@ -35,8 +41,7 @@ pub(super) fn to_blocks(
             level,
             planes.as_ptr(),
             plane,
-            channels,
-            pixels,
+            [channels, pixels],
             blocks.as_mut_ptr(),
             step,
             ahead,
@@ -55,8 +60,7 @@ pub(super) unsafe fn to_planes(
     level: Level,
     blocks: &[f32],
     step: usize,
-    channels: usize,
-    pixels: usize,
+    Size { channels, pixels }: Size,
     planes: *mut f32,
     plane: usize,
     adds: bool,
@@ -68,9 +72,9 @@ pub(super) unsafe fn to_planes(
     // SAFETY: the source lies inside its slice, the rest is the caller's promise.
     unsafe {
         if adds {
-            transpose::<true>(level, blocks.as_ptr(), step, pixels, channels, planes, plane, 0);
+            transpose::<true>(level, blocks.as_ptr(), step, [pixels, channels], planes, plane, 0);
         } else {
-            transpose::<false>(level, blocks.as_ptr(), step, pixels, channels, planes, plane, 0);
+            transpose::<false>(level, blocks.as_ptr(), step, [pixels, channels], planes, plane, 0);
         }
     }
 }
@@ -79,13 +83,11 @@ pub(super) unsafe fn to_planes(
 ///
 /// # Safety
 /// All those places are valid, and the two matrices do not overlap.
-#[expect(clippy::too_many_arguments)]
 unsafe fn transpose<const ADDS: bool>(
     level: Level,
     from: *const f32,
     from_row: usize,
-    rows: usize,
-    columns: usize,
+    [rows, columns]: [usize; 2],
     to: *mut f32,
     to_row: usize,
     ahead: usize,
@@ -94,7 +96,7 @@ unsafe fn transpose<const ADDS: bool>(
     let (whole_rows, whole_columns) = if level.lanes() >= SIDE {
         let whole = (rows / SIDE * SIDE, columns / SIDE * SIDE);
         // SAFETY: vectors of eight floats are AVX's, and every tile lies inside the matrices.
-        unsafe { x86::tiles::<ADDS>(from, from_row, whole.0, whole.1, to, to_row, ahead) };
+        unsafe { x86::tiles::<ADDS>(from, from_row, [whole.0, whole.1], to, to_row, ahead) };
         whole
     } else {
         (0, 0)
@@ -143,8 +145,7 @@ mod x86 {
     pub(super) unsafe fn tiles<const ADDS: bool>(
         from: *const f32,
         from_row: usize,
-        rows: usize,
-        columns: usize,
+        [rows, columns]: [usize; 2],
         to: *mut f32,
         to_row: usize,
         ahead: usize,
@@ -216,10 +217,11 @@ mod tests {
     fn there_and_back_with_and_without_avx() {
         for level in [Level::Best, Level::Avx2, Level::Baseline] {
             for (channels, pixels, step) in [(16, 32, 16), (3, 5, 3), (17, 19, 40), (8, 8, 8), (16, 9, 64), (1, 1, 1)] {
+                let size = Size { channels, pixels };
                 let plane = pixels + 3;
                 let planes: Vec<f32> = (0..channels * plane).map(|i| i as f32).collect();
                 let mut blocks = vec![-1.0; pixels * step];
-                to_blocks(level, &planes, plane, channels, pixels, &mut blocks, step, 0);
+                to_blocks(level, &planes, plane, size, &mut blocks, step, 0);
                 for (index, value) in blocks.iter().enumerate() {
                     let (pixel, channel) = (index / step, index % step);
                     let expected = if channel < channels {
@@ -234,13 +236,13 @@ mod tests {
                 }
                 let mut back = vec![-1.0; channels * plane];
                 // SAFETY: `back` holds all planes and belongs to this test.
-                unsafe { to_planes(level, &blocks, step, channels, pixels, back.as_mut_ptr(), plane, false) };
+                unsafe { to_planes(level, &blocks, step, size, back.as_mut_ptr(), plane, false) };
                 for (index, value) in back.iter().enumerate() {
                     let expected = if index % plane < pixels { index as f32 } else { -1.0 };
                     assert_eq!(*value, expected);
                 }
                 // SAFETY: as above.
-                unsafe { to_planes(level, &blocks, step, channels, pixels, back.as_mut_ptr(), plane, true) };
+                unsafe { to_planes(level, &blocks, step, size, back.as_mut_ptr(), plane, true) };
                 for (index, value) in back.iter().enumerate() {
                     let expected = if index % plane < pixels {
                         2.0 * index as f32

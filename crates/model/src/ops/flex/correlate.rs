@@ -14,7 +14,7 @@ use crate::ops::cpu::places::Places;
 use crate::ops::cpu::simd::Level;
 
 use super::axis::Axis;
-use super::blocked::to_planes;
+use super::blocked::{Size, to_planes};
 use super::packing::{BLOCK, Packing};
 use super::plan::{Plan, images_per_group};
 use super::scratch::{self, Use};
@@ -228,8 +228,10 @@ impl Task<'_> {
                     self.level,
                     &out[index * width..],
                     step,
-                    channels,
-                    self.rows.len() * columns,
+                    Size {
+                        channels,
+                        pixels: self.rows.len() * columns,
+                    },
                     planes,
                     height * columns,
                     output.adds,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::ops::cpu::simd::Level;
 
-use super::blocked::to_blocks;
+use super::blocked::{Size, to_blocks};
 use super::plan::Plan;
 
 /// Channels of a block of the packed input: the floats of a cache line.
@@ -58,6 +58,10 @@ impl Packing<'_> {
                     row[(plan.left + columns) * block..].fill(0.0);
                 }
             }
+            let size = |pixels| Size {
+                channels: count,
+                pixels,
+            };
             for (index, image) in images.clone().enumerate() {
                 let source = &x[((image * channels + first) * height + rows.start) * columns..];
                 let step = together * block;
@@ -66,8 +70,7 @@ impl Packing<'_> {
                         *level,
                         source,
                         plane,
-                        count,
-                        rows.len() * columns,
+                        size(rows.len() * columns),
                         &mut packed[index * block..],
                         step,
                         channels * plane,
@@ -80,8 +83,7 @@ impl Packing<'_> {
                         *level,
                         &source[row * columns..],
                         plane,
-                        count,
-                        columns,
+                        size(columns),
                         to,
                         step,
                         columns,

@@ -7,7 +7,7 @@ use crate::ops::cpu::memory::written;
 use crate::ops::cpu::places::Places;
 use crate::ops::cpu::simd::Level;
 
-use super::blocked::to_planes;
+use super::blocked::{Size, to_planes};
 use super::plan::images_per_group;
 use super::scratch;
 use super::shape::ConvShape;
@@ -102,7 +102,11 @@ fn unpack(level: Level, shape: &ConvShape, sums: &[f32], width: usize) -> Vec<f3
                 // SAFETY: no other task has these output channels.
                 unsafe {
                     let planes = gradient.at(first * depth, (first + channels) * depth);
-                    to_planes(level, sums, width, channels, depth, planes, depth, false);
+                    let size = Size {
+                        channels,
+                        pixels: depth,
+                    };
+                    to_planes(level, sums, width, size, planes, depth, false);
                 }
             });
     };

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::ops::cpu::simd::Level;
 
-use super::blocked::to_blocks;
+use super::blocked::{Size, to_blocks};
 use super::scratch::{self, Use};
 
 /// Weights [C_out, C_in, k, k] for the convolution, whose outputs are the C_out, or for its input gradient, whose outputs
@@ -33,6 +33,7 @@ pub(super) fn pack(
         .enumerate()
         .for_each(|(tile, packed)| {
             let channels = width.min(outputs - tile * width);
+            let size = |pixels| Size { channels, pixels };
             if channels < width {
                 packed.fill(0.0);
             }
@@ -43,15 +44,15 @@ pub(super) fn pack(
                     if taps == 1 {
                         packed[..channels].copy_from_slice(&source[..channels]);
                     } else {
-                        to_blocks(level, source, taps, channels, taps, packed, inputs * width, 0);
+                        to_blocks(level, source, taps, size(taps), packed, inputs * width, 0);
                     }
                 }
             } else if taps == 1 {
-                to_blocks(level, source, inputs, channels, inputs, packed, width, 0);
+                to_blocks(level, source, inputs, size(inputs), packed, width, 0);
             } else {
                 // One long transpose to [input][tap], then rows to [tap][input]: quicker than a short transpose for each input.
                 scratch::with(Use::Packed, tile_floats, |rows| {
-                    to_blocks(level, source, output_step, channels, inputs * taps, rows, width, 0);
+                    to_blocks(level, source, output_step, size(inputs * taps), rows, width, 0);
                     for (index, row) in rows.chunks_exact(width).enumerate() {
                         let place = (index % taps * inputs + index / taps) * width;
                         packed[place..place + channels].copy_from_slice(&row[..channels]);

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::ops::cpu::simd::Level;
 
-use super::blocked::{to_blocks, to_planes};
+use super::blocked::{Size, to_blocks, to_planes};
 use super::correlate::{Correlation, Output};
 use super::packing::BLOCK;
 use super::plan::Plan;
@@ -159,8 +159,7 @@ impl Task<'_> {
                         self.level,
                         &x[place..],
                         height * width,
-                        channels,
-                        seen,
+                        Size { channels, pixels: seen },
                         &mut packed[left * BLOCK..],
                         BLOCK,
                         width,
@@ -208,8 +207,7 @@ impl Task<'_> {
                         self.level,
                         out,
                         self.width,
-                        channels,
-                        pixels,
+                        Size { channels, pixels },
                         planes.add(row * width),
                         height * width,
                         output.adds,
