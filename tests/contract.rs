@@ -50,6 +50,20 @@ fn a_run_leaves_what_the_contract_says() {
         lines.iter().any(|line| line["knn_top1"].is_number()),
         "the evaluation is in the log"
     );
+    assert!(
+        lines
+            .iter()
+            .filter(|line| line["loss"].is_number())
+            .all(|line| line["online_top1"].is_number()),
+        "the probe beside the network too"
+    );
+    let used = lines
+        .iter()
+        .find_map(|line| line["effective_rank"].as_f64())
+        .expect("an evaluation");
+    assert!((1.0..=32.0).contains(&used), "of 32 features: {used}");
+    let boards = std::fs::read_dir(run.join("tensorboard")).unwrap().count();
+    assert_eq!(boards, 1, "a file of events a session");
 
     let weights = safetensors::SafeTensors::deserialize(Box::leak(bytes(&run, "backbone.safetensors").into())).unwrap();
     assert_eq!(weights.tensor("conv1.weight").unwrap().shape(), [4, 3, 3, 3]);
@@ -198,6 +212,29 @@ fn a_resumed_run_ends_like_one_that_was_never_stopped() {
         .arg(&stopped)
         .succeed();
     assert!(again.stderr.contains("finished already"), "{}", again.stderr);
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_computed_in_micro_batches() {
+    let folder = folder();
+    let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
+    smoke(&whole).succeed();
+    let output = smoke(&parts).args(["--set", "train.micro_batch=64"]).succeed();
+    assert!(
+        output.stderr.contains("batch 256 in micro-batches of 64"),
+        "{}",
+        output.stderr
+    );
+    let first = |run: &Path| metrics(run)[0]["loss"].as_f64().unwrap();
+    let (whole_loss, parts_loss) = (first(&whole), first(&parts));
+    assert!(
+        (whole_loss - parts_loss).abs() < 0.2 * whole_loss,
+        "{whole_loss} and {parts_loss}"
+    );
+    let weights = bytes(&parts, "backbone.safetensors");
+    let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    let batches = weights.tensor("bn1.num_batches_tracked").unwrap();
+    assert_eq!(batches.data(), 96i64.to_le_bytes(), "four batches of each view a step");
 }
 
 #[test]

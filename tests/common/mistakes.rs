@@ -147,6 +147,11 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
     ),
     (&["--set", "views.size=16384"], 2, &["views.size", "at most 4096"]),
     (&["--workers", "100000"], 2, &["data.workers", "at most 1024"]),
+    (
+        &["--set", "train.micro_batch=100"],
+        2,
+        &["train.micro_batch", "divide", "128"],
+    ),
     (&["--batch-size", "1"], 2, &["train.batch_size", "at least 2"]),
     (&["--batch-size", "5000"], 2, &["5000", "1662"]),
     (&["--epochs", "0"], 2, &["train.epochs", "at least 1"]),
@@ -161,6 +166,13 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
     (&["--out", "earlier/config.toml/run"], 2, &["--out", "cannot write"]),
     (&["--out", "/proc/run"], 2, &["--out", "cannot write", "/proc/run"]),
     (&["--resume"], 2, &["nothing to resume"]),
+    (&["--accept-changes"], 2, &["--resume"]),
+    (&["pretrain", "--from", "no/such/run"], 2, &["no/such/run"]),
+    (
+        &["pretrain", "--from", "sets/empty/notes.txt"],
+        2,
+        &["sets/empty/notes.txt", "weights"],
+    ),
     (
         &["--resume", "--out", "sets/good"],
         2,

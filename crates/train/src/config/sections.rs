@@ -185,7 +185,7 @@ pub struct TrainConfig {
     /// Images a step, N. The last, smaller batch of an epoch is left out.
     pub batch_size: usize,
     /// Images that the device computes at once (≥ 2), where N of them do not fit: the same gradients in two passes, but for batch
-    /// norm inside the network, which sees so many images. Takes about a third longer.
+    /// norm inside the network, which sees so many images. Takes a fifth to a third longer.
     pub micro_batch: Option<usize>,
     /// Steps between two lines of metrics.
     pub log_every: u64,

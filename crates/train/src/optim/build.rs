@@ -29,7 +29,7 @@ pub fn rule(config: &Config) -> Rule {
 ///
 /// # Panics
 /// If the config was not validated and gives no rate to a rule without a default.
-pub fn base_rates(config: &Config) -> LearningRates {
+fn base_rates(config: &Config) -> LearningRates {
     let optimizer = &config.optimizer;
     let default = default_rates(config);
     let weights = optimizer.learning_rate_weights.or(default.map(|rates| rates.weights));
@@ -51,7 +51,7 @@ pub fn settle_rates(config: &mut Config) {
     config.optimizer.learning_rate_biases = Some(base.biases);
 }
 
-/// The peak rates of a config: [`base_rates`] times `batch_size / 256`.
+/// The peak rates of a config: the given ones or the defaults, times `batch_size / 256`.
 pub fn peak_rates(config: &Config) -> LearningRates {
     base_rates(config).scaled(config.train.batch_size as f64 / REFERENCE_BATCH)
 }

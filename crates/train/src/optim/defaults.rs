@@ -55,6 +55,15 @@ mod tests {
             assert_eq!(authors_rate(size), rate, "batch {size}");
         }
         assert_eq!([authors_rate(8.0), authors_rate(1e6)], [1.0, 0.2]);
+        let mut config = Config::default();
+        config.optimizer.kind = OptimizerKind::Sgd;
+        let error = config.validate().unwrap_err().to_string();
+        assert!(
+            error.contains("learning_rate_weights") && error.contains("sgd"),
+            "{error}"
+        );
+        config.optimizer.learning_rate_weights = Some(0.1);
+        config.validate().unwrap();
         let between = authors_rate(128.0 * 2.0f64.sqrt());
         assert!((between - 0.55).abs() < 1e-12, "{between}");
     }

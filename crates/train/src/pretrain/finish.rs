@@ -42,7 +42,9 @@ fn view_path(run: &RunDir, pair: usize, name: &str) -> std::path::PathBuf {
 /// Writes the backbone with torchvision's names.
 pub(super) fn export_backbone<B: Backend>(job: &Job, backbone: &ResNet<B>, steps: u64) -> Result<()> {
     // Each step moves the running statistics once a view.
-    let batches = i64::try_from(2 * steps).context("a number of steps fits")?;
+    let train = &job.plan.config.train;
+    let parts = train.micro_batch.map_or(1, |images| train.batch_size / images) as u64;
+    let batches = i64::try_from(2 * parts * steps).context("a number of steps fits")?;
     let bytes = save_safetensors(&state_dict(backbone), Some(batches), None)?;
     write_atomic(&job.run.backbone(), &bytes)
 }

@@ -31,7 +31,7 @@ impl<B: Backend> OnlineProbe<B> {
         }
     }
 
-    /// One step of SGD on the cross entropy of both views; gives the part of the first view's images, [1], that the probe had right
+    /// One step of SGD on the cross entropy of both views; gives the part of the first view's images, `[1]`, that the probe had right
     /// before it, on the device.
     ///
     /// # Panics
