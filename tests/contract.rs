@@ -219,12 +219,7 @@ fn a_batch_that_does_not_fit_is_computed_in_micro_batches() {
     let folder = folder();
     let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
     smoke(&whole).succeed();
-    let output = smoke(&parts).args(["--set", "train.micro_batch=64"]).succeed();
-    assert!(
-        output.stderr.contains("batch 256 in micro-batches of 64"),
-        "{}",
-        output.stderr
-    );
+    smoke(&parts).args(["--set", "train.micro_batch=64"]).succeed();
     let first = |run: &Path| metrics(run)[0]["loss"].as_f64().unwrap();
     let (whole_loss, parts_loss) = (first(&whole), first(&parts));
     assert!(

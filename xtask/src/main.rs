@@ -2,6 +2,7 @@
 
 mod ci;
 mod data;
+mod soak;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,12 +21,15 @@ enum Chore {
     /// Public image sets from the network
     #[command(subcommand)]
     Data(data::Chore),
+    /// Kill a run again and again, and compare it with one that was left alone
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().chore {
         Chore::Ci => ci::run(),
         Chore::Data(chore) => data::run(chore),
+        Chore::Soak(options) => soak::run(options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,10 @@ pub const RECIPES: &[(&str, &str)] = &[
     ("sign-digits", include_str!("../../../../configs/sign-digits.toml")),
     ("smoke", include_str!("../../../../configs/smoke.toml")),
     (
+        "cifar10-resnet18",
+        include_str!("../../../../configs/cifar10-resnet18.toml"),
+    ),
+    (
         "imagenet-resnet50",
         include_str!("../../../../configs/imagenet-resnet50.toml"),
     ),

@@ -113,6 +113,15 @@ fn the_number_of_threads_changes_no_bit() {
     assert!(alone == on(3) && alone == on(8));
 }
 
+/// 300 times, because it takes that many for Burn's own `sum` of a tensor this large to give itself away.
+#[test]
+fn the_norms_of_a_large_weight_have_the_same_bytes_every_time() {
+    let (value, gradient) = (noise(2048 * 2048, 1), noise(2048 * 2048, 2));
+    let read = || momentum::norms(0.1, &value, &gradient).map(f64::to_bits);
+    let first = read();
+    assert!((1..300).all(|_| read() == first));
+}
+
 #[test]
 fn the_width_of_the_vectors_changes_no_bit() {
     fn both<K: NullaryFnOnce>(kernel: impl Fn() -> K) -> [K::Output; 2] {
