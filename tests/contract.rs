@@ -226,7 +226,10 @@ fn a_batch_that_does_not_fit_is_computed_in_micro_batches() {
         (whole_loss - parts_loss).abs() < 0.2 * whole_loss,
         "{whole_loss} and {parts_loss}"
     );
+    // Batch norm saw other batches.
+    assert_ne!(whole_loss, parts_loss);
     let weights = bytes(&parts, "backbone.safetensors");
+    assert!(weights != bytes(&whole, "backbone.safetensors"));
     let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
     let batches = weights.tensor("bn1.num_batches_tracked").unwrap();
     assert_eq!(batches.data(), 96i64.to_le_bytes(), "four batches of each view a step");

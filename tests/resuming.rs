@@ -55,6 +55,12 @@ fn a_changed_config_is_named_and_taken_only_when_asked_for() {
         refused(&output, &[fixed.split('=').next().unwrap(), "pretrain --from"]);
     }
     assert_eq!(config(&run), before);
+    // A run cannot be shorter than it is.
+    let shorter = ["--resume", "--accept-changes", "--epochs", "1"];
+    refused(
+        &smoke("cpu", &run).args(shorter).run(),
+        &["12 steps already", "--epochs"],
+    );
     // A finished run goes on when it is given more epochs.
     let more = [
         "--resume",
@@ -168,6 +174,36 @@ fn weights_of_a_run_or_a_file_are_a_start() {
     assert!(!path("d").exists());
     refused(&from("d", &path("none"), "", &[]).run(), &["none"]);
     refused(&from("a", &first, "", &["--resume"]).run(), &["--from", "--resume"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_finished_run_that_is_given_more_epochs_is_not_finished_before_their_end() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke("cpu", &run).succeed();
+    let told = metrics(&run).len();
+    let longer = [
+        "--resume",
+        "--accept-changes",
+        "--epochs",
+        "200",
+        "--set",
+        "eval.every=0",
+    ];
+    let mut child = smoke("cpu", &run).args(longer).spawn();
+    child.wait_for(&run.join("metrics.jsonl"), |text| text.lines().count() > told);
+    child.signal("INT");
+    assert_eq!(child.finish().code, 130);
+    // As the message says: without a flag, for the run has its config.
+    let told = metrics(&run).len();
+    let resumed = Program::new()
+        .args(["--resume", "--backend", "cpu", "--quiet", "--out"])
+        .arg(&run);
+    let mut child = resumed.spawn();
+    child.wait_for(&run.join("metrics.jsonl"), |text| text.lines().count() > told);
+    child.signal("INT");
+    assert_eq!(child.finish().code, 130);
 }
 
 #[cfg(unix)]

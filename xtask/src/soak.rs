@@ -41,6 +41,8 @@ pub fn run(options: Options) -> Result<()> {
             options.flags
         },
     };
+    let old = std::fs::read_dir(&options.out).is_ok_and(|mut entries| entries.next().is_some());
+    ensure!(!old, "{} is not empty; pass another --out", options.out.display());
     let (whole, killed) = (options.out.join("whole"), options.out.join("killed"));
 
     let start = Instant::now();

@@ -41,6 +41,10 @@ impl Memory {
     /// The estimate for a step of `config`, whose network has `parameters` and whose loss takes `form`.
     pub fn estimate(config: &Config, model: &BarlowTwinsModelConfig, parameters: Parameters, form: LossForm) -> Self {
         let n = config.train.batch_size as u64;
+        let micro_batch = config
+            .train
+            .micro_batch
+            .filter(|&images| images < config.train.batch_size);
         let widths = &model.projector.widths;
         let embedding = model.projector.embedding_width() as u64;
         let buffers = match config.optimizer.kind {
@@ -54,7 +58,7 @@ impl Memory {
         Self {
             parameters: F32 * (2 + buffers) * (parameters.backbone + parameters.projector) as u64,
             // Both views at once, or a micro-batch of one of them.
-            activations: F32 * config.train.micro_batch.map_or(2 * n, |images| images as u64) * image as u64,
+            activations: F32 * micro_batch.map_or(2 * n, |images| images as u64) * image as u64,
             loss: F32 * loss_values(form, n, embedding),
         }
     }

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::fs::{File, TryLockError};
+use std::fs::{DirEntry, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -40,6 +40,8 @@ pub enum RunDirError {
 
 /// Name of the file that is locked.
 const LOCK: &str = ".lock";
+/// Beginning of the names of files that are not whole yet.
+const PARTIAL: &str = ".partial-";
 
 /// The right to write to a run.
 #[derive(Debug)]
@@ -65,9 +67,9 @@ impl RunDir {
         }
         // A folder that cannot be listed is not there, or is found out when it is made.
         let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let ours = ["checkpoints", LOCK];
-        let others = entries(root).any(|entry| !ours.iter().any(|name| entry.file_name() == *name));
-        if others || entries(&run.checkpoints()).next().is_some() {
+        let ours = |name: &str| name == "checkpoints" || name == LOCK || name.starts_with(PARTIAL);
+        let foreign = |entry: &DirEntry| !entry.file_name().to_str().is_some_and(ours);
+        if entries(root).any(|entry| foreign(&entry)) || entries(&run.checkpoints()).any(|entry| foreign(&entry)) {
             return Err(RunDirError::NotEmpty(run.root));
         }
         Ok(())
@@ -119,9 +121,23 @@ impl RunDir {
             .open(path)
             .map_err(unwritable)?;
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(RunDirError::InUse(self.root.clone())),
+            Err(TryLockError::WouldBlock) => return Err(RunDirError::InUse(self.root.clone())),
+            Ok(()) => self.remove_partial_files(),
             // Some network file systems have no locks: a run there is as safe as it was without one.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(RunLock { _file: file }),
+            Err(TryLockError::Error(_)) => {}
+        }
+        Ok(RunLock { _file: file })
+    }
+
+    /// What a process was writing when it was killed; a file that cannot be removed does no harm.
+    fn remove_partial_files(&self) {
+        for folder in [self.root.clone(), self.checkpoints()] {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            for entry in entries {
+                if entry.file_name().to_str().is_some_and(|name| name.starts_with(PARTIAL)) {
+                    let _ = std::fs::remove_file(entry.path());
+                }
+            }
         }
     }
 
@@ -182,6 +198,19 @@ impl RunDir {
         self.root.join("report.html")
     }
 
+    /// Takes back that the run is finished.
+    ///
+    /// # Errors
+    /// With the path.
+    pub fn remove_results(&self) -> Result<()> {
+        match std::fs::remove_file(self.summary()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", self.summary().display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The result of a later evaluation, `eval/NAME.json`.
     pub fn evaluation(&self, name: &str) -> PathBuf {
         self.root.join("eval").join(format!("{name}.json"))
@@ -232,7 +261,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let parent = path.parent().context("a file has a folder")?;
     std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".partial-").tempfile_in(parent)?;
+        let mut file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(parent)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
@@ -304,7 +333,11 @@ mod tests {
         let lock = run.lock().unwrap();
         assert!(matches!(run.lock(), Err(RunDirError::InUse(_))));
         drop(lock);
+        let partial = run.checkpoints().join(".partial-x");
+        std::fs::write(&partial, "").unwrap();
+        RunDir::create(folder.path()).expect("what a killed process left is no content");
         run.lock().unwrap();
+        assert!(!partial.exists());
         RunDir::create(folder.path()).expect("the lock's file is no content");
     }
 

@@ -22,6 +22,19 @@ struct Entry<P> {
     progress: P,
 }
 
+/// Why a file was not read.
+pub(super) struct Fault {
+    /// Its bytes are no checkpoint; else it could not be read, or another version of the program could.
+    pub damaged: bool,
+    /// One line with the path.
+    pub error: anyhow::Error,
+}
+
+/// A whole file of another layout.
+#[derive(Debug, thiserror::Error)]
+#[error("it has format {0}, this program reads format {FORMAT}")]
+struct OtherFormat(u32);
+
 impl Checkpoint {
     /// The file's bytes.
     ///
@@ -55,10 +68,19 @@ impl Checkpoint {
     /// Reads a checkpoint file.
     ///
     /// # Errors
-    /// One line with the path when it is no checkpoint, damaged, or of a later version.
+    /// One line with the path when it is no checkpoint, damaged, or of another version.
     pub fn read(path: &Path) -> Result<Self> {
-        let read = || Self::of_bytes(&std::fs::read(path)?);
-        read().with_context(|| format!("cannot use the checkpoint {}", path.display()))
+        Self::try_read(path).map_err(|fault| fault.error)
+    }
+
+    /// As [`Checkpoint::read`]; the error says whether the file itself is at fault.
+    pub(super) fn try_read(path: &Path) -> Result<Self, Fault> {
+        let named = |damaged, error: anyhow::Error| Fault {
+            damaged,
+            error: error.context(format!("cannot use the checkpoint {}", path.display())),
+        };
+        let bytes = std::fs::read(path).map_err(|error| named(false, error.into()))?;
+        Self::of_bytes(&bytes).map_err(|error| named(error.downcast_ref::<OtherFormat>().is_none(), error))
     }
 
     fn of_bytes(bytes: &[u8]) -> Result<Self> {
@@ -73,7 +95,7 @@ impl Checkpoint {
         }
         let Version { format } = serde_json::from_str(entry)?;
         if format != FORMAT {
-            bail!("it has format {format}, this program reads format {FORMAT}");
+            return Err(OtherFormat(format).into());
         }
         let read: Entry<Progress> = serde_json::from_str(entry)?;
         let rest = entry.strip_prefix(BEFORE).and_then(|rest| rest.get(DIGITS..));
@@ -104,17 +126,24 @@ impl Checkpoint {
 /// Of the entry's text and all tensors, each part with its length in front.
 fn checksum(entry: &str, tensors: &StateDict) -> String {
     let mut hasher = blake3::Hasher::new();
-    let mut add = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
+    let length = |hasher: &mut blake3::Hasher, length: usize| {
+        hasher.update(&(length as u64).to_le_bytes());
     };
-    add(entry.as_bytes());
+    length(&mut hasher, entry.len());
+    hasher.update(entry.as_bytes());
     for (name, tensor) in tensors {
-        add(name.as_bytes());
-        let shape: Vec<u8> = tensor.shape.iter().flat_map(|&n| (n as u64).to_le_bytes()).collect();
-        add(&shape);
-        let values: Vec<u8> = tensor.data.iter().flat_map(|value| value.to_le_bytes()).collect();
-        add(&values);
+        length(&mut hasher, name.len());
+        hasher.update(name.as_bytes());
+        length(&mut hasher, tensor.shape.len());
+        tensor.shape.iter().for_each(|&n| length(&mut hasher, n));
+        // In blocks: collected byte by byte this would take longer than the hash.
+        let mut block = [0; 4096];
+        for values in tensor.data.chunks(block.len() / 4) {
+            for (bytes, value) in block.as_chunks_mut().0.iter_mut().zip(values) {
+                *bytes = value.to_le_bytes();
+            }
+            hasher.update(&block[..4 * values.len()]);
+        }
     }
     hasher.finalize().to_hex().to_string()
 }

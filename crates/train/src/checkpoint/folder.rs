@@ -1,6 +1,7 @@
 //! The checkpoints of a run: files are whole or absent (temporary file, sync, rename); the last few and the best are kept.
 
 use super::Checkpoint;
+use super::file::Fault;
 use crate::run_dir::{RunDir, write_atomic};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -27,12 +28,14 @@ impl Kept {
     fn first_usable(paths: impl Iterator<Item = PathBuf>) -> Result<Self> {
         let mut damaged = Vec::new();
         for path in paths {
-            match Checkpoint::read(&path) {
+            match Checkpoint::try_read(&path) {
                 Ok(checkpoint) => {
                     let checkpoint = Some(checkpoint);
                     return Ok(Self { checkpoint, damaged });
                 }
-                Err(error) => damaged.push(Damaged { path, error }),
+                // A disk that does not answer, or a newer program's file: nothing is wrong with it.
+                Err(Fault { damaged: false, error }) => return Err(error),
+                Err(Fault { error, .. }) => damaged.push(Damaged { path, error }),
             }
         }
         // A run whose every checkpoint is damaged does not silently begin again.
@@ -67,10 +70,11 @@ impl Checkpoint {
         let step = self.progress.step;
         let bytes = self.into_bytes()?;
         let path = run.checkpoints().join(file_name(step));
-        write_atomic(&path, &bytes)?;
+        // The best one first: a run that is killed in between makes the step again, and is not told that it has its best.
         if is_best {
             write_atomic(&best_path(run), &bytes)?;
         }
+        write_atomic(&path, &bytes)?;
         let mut steps = saved_steps(run)?;
         steps.retain(|&saved| saved != step);
         for old in steps.iter().rev().skip(keep.saturating_sub(1)) {
@@ -80,12 +84,13 @@ impl Checkpoint {
         Ok(path)
     }
 
-    /// The newest checkpoint of a run that can be used.
+    /// The newest checkpoint of a run that can be used, at last the best one.
     ///
     /// # Errors
     /// When there are some and none can be used.
     pub fn newest(run: &RunDir) -> Result<Kept> {
-        Kept::first_usable(by_age(run)?.into_iter())
+        let best = Some(best_path(run)).filter(|path| path.is_file());
+        Kept::first_usable(by_age(run)?.into_iter().chain(best))
     }
 
     /// The best checkpoint of a run, else its newest that can be used.
@@ -179,6 +184,25 @@ mod tests {
         damage(&best_path(&run));
         let kept = Checkpoint::best(&run).unwrap();
         assert_eq!((kept.checkpoint, kept.damaged.len()), (Some(example(10)), 1));
+    }
+
+    #[test]
+    fn a_file_of_another_format_is_not_damaged() {
+        let (_folder, run) = run();
+        example(5).save(&run, 2, false).unwrap();
+        let mut other = example(6);
+        other.progress.format += 1;
+        other.save(&run, 2, false).unwrap();
+        let error = format!("{:#}", Checkpoint::newest(&run).unwrap_err());
+        assert!(error.contains("step-00000006") && error.contains("format 3"), "{error}");
+    }
+
+    #[test]
+    fn the_best_one_is_there_when_all_others_are_damaged() {
+        let (_folder, run) = run();
+        example(5).save(&run, 1, true).unwrap();
+        damage(&example(6).save(&run, 1, false).unwrap());
+        assert_eq!(Checkpoint::newest(&run).unwrap().checkpoint, Some(example(5)));
     }
 
     #[test]

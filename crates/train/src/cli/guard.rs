@@ -5,7 +5,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Mutex;
 
-/// The panic of the main thread, as its hook saw it.
+/// The panic that ends the work, as its hook saw it.
 static SEEN: Mutex<Option<String>> = Mutex::new(None);
 
 /// Runs `work`; a panic in it is an error of the program's own kind. `RUST_BACKTRACE` shows it as Rust does.
@@ -28,7 +28,9 @@ fn note(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or(String::new(), |place| format!(" ({place})"));
     let message = info.payload_as_str().unwrap_or("a panic without a message");
     let thread = std::thread::current();
-    if thread.name() == Some("main") {
+    // The CPU backend's work runs on the global pool, whose threads have no name, and its panics go on in the main thread.
+    let is_pool = thread.name().is_none() && rayon::current_thread_index().is_some();
+    if thread.name() == Some("main") || is_pool {
         *SEEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(format!("{message}{place}"));
     } else {
         // Told at once: whoever waits for this thread may learn less than this.

@@ -109,10 +109,45 @@ fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(Start, String, Config), 
         }
         weights = Some(read);
     }
-    let (recipe, config) = load(&layers).map_err(AppError::usage)?;
+    let own = name.is_some();
+    if own && args.data.is_some() {
+        layers.flags.extend(any_format(args));
+    }
+    let (recipe, mut config) = load(&layers).map_err(AppError::usage)?;
+    if own {
+        forget_default_rates(&layers, &mut config)?;
+    }
     let recipe = name.unwrap_or(recipe);
     let root = args.out.clone().unwrap_or_else(|| default_root(&recipe));
     Ok((Start::New { root, weights }, recipe, config))
+}
+
+/// A run stores its rates with numbers, also those that were defaults; for another batch or optimiser they are chosen anew.
+fn forget_default_rates(layers: &Layers, config: &mut Config) -> Result<(), AppError> {
+    let given = |set: &String| set.starts_with("optimizer.learning_rate");
+    let file = Layers {
+        recipe: layers.recipe.clone(),
+        ..Layers::default()
+    };
+    let (_, stored) = load(&file).map_err(AppError::usage)?;
+    let mut defaults = stored.clone();
+    defaults.optimizer.learning_rate_weights = None;
+    defaults.optimizer.learning_rate_biases = None;
+    if defaults.validate().is_err() || layers.sets.iter().any(given) {
+        return Ok(());
+    }
+    settle_rates(&mut defaults);
+    if defaults.optimizer == stored.optimizer {
+        config.optimizer.learning_rate_weights = None;
+        config.optimizer.learning_rate_biases = None;
+    }
+    Ok(())
+}
+
+/// Other images may lie in another way than a run's, unless it is said how.
+fn any_format(args: &RunArgs) -> Option<(&'static str, Value)> {
+    let given = args.sets.iter().any(|set| set.starts_with("data.format"));
+    (!given).then(|| ("data.format", Value::String(DataFormat::Auto.to_string())))
 }
 
 /// A resumed run has its own config, which flags and a recipe of their own may change.
@@ -157,12 +192,7 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError
     };
     if let Some(data) = data_path(args)? {
         layers.flags.push(("data.path", data));
-        // Other images may lie in another way than the run's.
-        if !args.sets.iter().any(|set| set.starts_with("data.format")) {
-            layers
-                .flags
-                .push(("data.format", Value::String(DataFormat::Auto.to_string())));
-        }
+        layers.flags.extend(any_format(args));
     }
     let (_, config) = load(&layers).map_err(AppError::usage)?;
     // Features of a few thousand images are not worth the start-up of a GPU unless it is asked for.

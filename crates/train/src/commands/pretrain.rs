@@ -135,7 +135,9 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         Start::New { root, weights } => {
             let run = RunDir::create(&root).map_err(AppError::usage)?;
             let lock = run.lock().map_err(AppError::usage)?;
-            write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
+            if weights.is_none() {
+                write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
+            }
             let weights = weights.map(|(weights, damaged)| {
                 damaged
                     .iter()
@@ -151,15 +153,18 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         } => {
             let lock = run.lock().map_err(AppError::usage)?;
             let mut kept = Checkpoint::newest(&run)?;
-            kept.set_aside()?.iter().for_each(|line| console.warn(line));
             changed = match &kept.checkpoint {
                 Some(checkpoint) => {
                     resume::check_images(checkpoint, &sources.images())?;
+                    resume::check_length(checkpoint, &plan)?;
                     resume::check_changes_since(&run, checkpoint, &plan.config, accept_changes)?
                 }
                 None => changes(&stored, &plan.config),
             };
+            kept.set_aside()?.iter().for_each(|line| console.warn(line));
             if !changed.is_empty() {
+                // The results of before are not this config's: the run is not finished any more.
+                run.remove_results()?;
                 write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
             }
             (run, lock, kept.checkpoint, None)

@@ -4,6 +4,7 @@ use anyhow::Context;
 use barlow_train::checkpoint::Checkpoint;
 use barlow_train::config::{Change, Config, changes};
 use barlow_train::error::AppError;
+use barlow_train::plan::Plan;
 use barlow_train::run_dir::RunDir;
 use barlow_train::sources::Images;
 
@@ -26,6 +27,18 @@ pub fn check_images(checkpoint: &Checkpoint, now: &Images) -> Result<(), AppErro
     };
     Err(AppError::usage(format!(
         "{what}; restore the data set, or start a new run with pretrain --from"
+    )))
+}
+
+/// A run cannot be shorter than it is already.
+pub fn check_length(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), AppError> {
+    let (done, total) = (checkpoint.progress.step, plan.schedule.total_steps);
+    if done <= total {
+        return Ok(());
+    }
+    Err(AppError::usage(format!(
+        "the run has made {done} steps already, more than the {total} of train.epochs = {}; pass more --epochs",
+        plan.config.train.epochs
     )))
 }
 

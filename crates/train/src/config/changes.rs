@@ -7,7 +7,13 @@ use toml::Value;
 
 /// Keys, or sections of them, whose change would make other steps of those that were made: another network or optimiser state,
 /// or other batches under the same numbers.
-const FIXED: [&str; 4] = ["model.", "optimizer.kind", "train.batch_size", "run.seed"];
+const FIXED: [&str; 5] = [
+    "model.",
+    "optimizer.kind",
+    "train.batch_size",
+    "train.micro_batch",
+    "run.seed",
+];
 
 /// A key with its value in two configs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -87,9 +87,9 @@ mod tests {
             epoch: 1,
             knn_top1: 0.5,
             linear_top1: None,
-            effective_rank: 9.0,
-            feature_spread: 0.5,
-            dead_features: 0,
+            effective_rank: Some(9.0),
+            feature_spread: Some(0.5),
+            dead_features: None,
         });
         let mut log = MetricsLog::open(&path, 0, false).unwrap();
         for metric in [training(2), training(4), evaluation.clone(), training(6)] {

@@ -50,7 +50,8 @@ pub struct TrainingMetric {
     pub images_per_second: f64,
     /// Part of the time that was spent waiting for views, in [0, 1].
     pub data_wait: f64,
-    /// Accuracy of the probe that is trained beside the network, on images that it had not seen; where there are labels.
+    /// Accuracy of the probe that is trained beside the network, on the views of a batch before it learns from them; where there
+    /// are labels. From the second epoch on it has seen other views of the same images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online_top1: Option<f64>,
 }
@@ -68,11 +69,14 @@ pub struct EvaluationMetric {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linear_top1: Option<f64>,
     /// Directions that the test images' features use (the participation ratio of their covariance).
-    pub effective_rank: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_rank: Option<f64>,
     /// Mean standard deviation of a feature.
-    pub feature_spread: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature_spread: Option<f64>,
     /// Features that do not vary.
-    pub dead_features: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_features: Option<usize>,
 }
 
 impl Metric {

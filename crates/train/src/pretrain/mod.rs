@@ -1,4 +1,4 @@
-//! Pre-training from the first step to the report: the loop is in `trainer.rs`, a step's gradients in `step.rs` (at once) and
+//! Pre-training from the first step to the report: the loop is in `trainer`, a step's gradients in `step.rs` (at once) and
 //! `cached.rs` (micro-batch by micro-batch), the end in `finish.rs`.
 
 mod cached;

@@ -1,7 +1,8 @@
 //! Outputs that are written once: over an operand that nobody else holds, or into fresh memory.
 //!
 //! A batch of maps is larger than the caches, so filling an output with zeros first is one more pass over memory, and fresh
-//! pages cost about as much again. All `unsafe` code of the batch norm and of the pooling is in this file.
+//! pages cost about as much again. The passes themselves write through pointers (`norm/flex/map.rs`, `part.rs`) into
+//! what is handed out here.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;

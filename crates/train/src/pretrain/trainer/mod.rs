@@ -14,6 +14,7 @@ use crate::checkpoint::{Checkpoint, Progress};
 use crate::error::AppError;
 use crate::metrics::{MetricsLog, MetricsSink, TensorBoard};
 use crate::optim::{Optimizer, rule};
+use crate::run_dir::write_atomic;
 use crate::summary::{LossMeans, LossValues};
 use anyhow::{Context, Result, anyhow};
 use barlow_augment::TwinViews;
@@ -80,6 +81,8 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         let classes = job.sources.classes.len();
         let features = job.plan.model.backbone.features();
         let mut probe = (config.eval.online && classes >= 2).then(|| OnlineProbe::new(features, classes, &device));
+        // Whether the next session could not make what this one begins with: weights from elsewhere, a changed config.
+        let mut to_be_kept = false;
         let mut progress = Progress::start(config.to_toml(), job.sources.images());
         if let Some(checkpoint) = checkpoint {
             model = load_state_dict(model, &checkpoint.model).context("the checkpoint does not fit the model")?;
@@ -95,6 +98,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
                 probe.load_state(&checkpoint.probe, &device);
             }
             // A config that was changed is the run's from here on.
+            to_be_kept = checkpoint.progress.config != progress.config;
             progress = Progress {
                 config: progress.config,
                 ..checkpoint.progress
@@ -102,6 +106,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         } else {
             if let Some(weights) = &job.weights {
                 model = weights.load(model)?.0;
+                to_be_kept = true;
             }
             finish::save_view_pairs(job)?;
         }
@@ -130,12 +135,15 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             interval: Interval::default(),
             started,
         };
+        if to_be_kept {
+            trainer.save(false)?;
+        }
+        if job.weights.is_some() {
+            // There is a run to resume from here on; before, it would have begun with drawn weights.
+            write_atomic(&job.run.config(), config.to_toml().as_bytes())?;
+        }
         if trainer.progress.step == 0 {
             trainer.measure_untrained()?;
-            if job.weights.is_some() {
-                // Drawn weights are drawn again when such a run is resumed before its first checkpoint; these are not.
-                trainer.save(false)?;
-            }
         }
         Ok(trainer)
     }

@@ -109,9 +109,9 @@ impl<B: TrainBackend> Trainer<'_, B> {
             epoch,
             knn_top1: accuracy.knn_top1,
             linear_top1,
-            effective_rank: accuracy.collapse.effective_rank,
-            feature_spread: accuracy.collapse.spread,
-            dead_features: accuracy.collapse.dead,
+            effective_rank: Some(accuracy.collapse.effective_rank),
+            feature_spread: Some(accuracy.collapse.spread),
+            dead_features: Some(accuracy.collapse.dead),
         };
         self.tell(&Metric::Evaluation(metric))?;
         self.job
