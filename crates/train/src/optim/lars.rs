@@ -24,24 +24,12 @@ pub struct Lars {
 impl Lars {
     /// The new value, and the momentum buffer.
     pub(super) fn update<B: Backend>(&self, update: Update<B>) -> Updated<B> {
-        let Update {
-            value,
-            gradient,
-            mut buffers,
-            is_vector,
-            learning_rate,
-            ..
-        } = update;
-        let direction = if is_vector {
-            gradient
+        let direction = if update.is_vector {
+            update.gradient.clone()
         } else {
-            self.adapted(&value, gradient, learning_rate)
+            self.adapted(&update.value, update.gradient.clone(), update.learning_rate)
         };
-        let momentum = match buffers.pop() {
-            Some(buffer) => buffer * self.momentum + direction,
-            None => direction,
-        };
-        (value - momentum.clone() * learning_rate, vec![momentum])
+        update.along(direction, self.momentum)
     }
 
     fn adapted<B: Backend>(&self, value: &Tensor<B, 2>, gradient: Tensor<B, 2>, learning_rate: f64) -> Tensor<B, 2> {

@@ -67,6 +67,17 @@ pub struct Update<B: Backend> {
     pub step: u64,
 }
 
+impl<B: Backend> Update<B> {
+    /// A step of momentum: `µ ← m·µ + direction`, `p ← p − lr·µ`; the buffer is µ.
+    fn along(mut self, direction: Tensor<B, 2>, momentum: f64) -> Updated<B> {
+        let moved = match self.buffers.pop() {
+            Some(buffer) => buffer * momentum + direction,
+            None => direction,
+        };
+        (self.value - moved.clone() * self.learning_rate, vec![moved])
+    }
+}
+
 /// A parameter's new value, and the rule's buffers for its next update.
 pub type Updated<B> = (Tensor<B, 2>, Vec<Tensor<B, 2>>);
 

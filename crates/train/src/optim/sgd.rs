@@ -17,23 +17,11 @@ pub struct Sgd {
 impl Sgd {
     /// The new value, and the momentum buffer.
     pub(super) fn update<B: Backend>(&self, update: Update<B>) -> Updated<B> {
-        let Update {
-            value,
-            gradient,
-            mut buffers,
-            is_vector,
-            learning_rate,
-            ..
-        } = update;
-        let direction = if is_vector {
-            gradient
+        let direction = if update.is_vector {
+            update.gradient.clone()
         } else {
-            gradient + value.clone() * self.weight_decay
+            update.gradient.clone() + update.value.clone() * self.weight_decay
         };
-        let momentum = match buffers.pop() {
-            Some(buffer) => buffer * self.momentum + direction,
-            None => direction,
-        };
-        (value - momentum.clone() * learning_rate, vec![momentum])
+        update.along(direction, self.momentum)
     }
 }
