@@ -17,9 +17,17 @@ pub struct Collapse {
     pub spread: f64,
     /// Features that do not vary.
     pub dead: usize,
+    /// Features in all.
+    pub width: usize,
 }
 
 impl Collapse {
+    /// Whether most features tell nothing any more. A low rank alone does not: on the plateau that many runs begin with, the default
+    /// recipe's among them, it is near 1 for a while.
+    pub fn is_total(&self) -> bool {
+        2 * self.dead > self.width
+    }
+
     /// Of features `[N, width]`, row by row. Not a number where one of them is none.
     ///
     /// # Panics
@@ -54,6 +62,7 @@ impl Collapse {
                 .iter()
                 .filter(|&&deviation| deviation <= DEAD * largest)
                 .count(),
+            width,
         }
     }
 }
@@ -106,9 +115,10 @@ mod tests {
         let line: Vec<f32> = (0..50).flat_map(|i| [i as f32, 3.0 - 2.0 * i as f32, 7.0]).collect();
         let collapse = Collapse::of(&line, 3);
         assert!((collapse.effective_rank - 1.0).abs() < 1e-9, "{collapse:?}");
-        assert_eq!(collapse.dead, 1);
+        assert_eq!((collapse.dead, collapse.is_total()), (1, false));
         let collapse = Collapse::of(&[2.0; 12], 3);
         assert_eq!((collapse.effective_rank, collapse.spread, collapse.dead), (0.0, 0.0, 3));
+        assert!(collapse.is_total());
     }
 
     /// Against the definition: more images than features, and fewer.

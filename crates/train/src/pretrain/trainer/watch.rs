@@ -12,9 +12,6 @@ use crate::summary::{LossMeans, LossValues, UntrainedAccuracy};
 use anyhow::{Result, anyhow};
 use burn::tensor::ElementConversion;
 use std::time::Instant;
-/// Directions below which features have as good as collapsed.
-const COLLAPSED: f64 = 1.5;
-
 impl<B: TrainBackend> Trainer<'_, B> {
     /// Reads the losses since the last line, checks them and writes the line.
     pub(super) fn log_interval(&mut self, epoch: u64, rates: LearningRates) -> Result<()> {
@@ -117,13 +114,10 @@ impl<B: TrainBackend> Trainer<'_, B> {
         self.job
             .console
             .line(&format!("epoch {epoch}: kNN top-1 {:.4}", accuracy.knn_top1));
-        let Collapse {
-            effective_rank, dead, ..
-        } = accuracy.collapse;
-        if effective_rank < COLLAPSED {
+        let Collapse { dead, width, .. } = accuracy.collapse;
+        if accuracy.collapse.is_total() {
             self.job.console.warn(&format!(
-                "the features are collapsing: they use {effective_rank:.1} directions, {dead} of them do not vary; \
-                 lower loss.lambda or the learning rate"
+                "{dead} of {width} features do not vary any more: the network has collapsed; lower loss.lambda or the learning rate"
             ));
         }
         let is_best = self.progress.best.is_none_or(|(best, _)| accuracy.knn_top1 > best);
