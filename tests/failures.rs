@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Program, bytes, folder, metrics, smoke};
+use common::{Program, bytes, folder, metrics, smoke, told};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::time::Duration;
@@ -14,11 +14,6 @@ const KILLS: usize = 20;
 fn many_epochs(out: &Path) -> Program {
     let small = ["--batch-size", "64", "--epochs", "45", "--set", "eval.every=0"];
     smoke("cpu", out).args(small)
-}
-
-fn lines(run: &Path) -> usize {
-    let text = std::fs::read(run.join("metrics.jsonl")).unwrap_or_default();
-    text.iter().filter(|&&byte| byte == b'\n').count()
 }
 
 /// Names in the folder of the checkpoints.
@@ -36,21 +31,20 @@ fn a_run_killed_at_random_moments_ends_with_the_same_bytes() {
     let folder = folder();
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
     many_epochs(&whole).succeed();
+    // As a person would: --resume once there is a run.
+    let go_on = || {
+        let started = killed.join("config.toml").exists();
+        many_epochs(&killed).args(started.then_some("--resume"))
+    };
     let mut moments = Vec::new();
     for kill in 0..KILLS {
         let random = RandomState::new().hash_one(kill);
         // Up to two epochs on, the first checkpoint's writing and the reading of the next session among them.
         let (more, milliseconds) = (random % 17, random / 17 % 40);
         moments.push((more, milliseconds));
-        // As a person would: --resume once there is a run.
-        let resume: &[&str] = if killed.join("config.toml").exists() {
-            &["--resume"]
-        } else {
-            &[]
-        };
-        let mut child = many_epochs(&killed).args(resume).spawn();
-        let wanted = lines(&killed) + more as usize;
-        while lines(&killed) < wanted && !child.has_ended() {
+        let mut child = go_on().spawn();
+        let wanted = told(&killed) + more as usize;
+        while told(&killed) < wanted && !child.has_ended() {
             std::thread::sleep(Duration::from_millis(1));
         }
         std::thread::sleep(Duration::from_millis(milliseconds));
@@ -67,12 +61,7 @@ fn a_run_killed_at_random_moments_ends_with_the_same_bytes() {
         "the run ended before it was killed often enough: {moments:?}"
     );
     if !killed.join("summary.json").exists() {
-        let resume: &[&str] = if killed.join("config.toml").exists() {
-            &["--resume"]
-        } else {
-            &[]
-        };
-        many_epochs(&killed).args(resume).succeed();
+        go_on().succeed();
     }
     assert!(
         bytes(&whole, "backbone.safetensors") == bytes(&killed, "backbone.safetensors"),

@@ -207,6 +207,12 @@ pub fn metrics(run: &Path) -> Vec<Value> {
         .collect()
 }
 
+/// Lines of metrics so far.
+pub fn told(run: &Path) -> usize {
+    let text = std::fs::read(run.join("metrics.jsonl")).unwrap_or_default();
+    text.iter().filter(|&&byte| byte == b'\n').count()
+}
+
 /// A file of a run.
 pub fn bytes(run: &Path, name: &str) -> Vec<u8> {
     std::fs::read(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))

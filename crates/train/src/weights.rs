@@ -38,11 +38,7 @@ impl Weights {
         }
         let (root, last) = split_last(from);
         let run = RunDir::open(Path::new(root))?;
-        let kept = if last {
-            Checkpoint::newest(&run)?
-        } else {
-            Checkpoint::best(&run)?
-        };
+        let kept = Checkpoint::chosen(&run, last)?;
         let checkpoint = kept
             .checkpoint
             .with_context(|| format!("{root} has no checkpoint yet; run it with --resume"))?;
@@ -55,7 +51,9 @@ impl Weights {
         let read = || -> Result<_> { Ok(read_safetensors(&std::fs::read(path)?)?) };
         let file = read().with_context(|| format!("cannot read the weights {origin}"))?;
         if file.metadata.contains_key("run") {
-            return Ok(Self::of_model(origin, &Checkpoint::read(path)?.model));
+            let checkpoint = Checkpoint::of_safetensors(file);
+            let checkpoint = checkpoint.with_context(|| format!("cannot use the checkpoint {origin}"))?;
+            return Ok(Self::of_model(origin, &checkpoint.model));
         }
         let mut backbone = file.tensors;
         backbone.retain(|name, _| !name.starts_with(CLASSIFIER));

@@ -6,7 +6,7 @@
 
 use super::{Checkpoint, FORMAT, Progress};
 use anyhow::{Context, Result, bail};
-use barlow_model::{StateDict, read_safetensors, save_safetensors};
+use barlow_model::{SafetensorsFile, StateDict, read_safetensors, save_safetensors};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -84,7 +84,14 @@ impl Checkpoint {
     }
 
     fn of_bytes(bytes: &[u8]) -> Result<Self> {
-        let file = read_safetensors(bytes)?;
+        Self::of_safetensors(read_safetensors(bytes)?)
+    }
+
+    /// What a file holds whose bytes were read.
+    ///
+    /// # Errors
+    /// One line without a path, as [`Checkpoint::read`].
+    pub(crate) fn of_safetensors(file: SafetensorsFile) -> Result<Self> {
         let entry = file
             .metadata
             .get("run")

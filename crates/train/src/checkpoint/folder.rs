@@ -84,6 +84,14 @@ impl Checkpoint {
         Ok(path)
     }
 
+    /// The last checkpoint of a run (`RUN@last`), or its best.
+    ///
+    /// # Errors
+    /// When there are some and none can be used.
+    pub fn chosen(run: &RunDir, last: bool) -> Result<Kept> {
+        if last { Self::newest(run) } else { Self::best(run) }
+    }
+
     /// The newest checkpoint of a run that can be used, at last the best one.
     ///
     /// # Errors

@@ -75,9 +75,9 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
             stored,
             accept_changes,
         } => {
-            resume::check_changes(run, stored, &config, *accept_changes)?;
-            if let Some(summary) = finished(run)
-                && changes(stored, &config).is_empty()
+            let changed = resume::check_changes(run, stored, &config, *accept_changes)?;
+            if changed.is_empty()
+                && let Some(summary) = finished(run)
             {
                 console.line(&format!("{} is finished already; nothing to do", run.root().display()));
                 print_summary(&summary, run);

@@ -96,11 +96,7 @@ pub fn linear(request: &ProbeRequest) -> Result<(), AppError> {
 }
 
 fn judge(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64), AppError> {
-    let kept = if request.last {
-        Checkpoint::newest(&request.run)?
-    } else {
-        Checkpoint::best(&request.run)?
-    };
+    let kept = Checkpoint::chosen(&request.run, request.last)?;
     for Damaged { error, .. } in &kept.damaged {
         request.console.warn(&format!("{error:#}"));
     }

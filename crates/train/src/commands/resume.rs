@@ -52,12 +52,11 @@ pub fn check_changes_since(
     let before: Config = toml::from_str(&checkpoint.progress.config)
         .context("the checkpoint's config cannot be read")
         .map_err(AppError::Usage)?;
-    check_changes(run, &before, config, accept)?;
-    Ok(changes(&before, config))
+    check_changes(run, &before, config, accept)
 }
 
-/// Two schedules in one run would be told of as one, so a change has to be asked for; some cannot be had.
-pub fn check_changes(run: &RunDir, before: &Config, config: &Config, accept: bool) -> Result<(), AppError> {
+/// What changes. Two schedules in one run would be told of as one, so a change has to be asked for; some cannot be had.
+pub fn check_changes(run: &RunDir, before: &Config, config: &Config, accept: bool) -> Result<Vec<Change>, AppError> {
     let changes = changes(before, config);
     let root = run.root().display();
     let listed = |changes: &[&Change]| {
@@ -73,7 +72,7 @@ pub fn check_changes(run: &RunDir, before: &Config, config: &Config, accept: boo
         )));
     }
     if changes.is_empty() || accept {
-        return Ok(());
+        return Ok(changes);
     }
     Err(AppError::usage(format!(
         "the config differs from that of {root}: {}; undo it, or pass --accept-changes to go on with the new one",

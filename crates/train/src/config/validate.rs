@@ -64,7 +64,10 @@ impl Config {
         check(
             "optimizer.learning_rate_weights",
             "not given",
-            default_rates(self).is_some() || optimizer.learning_rate_weights.is_some(),
+            optimizer
+                .learning_rate_weights
+                .or(default_rates(self).weights)
+                .is_some(),
             "sgd has no default, for its rate belongs to the loss's scale, lambda and D; it must be given",
         )?;
         non_negative("optimizer.weight_decay", optimizer.weight_decay)?;

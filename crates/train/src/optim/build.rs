@@ -32,15 +32,12 @@ pub fn rule(config: &Config) -> Rule {
 fn base_rates(config: &Config) -> LearningRates {
     let optimizer = &config.optimizer;
     let default = default_rates(config);
-    let weights = optimizer.learning_rate_weights.or(default.map(|rates| rates.weights));
+    let weights = optimizer.learning_rate_weights.or(default.weights);
     let weights = weights.expect("the config was validated");
-    let own = match optimizer.kind {
-        OptimizerKind::Lars if !optimizer.clip => default.map(|rates| rates.biases),
-        OptimizerKind::Lars | OptimizerKind::AdamW | OptimizerKind::Sgd => None,
-    };
+    let biases = optimizer.learning_rate_biases.or(default.biases);
     LearningRates {
         weights,
-        biases: optimizer.learning_rate_biases.or(own).unwrap_or(weights),
+        biases: biases.unwrap_or(weights),
     }
 }
 

@@ -1,6 +1,5 @@
 //! The rates of a config that gives none.
 
-use super::LearningRates;
 use crate::config::{Config, OptimizerKind};
 
 /// Batch sizes with the authors' best rate of the weights, per 256 images (facebookresearch/barlowtwins, issue 7: ResNet-50, 300
@@ -21,15 +20,24 @@ const CLIPPED_LARS: f64 = 0.3;
 /// torch's default.
 const ADAMW: f64 = 1e-3;
 
-/// Rates per 256 images for an optimiser and a batch size; none where no rate fits whatever the loss.
-pub fn default_rates(config: &Config) -> Option<LearningRates> {
+/// Rates per 256 images; none where no number fits.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DefaultRates {
+    /// None where the rate belongs to the scale of the loss.
+    pub weights: Option<f64>,
+    /// None where they follow the weights.
+    pub biases: Option<f64>,
+}
+
+/// The rates for a config's optimiser and batch size.
+pub fn default_rates(config: &Config) -> DefaultRates {
     let (weights, biases) = match config.optimizer.kind {
-        OptimizerKind::Lars if config.optimizer.clip => (CLIPPED_LARS, CLIPPED_LARS),
-        OptimizerKind::Lars => (authors_rate(config.train.batch_size as f64), LARS_BIASES),
-        OptimizerKind::AdamW => (ADAMW, ADAMW),
-        OptimizerKind::Sgd => return None,
+        OptimizerKind::Lars if config.optimizer.clip => (Some(CLIPPED_LARS), None),
+        OptimizerKind::Lars => (Some(authors_rate(config.train.batch_size as f64)), Some(LARS_BIASES)),
+        OptimizerKind::AdamW => (Some(ADAMW), None),
+        OptimizerKind::Sgd => (None, None),
     };
-    Some(LearningRates { weights, biases })
+    DefaultRates { weights, biases }
 }
 
 /// Between two sizes of the table a straight line over the logarithm of the size, outside it the last rate.

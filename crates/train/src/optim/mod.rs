@@ -16,7 +16,7 @@ mod sgd;
 
 pub use adamw::AdamW;
 pub use build::{peak_rates, rule, settle_rates};
-pub use defaults::default_rates;
+pub use defaults::{DefaultRates, default_rates};
 pub use lars::Lars;
 pub use ops::OptimOps;
 pub use sgd::Sgd;

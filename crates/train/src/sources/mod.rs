@@ -30,8 +30,6 @@ pub struct Sources {
     pub normalization: Normalization,
     /// Images left out because they could not be decoded.
     pub skipped: Skipped,
-    /// A digest of the names and labels of the images to train on, in their order.
-    pub fingerprint: String,
 }
 
 /// Which images a run is trained on.
@@ -44,11 +42,11 @@ pub struct Images {
 }
 
 impl Sources {
-    /// Which images are trained on.
+    /// Which images are trained on; looks at all their names.
     pub fn images(&self) -> Images {
         Images {
             count: self.train.len(),
-            fingerprint: self.fingerprint.clone(),
+            fingerprint: fingerprint(self.train.as_ref()),
         }
     }
 }
@@ -153,7 +151,6 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         say,
     };
     let mut skipped = Skipped::default();
-    let fingerprint = fingerprint(splits.train.as_ref());
     let train = keeper.keep(splits.train, "train", &mut skipped)?;
     // Test images beside class folders, without classes of their own, cannot be judged.
     let test = splits.test.filter(|test| classes.is_empty() || test.label(0).is_some());
@@ -173,7 +170,6 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         format: splits.format,
         normalization,
         skipped,
-        fingerprint,
     })
 }
 

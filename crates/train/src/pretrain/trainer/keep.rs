@@ -11,6 +11,7 @@ use crate::pretrain::step::valid;
 use crate::summary::Summary;
 use anyhow::{Context, Result};
 use barlow_model::state_dict;
+
 impl<B: TrainBackend> Trainer<'_, B> {
     pub(super) fn save(&mut self, is_best: bool) -> Result<()> {
         let profile = self.profile;

@@ -83,8 +83,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         let mut probe = (config.eval.online && classes >= 2).then(|| OnlineProbe::new(features, classes, &device));
         // Whether the next session could not make what this one begins with: weights from elsewhere, a changed config.
         let mut to_be_kept = false;
-        let mut progress = Progress::start(config.to_toml(), job.sources.images());
-        if let Some(checkpoint) = checkpoint {
+        let progress = if let Some(checkpoint) = checkpoint {
             model = load_state_dict(model, &checkpoint.model).context("the checkpoint does not fit the model")?;
             let Checkpoint {
                 optimizer: state,
@@ -98,18 +97,20 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
                 probe.load_state(&checkpoint.probe, &device);
             }
             // A config that was changed is the run's from here on.
-            to_be_kept = checkpoint.progress.config != progress.config;
-            progress = Progress {
-                config: progress.config,
+            let config = config.to_toml();
+            to_be_kept = checkpoint.progress.config != config;
+            Progress {
+                config,
                 ..checkpoint.progress
-            };
+            }
         } else {
             if let Some(weights) = &job.weights {
                 model = weights.load(model)?.0;
                 to_be_kept = true;
             }
             finish::save_view_pairs(job)?;
-        }
+            Progress::start(config.to_toml(), job.sources.images())
+        };
         let log = MetricsLog::open(
             &job.run.metrics(),
             progress.step,

@@ -12,6 +12,7 @@ use crate::summary::{LossMeans, LossValues, UntrainedAccuracy};
 use anyhow::{Result, anyhow};
 use burn::tensor::ElementConversion;
 use std::time::Instant;
+
 impl<B: TrainBackend> Trainer<'_, B> {
     /// Reads the losses since the last line, checks them and writes the line.
     pub(super) fn log_interval(&mut self, epoch: u64, rates: LearningRates) -> Result<()> {
