@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Output, Program, bytes, folder, metrics, smoke, summary};
+use common::{Program, bytes, folder, metrics, refused, smoke, summary};
 use std::path::Path;
 
 /// A finished run whose summary is gone, so that it is not finished any more.
@@ -13,13 +13,6 @@ fn unfinished(run: &Path) {
 
 fn config(run: &Path) -> String {
     String::from_utf8(bytes(run, "config.toml")).unwrap()
-}
-
-fn refused(output: &Output, says: &[&str]) {
-    assert_eq!(output.code, 2, "{}", output.stderr);
-    for part in says {
-        assert!(output.stderr.contains(part), "{part:?} is missing: {}", output.stderr);
-    }
 }
 
 #[test]

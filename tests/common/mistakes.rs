@@ -84,6 +84,21 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
         2,
         &["model.backbone", "resnet19", "did you mean", "resnet18"],
     ),
+    (
+        &["--set", "model.backbone=custom"],
+        2,
+        &["model.backbone", "custom", "resnet18"],
+    ),
+    (
+        &["--set", "data.train_images=1"],
+        2,
+        &["data.train_images", "at least 2"],
+    ),
+    (
+        &["--set", "data.train_images=1663"],
+        2,
+        &["data.train_images", "1663", "1662 training images"],
+    ),
     (&["--set", "train.epochs=many"], 2, &["train.epochs", "invalid type"]),
     (
         &["--set", "train.batch_size=1.5"],

@@ -168,6 +168,14 @@ impl Drop for Running {
     }
 }
 
+/// A command that was not carried out: exit code 2, and a line with all of these.
+pub fn refused(output: &Output, says: &[&str]) {
+    assert_eq!(output.code, 2, "{}", output.stderr);
+    for part in says {
+        assert!(output.stderr.contains(part), "{part:?} is missing: {}", output.stderr);
+    }
+}
+
 /// A run of the smoke recipe on a backend, in `out`.
 pub fn smoke(backend: &str, out: &Path) -> Program {
     Program::new()

@@ -1,8 +1,9 @@
 //! Backbone and projector in one module: what is trained. The loss and the views belong to other crates.
 
+use crate::backbone::Backbone;
 use crate::init::{ConvInit, initialize_with};
 use crate::norm::NormMode;
-use crate::ops::ModelOps;
+use crate::ops::NormOps;
 use crate::projector::{Projector, ProjectorConfig};
 use crate::resnet::{ResNet, ResNetConfig};
 use burn::module::Module;
@@ -40,11 +41,12 @@ impl BarlowTwinsModelConfig {
 
     /// A model with zero weights, not yet allocated: to be counted, or filled by [`crate::load_state_dict`].
     pub fn init_zeros<B: Backend>(&self, device: &B::Device) -> BarlowTwinsModel<B> {
+        let projector = self
+            .projector
+            .init(self.backbone.features(), self.projector_norm, device);
         BarlowTwinsModel {
             backbone: self.backbone.init(device),
-            projector: self
-                .projector
-                .init(self.backbone.features(), self.projector_norm, device),
+            projector,
         }
     }
 }
@@ -55,11 +57,11 @@ impl Default for BarlowTwinsModelConfig {
     }
 }
 
-/// Images to representations to embeddings.
+/// Images to representations to embeddings, by a [`ResNet`] or a [`Backbone`] of one's own.
 #[derive(Module, Debug)]
-pub struct BarlowTwinsModel<B: Backend> {
+pub struct BarlowTwinsModel<B: Backend, M = ResNet<B>> {
     /// Images to representations.
-    pub backbone: ResNet<B>,
+    pub backbone: M,
     /// Representations to embeddings.
     pub projector: Projector<B>,
 }
@@ -73,14 +75,34 @@ pub struct ModelOutput<B: Backend> {
     pub embeddings: Tensor<B, 2>,
 }
 
-impl<B: ModelOps> BarlowTwinsModel<B> {
+impl<B: Backend, M: Backbone<B>> BarlowTwinsModel<B, M> {
+    /// A model around a backbone; the projector's weights are zero. [`initialize`](crate::initialize) draws both from a seed.
+    ///
+    /// # Panics
+    /// As [`ProjectorConfig::init`].
+    pub fn new(backbone: M, projector: &ProjectorConfig, projector_norm: bool, device: &B::Device) -> Self {
+        let projector = projector.init(backbone.features(), projector_norm, device);
+        Self { backbone, projector }
+    }
+}
+
+impl<B: NormOps, M: Backbone<B>> BarlowTwinsModel<B, M> {
     /// One view through the network. Two views are two calls: a batch norm over both views at once would give other
     /// statistics than the official code.
     ///
     /// # Shapes
     /// - `images`: [N, C, H, W], normalised
+    ///
+    /// # Panics
+    /// If the backbone gives other representations than [N, [`Backbone::features`]].
     pub fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> ModelOutput<B> {
+        let expected = [images.dims()[0], self.backbone.features()];
         let representations = self.backbone.forward(images, mode);
+        assert_eq!(
+            representations.dims(),
+            expected,
+            "representations of the backbone: [N, F] by its features()"
+        );
         let embeddings = self.projector.forward(representations.clone(), mode);
         ModelOutput {
             representations,

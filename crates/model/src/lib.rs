@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backbone;
 mod barlow_twins;
 mod exchange;
 mod init;
@@ -31,6 +32,7 @@ mod projector;
 mod resnet;
 mod state;
 
+pub use backbone::Backbone;
 pub use barlow_twins::{BarlowTwinsModel, BarlowTwinsModelConfig, ModelOutput};
 pub use exchange::{ExchangeError, SafetensorsFile, read_safetensors, save_safetensors};
 pub use init::{ConvInit, initialize, initialize_with};
@@ -39,4 +41,4 @@ pub use names::{NamedShape, PathStack, named_shapes, parameter_count, torch_name
 pub use norm::{BatchNorm, BatchNormConfig, NormMode, RunningStatistic};
 pub use projector::{Projector, ProjectorConfig, ProjectorError, ProjectorLayer};
 pub use resnet::{Block, Downsample, ResNet, ResNetConfig, ResNetDepth, Stem};
-pub use state::{HostTensor, StateDict, StateError, load_state_dict, state_dict, strip_prefix};
+pub use state::{HostTensor, StateDict, StateError, check_state_dict, load_state_dict, state_dict, strip_prefix};

@@ -86,7 +86,7 @@ pub fn state_dict<B: Backend, M: Module<B>>(module: &M) -> StateDict {
 /// # Errors
 /// [`StateError`] if names or shapes differ in any way; the module is then dropped unchanged.
 pub fn load_state_dict<B: Backend, M: Module<B>>(module: M, state: &StateDict) -> Result<M, StateError> {
-    check(&module, state)?;
+    check_state_dict(&module, state)?;
     Ok(module.map(&mut Writer {
         path: PathStack::default(),
         state,
@@ -101,7 +101,11 @@ pub fn strip_prefix(state: &StateDict, prefix: &str) -> StateDict {
     below.collect()
 }
 
-fn check<B: Backend, M: Module<B>>(module: &M, state: &StateDict) -> Result<(), StateError> {
+/// Whether a dict's names and shapes are a module's. Allocates no weights.
+///
+/// # Errors
+/// [`StateError`].
+pub fn check_state_dict<B: Backend, M: Module<B>>(module: &M, state: &StateDict) -> Result<(), StateError> {
     let expected = named_shapes(module);
     let mut missing = expected.iter().filter(|named| !state.contains_key(&named.name));
     if let Some(first) = missing.next() {

@@ -94,7 +94,32 @@ impl Console {
     }
 }
 
+/// `5400` seconds as `1.5 h`.
+pub fn duration(seconds: f64) -> String {
+    const UNITS: [(f64, &str); 4] = [(86_400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s")];
+    let (size, unit) = UNITS
+        .into_iter()
+        .find(|(size, _)| seconds >= 2.0 * size)
+        .unwrap_or(UNITS[3]);
+    let digits = usize::from(size >= 3600.0 && seconds < 10.0 * size);
+    format!("{:.digits$} {unit}", seconds / size)
+}
+
 /// Prints a result on standard output; a closed pipe is not an error.
 pub fn print_result(text: &str) {
     drop(writeln!(std::io::stdout(), "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn times_are_told_in_the_unit_that_a_person_would_take() {
+        let texts = [0.4, 59.6, 119.0, 130.0, 7000.0, 7300.0, 80_000.0, 200_000.0].map(duration);
+        assert_eq!(
+            texts,
+            ["0 s", "60 s", "119 s", "2 min", "117 min", "2.0 h", "22 h", "2.3 days"]
+        );
+    }
 }

@@ -6,7 +6,6 @@
 use crate::config::{Config, OptimizerKind};
 use crate::plan::Parameters;
 use barlow_loss::LossForm;
-use barlow_model::BarlowTwinsModelConfig;
 
 const F32: u64 = 4;
 
@@ -15,7 +14,8 @@ const F32: u64 = 4;
 pub struct Memory {
     /// Weights, their gradients and the optimiser's buffers.
     pub parameters: u64,
-    /// What both views' forward passes keep for the backward pass, or that of a micro-batch.
+    /// What both views' forward passes keep for the backward pass, or that of a micro-batch; of a backbone of one's own the
+    /// projector's part alone.
     pub activations: u64,
     /// The loss at its peak, embeddings included.
     pub loss: u64,
@@ -39,22 +39,25 @@ impl Memory {
     }
 
     /// The estimate for a step of `config`, whose network has `parameters` and whose loss takes `form`.
-    pub fn estimate(config: &Config, model: &BarlowTwinsModelConfig, parameters: Parameters, form: LossForm) -> Self {
+    pub fn estimate(config: &Config, parameters: Parameters, form: LossForm) -> Self {
         let n = config.train.batch_size as u64;
         let micro_batch = config
             .train
             .micro_batch
             .filter(|&images| images < config.train.batch_size);
-        let widths = &model.projector.widths;
-        let embedding = model.projector.embedding_width() as u64;
+        let projector = config.projector();
+        let widths = &projector.widths;
+        let embedding = projector.embedding_width() as u64;
         let buffers = match config.optimizer.kind {
             OptimizerKind::Lars | OptimizerKind::Sgd => 1,
             OptimizerKind::AdamW => 2,
         };
         // Representations, then a linear layer's output, and its activation where there is one.
         let hidden: usize = widths[..widths.len() - 1].iter().sum();
-        let projector = model.backbone.features() + 2 * hidden;
-        let image = model.backbone.kept_values(config.views.size) + projector;
+        let backbone = config.model_config().map_or(0, |model| {
+            model.backbone.features() + model.backbone.kept_values(config.views.size)
+        });
+        let image = backbone + 2 * hidden;
         Self {
             parameters: F32 * (2 + buffers) * (parameters.backbone + parameters.projector) as u64,
             // Both views at once, or a micro-batch of one of them.
@@ -85,7 +88,18 @@ fn loss_values(form: LossForm, n: u64, d: u64) -> u64 {
 /// Memory of this machine, where the system tells it.
 pub fn physical() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    kibibytes(&text, "MemTotal:")
+}
+
+/// The most memory that this process has had at once, where the system tells it.
+pub fn peak() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    kibibytes(&text, "VmHWM:")
+}
+
+/// The number behind `name` in one of the system's tables, in bytes.
+fn kibibytes(table: &str, name: &str) -> Option<u64> {
+    let line = table.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib << 10)
 }
@@ -129,6 +143,7 @@ mod tests {
     #[test]
     fn this_machine_has_memory() {
         assert!(physical().is_some_and(|bytes| bytes > 64 << 20));
+        assert!(peak() > Some(1 << 20) && peak() < physical());
     }
 
     #[test]
@@ -139,7 +154,7 @@ mod tests {
                 backbone: 23_508_032,
                 projector: 151_027_712,
             };
-            Memory::estimate(config, &config.model_config(), parameters, LossForm::Reference)
+            Memory::estimate(config, parameters, LossForm::Reference)
         };
         let one = estimate(&config);
         config.train.batch_size *= 2;

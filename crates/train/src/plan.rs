@@ -1,13 +1,12 @@
 //! What a run will do, worked out before its first step, and the lines that say so.
 
 use crate::backend::Selected;
-use crate::config::{Config, OptimizerKind};
+use crate::config::{BackboneKind, Config, OptimizerKind};
 use crate::memory::{self, Memory};
 use crate::optim::{LearningRates, peak_rates, settle_rates};
 use crate::schedule::Schedule;
 use barlow_data::DataFormat;
 use barlow_loss::{LossForm, Normalization, Objective, loss_start};
-use barlow_model::BarlowTwinsModelConfig;
 use serde::Serialize;
 use std::path::Path;
 
@@ -18,8 +17,6 @@ pub struct Plan {
     pub recipe: String,
     /// The resolved config.
     pub config: Config,
-    /// Architecture of the network.
-    pub model: BarlowTwinsModelConfig,
     /// How many images there are.
     pub images: ImageCounts,
     /// Optimiser steps in an epoch.
@@ -78,15 +75,14 @@ impl Plan {
             steps_per_epoch,
             config.schedule.final_ratio,
         );
-        let model = config.model_config();
         let rates_given = config.optimizer.learning_rate_weights.is_some();
         let peak = peak_rates(&config);
         // What is stored with the run says all.
         settle_rates(&mut config);
+        config.views = config.views.resolved();
         Self {
             recipe,
             config,
-            model,
             images,
             steps_per_epoch,
             schedule,
@@ -124,9 +120,18 @@ impl Plan {
         }
     }
 
+    /// Where the images are; a program's own are nowhere.
+    fn images_origin(&self) -> String {
+        let path = &self.config.data.path;
+        if path.as_os_str().is_empty() {
+            return String::new();
+        }
+        format!(" from {} ({})", path.display(), self.images.format)
+    }
+
     /// N and D of a step.
-    fn loss_shape(&self) -> (usize, usize) {
-        let d = self.model.projector.embedding_width();
+    pub fn loss_shape(&self) -> (usize, usize) {
+        let d = self.config.projector().embedding_width();
         (self.config.train.batch_size, d)
     }
 
@@ -138,14 +143,13 @@ impl Plan {
 
     /// What a step takes at least on the device.
     pub fn memory(&self) -> Memory {
-        Memory::estimate(&self.config, &self.model, self.parameters, self.loss_form().0)
+        Memory::estimate(&self.config, self.parameters, self.loss_form().0)
     }
 
     /// What was chosen and why, a line each.
     pub fn report(&self, selected: &Selected, workers: usize, out: Option<&Path>) -> Vec<String> {
         let Config {
             run,
-            data,
             model,
             loss,
             optimizer,
@@ -174,21 +178,26 @@ impl Plan {
             (classes, 0) => format!("{classes} classes, no test images: accuracy is not measured"),
             (classes, test) => format!("{test} test images, {classes} classes (labels are for the probes only)"),
         };
+        let backbone = match model.backbone {
+            BackboneKind::Custom => "custom backbone".to_owned(),
+            resnet => format!(
+                "{} width {}, {} stem",
+                name_of(&resnet),
+                model.width,
+                name_of(&model.stem)
+            ),
+        };
         let mut lines = vec![
             format!("recipe      {}, seed {}", self.recipe, run.seed),
             format!("backend     {selected}"),
             "precision   f32 (the only one so far)".to_owned(),
             format!(
-                "images      {} to train on from {} ({}); {labels}",
+                "images      {} to train on{}; {labels}",
                 self.images.train,
-                data.path.display(),
-                self.images.format
+                self.images_origin()
             ),
             format!(
-                "model       {} width {}, {} stem: {} parameters; projector {}: {} parameters",
-                name_of(&model.backbone),
-                model.width,
-                name_of(&model.stem),
+                "model       {backbone}: {} parameters; projector {}: {} parameters",
                 grouped(self.parameters.backbone),
                 model.projector,
                 grouped(self.parameters.projector)

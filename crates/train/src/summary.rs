@@ -11,6 +11,9 @@ pub struct Summary {
     pub linear_top1: Option<f64>,
     /// Top-5 accuracy of the linear probe; null with five classes or fewer.
     pub linear_top5: Option<f64>,
+    /// Where the weights are from that the run began with; absent where they were drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The same kNN on the features of the network before its first step.
     pub untrained_knn_top1: Option<f64>,
     /// The same probe on the features of the network before its first step.
@@ -59,6 +62,18 @@ pub struct LossValues {
     pub diagonal_mean: f64,
     /// Root mean square of c_ij, i ≠ j.
     pub off_diagonal_rms: f64,
+}
+
+impl Summary {
+    /// What to call the network before its first step.
+    pub fn start(&self) -> &'static str {
+        start_of(self.from.as_deref())
+    }
+}
+
+/// What to call a network before its first step, whose weights are from there.
+pub fn start_of(from: Option<&str>) -> &'static str {
+    if from.is_some() { "at the start" } else { "untrained" }
 }
 
 impl LossValues {

@@ -3,7 +3,10 @@
 use crate::checkpoint::{Checkpoint, Damaged};
 use crate::run_dir::RunDir;
 use anyhow::{Context, Result};
-use barlow_model::{BarlowTwinsModel, StateDict, StateError, load_state_dict, read_safetensors, strip_prefix};
+use barlow_model::{
+    Backbone, BarlowTwinsModel, StateDict, StateError, check_state_dict, load_state_dict, read_safetensors,
+    strip_prefix,
+};
 use burn::tensor::backend::Backend;
 use std::path::Path;
 
@@ -72,26 +75,39 @@ impl Weights {
         }
     }
 
-    /// The model with these weights; and whether the projector's were among them. A projector of other widths keeps what it has.
+    /// Whether the projector's weights are there too; one of other widths keeps what it has.
     ///
     /// # Errors
     /// If the backbone has other layers.
-    pub fn load<B: Backend>(&self, mut model: BarlowTwinsModel<B>) -> Result<(BarlowTwinsModel<B>, bool)> {
-        model.backbone = load_state_dict(model.backbone, &self.backbone).with_context(|| {
-            format!(
-                "the weights of {} do not fit the backbone; see the model keys",
-                self.origin
-            )
-        })?;
-        match load_state_dict(model.projector.clone(), &self.projector) {
-            Ok(projector) => {
-                model.projector = projector;
-                Ok((model, true))
-            }
-            Err(StateError::Missing { .. } | StateError::Unexpected { .. } | StateError::Shape { .. }) => {
-                Ok((model, false))
-            }
+    pub fn fit<B: Backend, M: Backbone<B>>(&self, model: &BarlowTwinsModel<B, M>) -> Result<bool> {
+        check_state_dict(&model.backbone, &self.backbone).with_context(|| self.do_not_fit())?;
+        match check_state_dict(&model.projector, &self.projector) {
+            Ok(()) => Ok(true),
+            Err(StateError::Missing { .. } | StateError::Unexpected { .. } | StateError::Shape { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The model with these weights.
+    ///
+    /// # Errors
+    /// As [`Weights::fit`].
+    pub fn load<B: Backend, M: Backbone<B>>(&self, model: BarlowTwinsModel<B, M>) -> Result<BarlowTwinsModel<B, M>> {
+        let has_projector = self.fit(&model)?;
+        let BarlowTwinsModel { backbone, projector } = model;
+        let backbone = load_state_dict(backbone, &self.backbone).with_context(|| self.do_not_fit())?;
+        let projector = if has_projector {
+            load_state_dict(projector, &self.projector)?
+        } else {
+            projector
+        };
+        Ok(BarlowTwinsModel { backbone, projector })
+    }
+
+    fn do_not_fit(&self) -> String {
+        format!(
+            "the weights of {} do not fit the backbone; see the model keys",
+            self.origin
+        )
     }
 }

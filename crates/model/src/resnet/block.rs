@@ -91,6 +91,14 @@ pub struct Downsample<B: Backend> {
     norm: BatchNorm<B>,
 }
 
+impl<B: Backend> Block<B> {
+    /// Channels that leave the block.
+    pub(super) fn out_channels(&self) -> usize {
+        let last = self.conv3.as_ref().unwrap_or(&self.conv2);
+        last.weight.lazy_shape()[0]
+    }
+}
+
 impl<B: ModelOps> Block<B> {
     /// [N, C_in, H, W] → [N, C_out, ⌈H / stride⌉, ⌈W / stride⌉].
     pub fn forward(&self, x: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 4> {

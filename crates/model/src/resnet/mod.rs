@@ -9,6 +9,7 @@ mod config;
 pub use block::{Block, Downsample};
 pub use config::{ResNetConfig, ResNetDepth, Stem};
 
+use crate::backbone::Backbone;
 use crate::layers::{Conv2d, Conv2dConfig};
 use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
 use crate::ops::{ConvGeometry, ModelOps, Window, max_pool2d, mean_pool2d};
@@ -102,5 +103,16 @@ impl<B: ModelOps> ResNet<B> {
             x = block.forward(x, mode);
         }
         mean_pool2d(x)
+    }
+}
+
+impl<B: ModelOps> Backbone<B> for ResNet<B> {
+    fn features(&self) -> usize {
+        let last = self.layer4.last().expect("every depth has blocks in every stage");
+        last.out_channels()
+    }
+
+    fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2> {
+        Self::forward(self, images, mode)
     }
 }

@@ -37,6 +37,9 @@ pub struct Progress {
     pub wall_seconds: f64,
     /// Seconds of those spent in training steps.
     pub training_seconds: f64,
+    /// Where the weights are from that the run began with; none where they were drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Accuracy of the features before the first step.
     pub untrained: UntrainedAccuracy,
     /// The best kNN accuracy so far, with its step.
@@ -56,6 +59,7 @@ impl Progress {
             last_epoch: None,
             wall_seconds: 0.0,
             training_seconds: 0.0,
+            from: None,
             untrained: UntrainedAccuracy::default(),
             best: None,
         }

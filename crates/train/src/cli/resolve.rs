@@ -1,7 +1,7 @@
 //! What the command line means: configs are read, devices and folders found. Nothing is written or trained here.
 
 use super::args::RunArgs;
-use crate::commands::pretrain::{Request, Start};
+use crate::commands::pretrain::Request;
 use crate::commands::probe::ProbeRequest;
 use barlow_data::DataFormat;
 use barlow_train::backend::{BackendChoice, select};
@@ -9,6 +9,7 @@ use barlow_train::config::{Config, Layers, MOST_THREADS, Normalize, NormalizeNam
 use barlow_train::console::Console;
 use barlow_train::error::AppError;
 use barlow_train::optim::settle_rates;
+use barlow_train::pretrain::Start;
 use barlow_train::run_dir::{RunDir, RunDirError, default_root};
 use barlow_train::sources::{self, SourceError};
 use barlow_train::weights::{Weights, split_last};
@@ -35,6 +36,13 @@ pub(super) fn set_threads(args: &RunArgs) -> Result<(), AppError> {
 /// The config of the command line, with the recipe's name.
 pub(super) fn config(args: &RunArgs) -> Result<(String, Config), AppError> {
     load(&layers(args)?).map_err(AppError::usage)
+}
+
+/// [`load`] of a config whose network this program can build.
+fn load_ours(layers: &Layers) -> Result<(String, Config), AppError> {
+    let (name, config) = load(layers).map_err(AppError::usage)?;
+    config.model_config().map_err(AppError::usage)?;
+    Ok((name, config))
 }
 
 /// Recipe and overrides as they were given.
@@ -113,7 +121,7 @@ fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(Start, String, Config), 
     if own && args.data.is_some() {
         layers.flags.extend(any_format(args));
     }
-    let (recipe, mut config) = load(&layers).map_err(AppError::usage)?;
+    let (recipe, mut config) = load_ours(&layers)?;
     if own {
         forget_default_rates(&layers, &mut config)?;
     }
@@ -158,10 +166,10 @@ fn resume(args: &RunArgs) -> Result<(Start, String, Config), AppError> {
     }
     .map_err(AppError::usage)?;
     let own = Layers::of_file(&run.config());
-    let (_, stored) = load(&own).map_err(AppError::usage)?;
+    let (_, stored) = load_ours(&own)?;
     let given = layers(args)?;
     let recipe = given.recipe.or(own.recipe);
-    let given = load(&Layers { recipe, ..given }).map_err(AppError::usage)?.1;
+    let given = load_ours(&Layers { recipe, ..given })?.1;
     let mut given = sources::settle(given).map_err(AppError::usage)?;
     settle_rates(&mut given);
     // Statistics that were computed are stored as numbers.
@@ -194,7 +202,7 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError
         layers.flags.push(("data.path", data));
         layers.flags.extend(any_format(args));
     }
-    let (_, config) = load(&layers).map_err(AppError::usage)?;
+    let (_, config) = load_ours(&layers)?;
     // Features of a few thousand images are not worth the start-up of a GPU unless it is asked for.
     let choice = if args.backend == BackendChoice::Auto {
         BackendChoice::Cpu

@@ -4,5 +4,4 @@ pub mod devices;
 pub mod pretrain;
 pub mod probe;
 pub mod report;
-mod resume;
 pub mod views;

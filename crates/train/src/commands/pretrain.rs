@@ -1,22 +1,20 @@
 //! `pretrain`: opens the images, says what will be done, and does it.
 
-use super::resume;
 use barlow_augment::Normalization;
 use barlow_model::{BarlowTwinsModelConfig, parameter_count};
 use barlow_train::backend::{OnBackend, Selected, TrainBackend, on_backend};
-use barlow_train::checkpoint::{Checkpoint, Damaged};
-use barlow_train::config::{Config, Normalize, NormalizeName, changes};
+use barlow_train::checkpoint::Checkpoint;
+use barlow_train::config::{Change, Config, Normalize, NormalizeName};
 use barlow_train::console::{Console, print_result};
 use barlow_train::error::AppError;
 use barlow_train::memory;
-use barlow_train::plan::{ImageCounts, Parameters, Plan};
-use barlow_train::pretrain::{Job, pretrain};
-use barlow_train::run_dir::{RunDir, write_atomic};
+use barlow_train::plan::{Parameters, Plan};
+use barlow_train::pretrain::{Job, Parts, Start, pretrain};
 use barlow_train::sources;
 use barlow_train::stop::StopFlag;
 use barlow_train::summary::Summary;
 use barlow_train::weights::Weights;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// What to do.
 pub struct Request {
@@ -34,26 +32,6 @@ pub struct Request {
     pub profile: bool,
 }
 
-/// A new run or an old one.
-pub enum Start {
-    /// A new run.
-    New {
-        /// Its folder.
-        root: PathBuf,
-        /// Weights to start from, with the checkpoints that were damaged.
-        weights: Option<(Weights, Vec<Damaged>)>,
-    },
-    /// A run that was started before.
-    Resume {
-        /// The run.
-        run: RunDir,
-        /// Its `config.toml`.
-        stored: Box<Config>,
-        /// Go on although the config differs.
-        accept_changes: bool,
-    },
-}
-
 /// Runs the request and prints the result.
 ///
 /// # Errors
@@ -67,23 +45,11 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         dry_run,
         profile,
     } = request;
-    // Before a large data set is read.
-    match &start {
-        Start::New { root, .. } => RunDir::check_free(root).map_err(AppError::usage)?,
-        Start::Resume {
-            run,
-            stored,
-            accept_changes,
-        } => {
-            let changed = resume::check_changes(run, stored, &config, *accept_changes)?;
-            if changed.is_empty()
-                && let Some(summary) = finished(run)
-            {
-                console.line(&format!("{} is finished already; nothing to do", run.root().display()));
-                print_summary(&summary, run);
-                return Ok(());
-            }
-        }
+    if let Some(summary) = start.finished(&config)? {
+        let root = start.root();
+        console.line(&format!("{} is finished already; nothing to do", root.display()));
+        print_summary(&summary, root);
+        return Ok(());
     }
     let mut config = sources::settle(config).map_err(AppError::usage)?;
     let sources = sources::open(&config, !dry_run, &|line| console.line(line)).map_err(AppError::usage)?;
@@ -92,31 +58,17 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         let Normalization { mean, std } = sources.normalization.clone();
         config.data.normalize = Normalize::Given { mean, std };
     }
-    let (train, test) = (sources.train.len(), sources.test.as_ref().map_or(0, |test| test.len()));
-    check_batch(config.train.batch_size, train)?;
+    let images = sources.counts();
+    check_batch(config.train.batch_size, images.train)?;
     let workers = config.data.workers.unwrap_or_else(rayon::current_num_threads);
-    let weights = match &start {
-        Start::New { weights, .. } => weights.as_ref().map(|(weights, _)| weights),
-        Start::Resume { .. } => None,
-    };
     let measure = Measure {
-        model: config.model_config(),
-        weights,
+        model: config.model_config().map_err(AppError::usage)?,
+        weights: start.weights(),
     };
     let (parameters, largest_buffer, has_projector) = on_backend(&selected, measure).map_err(AppError::Usage)?;
-    let images = ImageCounts {
-        train,
-        test,
-        classes: sources.classes.len(),
-        format: sources.format,
-    };
     let plan = Plan::new(recipe, config, images, parameters, largest_buffer);
-    let root = match &start {
-        Start::New { root, .. } => root.clone(),
-        Start::Resume { run, .. } => run.root().to_owned(),
-    };
     if dry_run {
-        print_result(&plan.report(&selected, workers, Some(&root)).join("\n"));
+        print_result(&plan.report(&selected, workers, Some(start.root())).join("\n"));
         print_result(&format!("\n{}", plan.config.to_toml()));
         return Ok(());
     }
@@ -130,47 +82,24 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
             "interrupted before anything was written".to_owned(),
         ));
     }
-    let mut changed = Vec::new();
-    let (run, lock, checkpoint, weights) = match start {
-        Start::New { root, weights } => {
-            let run = RunDir::create(&root).map_err(AppError::usage)?;
-            let lock = run.lock().map_err(AppError::usage)?;
-            if weights.is_none() {
-                write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
-            }
-            let weights = weights.map(|(weights, damaged)| {
-                damaged
-                    .iter()
-                    .for_each(|Damaged { error, .. }| console.warn(&format!("{error:#}")));
-                weights
-            });
-            (run, lock, None, weights)
-        }
-        Start::Resume {
-            run,
-            stored,
-            accept_changes,
-        } => {
-            let lock = run.lock().map_err(AppError::usage)?;
-            let mut kept = Checkpoint::newest(&run)?;
-            changed = match &kept.checkpoint {
-                Some(checkpoint) => {
-                    resume::check_images(checkpoint, &sources.images())?;
-                    resume::check_length(checkpoint, &plan)?;
-                    resume::check_changes_since(&run, checkpoint, &plan.config, accept_changes)?
-                }
-                None => changes(&stored, &plan.config),
-            };
-            kept.set_aside()?.iter().for_each(|line| console.warn(line));
-            if !changed.is_empty() {
-                // The results of before are not this config's: the run is not finished any more.
-                run.remove_results()?;
-                write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
-            }
-            (run, lock, kept.checkpoint, None)
-        }
-    };
-    for line in plan.report(&selected, workers, Some(run.root())) {
+    let opened = start.open(&plan, &sources, &console)?;
+    let changed = opened.changed.clone();
+    let (mut job, checkpoint) = Job::new(plan, sources, selected, opened);
+    job.console = console;
+    job.stop = stop;
+    job.profile = profile;
+    say(&job, checkpoint.as_ref(), &changed, has_projector);
+    let summary = on_backend(&job.selected, Work { job: &job, checkpoint })?;
+    print_summary(&summary, job.run.root());
+    Ok(())
+}
+
+/// What will be done, and what the person should know before it is.
+fn say(job: &Job, checkpoint: Option<&Checkpoint>, changed: &[Change], has_projector: bool) {
+    let Job {
+        plan, sources, console, ..
+    } = job;
+    for line in plan.report(&job.selected, job.workers, Some(job.run.root())) {
         console.line(&line);
     }
     if let Some(first) = &sources.skipped.first {
@@ -184,16 +113,16 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
             "there is one class only ({only}), so accuracy is not measured; it needs a folder for each of two or more"
         ));
     }
-    if let Some(checkpoint) = &checkpoint {
+    if let Some(checkpoint) = checkpoint {
         console.line(&format!(
             "resume      at step {} of {}",
             checkpoint.progress.step, plan.schedule.total_steps
         ));
     }
-    for change in &changed {
+    for change in changed {
         console.line(&format!("changed     {change}"));
     }
-    if let Some(weights) = &weights {
+    if let Some(weights) = &job.weights {
         let projector = if has_projector {
             "projector too"
         } else {
@@ -201,22 +130,6 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         };
         console.line(&format!("weights     from {}; {projector}", weights.origin));
     }
-    let selected_for_work = selected.clone();
-    let job = Job {
-        plan,
-        sources,
-        selected,
-        workers,
-        run,
-        weights,
-        console,
-        stop,
-        profile,
-    };
-    let summary = on_backend(&selected_for_work, Work { job: &job, checkpoint })?;
-    print_summary(&summary, &job.run);
-    drop(lock);
-    Ok(())
 }
 
 struct Work<'a> {
@@ -228,7 +141,8 @@ impl OnBackend for Work<'_> {
     type Output = Result<Summary, AppError>;
 
     fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
-        pretrain::<B>(self.job, device, self.checkpoint, Vec::new())
+        let parts = Parts::<B>::of_config(&self.job.plan.config, device).map_err(AppError::usage)?;
+        pretrain(self.job, device, parts, self.checkpoint)
     }
 }
 
@@ -249,9 +163,8 @@ impl OnBackend for Measure<'_> {
             projector: parameter_count(&model.projector),
         };
         // Before anything is written.
-        let fitted = self.weights.map(|weights| weights.load(model)).transpose()?;
-        let has_projector = fitted.is_some_and(|(_, has_projector)| has_projector);
-        Ok((parameters, B::largest_buffer(device), has_projector))
+        let has_projector = self.weights.map(|weights| weights.fit(&model)).transpose()?;
+        Ok((parameters, B::largest_buffer(device), has_projector.unwrap_or(false)))
     }
 }
 
@@ -269,19 +182,14 @@ fn counted(images: usize) -> String {
     format!("{images} image{}", if images == 1 { "" } else { "s" })
 }
 
-fn finished(run: &RunDir) -> Option<Summary> {
-    let text = std::fs::read_to_string(run.summary()).ok()?;
-    let complete = run.report().is_file() && run.backbone().is_file();
-    complete.then(|| serde_json::from_str(&text).ok())?
-}
-
-fn print_summary(summary: &Summary, run: &RunDir) {
+fn print_summary(summary: &Summary, root: &Path) {
+    let before = summary.start();
     let percent = |value: Option<f64>| value.map_or("not measured".to_owned(), |value| format!("{value:.4}"));
     let floor = summary
         .loss_floor
         .map_or(String::new(), |floor| format!(" (floor {floor:.2})"));
     print_result(&format!(
-        "linear top-1  {} (untrained {})\nkNN top-1     {} (untrained {})\nloss          {:.2}{floor}\n\
+        "linear top-1  {} ({before} {})\nkNN top-1     {} ({before} {})\nloss          {:.2}{floor}\n\
          time          {:.0} s, {:.0} images/s on {}\nreport        {}",
         percent(summary.linear_top1),
         percent(summary.untrained_linear_top1),
@@ -291,6 +199,6 @@ fn print_summary(summary: &Summary, run: &RunDir) {
         summary.wall_seconds,
         summary.images_per_second,
         summary.backend,
-        run.report().display()
+        root.join("report.html").display()
     ));
 }

@@ -141,8 +141,8 @@ impl OnBackend for Judge<'_> {
 
     fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
         let config = &self.request.config;
-        let backbone = config.model_config().backbone.init::<B::InnerBackend>(device);
+        let backbone = config.model_config()?.backbone.init::<B::InnerBackend>(device);
         let backbone = load_state_dict(backbone, &self.backbone).context("the checkpoint does not fit the model")?;
-        accuracy(&backbone, self.sources, config, self.with_linear, device)
+        accuracy(&backbone, None, self.sources, config, self.with_linear, device)
     }
 }

@@ -12,6 +12,10 @@ use std::path::PathBuf;
 pub struct DataConfig {
     /// The data set. A path that starts with `assets/` is sought from the working directory upwards.
     pub path: PathBuf,
+    /// So many of the training images, spread evenly over their order, which is that of the classes in a set of folders; absent
+    /// takes all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_images: Option<usize>,
     /// How the data set is laid out.
     pub format: DataFormat,
     /// What to do with a file that cannot be decoded.
@@ -31,6 +35,7 @@ impl Default for DataConfig {
     fn default() -> Self {
         Self {
             path: PathBuf::new(),
+            train_images: None,
             format: DataFormat::default(),
             bad_images: BadImages::default(),
             workers: None,

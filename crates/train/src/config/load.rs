@@ -88,6 +88,12 @@ pub enum ConfigError {
         /// What was given.
         given: String,
     },
+    /// A network that this program does not have.
+    #[error(
+        "model.backbone is \"custom\": the network is part of the program that trained it, which alone can build it; this one \
+         has resnet18, resnet34 and resnet50"
+    )]
+    CustomBackbone,
     /// A number outside its range.
     #[error("`{key}` is {value}: {allowed}")]
     Range {

@@ -6,6 +6,7 @@
 mod changes;
 mod data;
 mod load;
+mod model;
 mod recipes;
 mod sections;
 mod suggest;
@@ -14,10 +15,10 @@ mod validate;
 pub use changes::{Change, changes};
 pub use data::{CacheName, DataCache, DataConfig, Normalize, NormalizeName};
 pub use load::{ConfigError, Layers, load};
+pub use model::{BackboneKind, ModelConfig};
 pub use recipes::{DEFAULT_RECIPE, RECIPES, find_recipe};
 pub use sections::{
-    EvalConfig, LossSection, ModelConfig, OptimizerConfig, OptimizerKind, Precision, RunConfig, ScheduleConfig,
-    TrainConfig,
+    EvalConfig, LossSection, OptimizerConfig, OptimizerKind, Precision, RunConfig, ScheduleConfig, TrainConfig,
 };
 pub use suggest::nearest;
 pub use validate::MOST_THREADS;

@@ -1,8 +1,7 @@
 //! The sections of a config and their defaults (the official ImageNet recipe unless a line says otherwise).
 
 use barlow_loss::{LossForm, Normalization, Objective};
-use barlow_model::{ConvInit, ResNetDepth, Stem};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// `[run]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,58 +20,6 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-}
-
-/// `[model]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelConfig {
-    /// Depth of the ResNet.
-    pub backbone: ResNetDepth,
-    /// First layers: `imagenet` (7×7, stride 2, max pooling) or `cifar` (3×3, stride 1).
-    pub stem: Stem,
-    /// Channels of the first stage (64 is standard).
-    pub width: usize,
-    /// Channels of an image; images of 1, 3 and 4 channels are converted to each other (grey, RGB, RGB with alpha).
-    pub in_channels: usize,
-    /// Zero the last norm's scale in every block, so that each block starts as the identity.
-    pub zero_init_residual: bool,
-    /// Widths of the projector's layers, joined by `-`; a single one may be a number.
-    #[serde(deserialize_with = "text_or_number")]
-    pub projector: String,
-    /// Batch norm between the projector's layers.
-    pub projector_norm: bool,
-    /// How the convolutions' weights are drawn: `fan-out` (torchvision's ResNets) or `fan-in` (torch's own convolution).
-    pub conv_init: ConvInit,
-}
-
-impl Default for ModelConfig {
-    fn default() -> Self {
-        Self {
-            backbone: ResNetDepth::ResNet50,
-            stem: Stem::Imagenet,
-            width: 64,
-            in_channels: 3,
-            zero_init_residual: true,
-            projector: "8192-8192-8192".into(),
-            projector_norm: true,
-            conv_init: ConvInit::FanOut,
-        }
-    }
-}
-
-/// A text, or a whole number as one: `--set model.projector=512` is a number to TOML.
-fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected layer widths, for example \"512-512-512\" or 512")]
-    enum Given {
-        Text(String),
-        Number(i64),
-    }
-    Ok(match Given::deserialize(deserializer)? {
-        Given::Text(text) => text,
-        Given::Number(number) => number.to_string(),
-    })
 }
 
 /// `[loss]`

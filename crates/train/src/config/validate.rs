@@ -4,7 +4,7 @@ use super::{Config, ConfigError, DataCache, Normalize, NormalizeName};
 use crate::optim::default_rates;
 use barlow_augment::{EvalTransform, Normalization};
 use barlow_loss::BarlowTwinsLossConfig;
-use barlow_model::{BarlowTwinsModelConfig, ProjectorConfig, ResNetConfig};
+use barlow_model::ProjectorConfig;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -48,6 +48,7 @@ impl Config {
         }
         within("model.width", model.width, 1, WIDEST >> 5)?;
         within("model.in_channels", model.in_channels, 1, MOST_CHANNELS)?;
+        at_least("data.train_images", data.train_images.unwrap_or(2), 2)?;
         within("data.queue", data.queue, 1, MOST_THREADS)?;
         within("data.workers", data.workers.unwrap_or(0), 0, MOST_THREADS)?;
         if let DataCache::Side(side) = data.cache {
@@ -116,26 +117,6 @@ impl Config {
             .map_err(|error| range_text("eval", &error.to_string()))?;
         at_least("eval.knn_k", eval.knn_k, 1)?;
         positive("eval.knn_temperature", eval.knn_temperature)
-    }
-
-    /// The network of this config.
-    ///
-    /// # Panics
-    /// If the config was not validated and its projector is not one.
-    pub fn model_config(&self) -> BarlowTwinsModelConfig {
-        let model = &self.model;
-        BarlowTwinsModelConfig {
-            backbone: ResNetConfig {
-                depth: model.backbone,
-                stem: model.stem,
-                width: model.width,
-                in_channels: model.in_channels,
-                zero_init_residual: model.zero_init_residual,
-            },
-            projector: ProjectorConfig::from_str(&model.projector).expect("the config was validated"),
-            projector_norm: model.projector_norm,
-            conv_init: model.conv_init,
-        }
     }
 
     /// The loss of this config.

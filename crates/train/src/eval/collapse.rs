@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-/// Rows that are looked at, from the first on: more would cost more than they tell.
+/// Rows that are looked at: more would cost more than they tell.
 const MOST_ROWS: usize = 2048;
 /// A feature is dead whose deviation is below this part of the largest one.
 const DEAD: f64 = 1e-4;
@@ -33,13 +33,8 @@ impl Collapse {
     /// # Panics
     /// If there are no rows, or they are not whole.
     pub fn of(rows: &[f32], width: usize) -> Self {
-        assert!(
-            width > 0 && !rows.is_empty() && rows.len().is_multiple_of(width),
-            "{} values are no rows of {width}",
-            rows.len()
-        );
-        let count = (rows.len() / width).min(MOST_ROWS);
-        let rows: Vec<&[f32]> = rows.chunks_exact(width).take(count).collect();
+        let rows = spread_rows(rows, width, MOST_ROWS);
+        let count = rows.len();
         let mean = |column: usize| rows.iter().map(|row| f64::from(row[column])).sum::<f64>() / count as f64;
         let means: Vec<f64> = (0..width).map(mean).collect();
         let centred =
@@ -65,6 +60,22 @@ impl Collapse {
             width,
         }
     }
+}
+
+/// At most so many rows, spread evenly over all: images often lie in the order of their classes.
+///
+/// # Panics
+/// If there are no rows, or they are not whole.
+pub fn spread_rows(rows: &[f32], width: usize, most: usize) -> Vec<&[f32]> {
+    assert!(
+        width > 0 && !rows.is_empty() && rows.len().is_multiple_of(width),
+        "{} values are no rows of {width}",
+        rows.len()
+    );
+    let all = rows.len() / width;
+    let count = all.min(most);
+    let row = |index: usize| &rows[index * all / count * width..][..width];
+    (0..count).map(row).collect()
 }
 
 /// Σλ² of XᵀX / N, which is the sum of squares of that matrix and of XXᵀ / N: of the smaller one.
@@ -119,6 +130,14 @@ mod tests {
         let collapse = Collapse::of(&[2.0; 12], 3);
         assert_eq!((collapse.effective_rank, collapse.spread, collapse.dead), (0.0, 0.0, 3));
         assert!(collapse.is_total());
+    }
+
+    #[test]
+    fn a_part_of_many_rows_is_spread_over_them() {
+        let rows: Vec<f32> = (0..10).flat_map(|i| [i as f32, 0.5]).collect();
+        let first = |rows: Vec<&[f32]>| rows.iter().map(|row| row[0]).collect::<Vec<_>>();
+        assert_eq!(first(spread_rows(&rows, 2, 4)), [0.0, 2.0, 5.0, 7.0]);
+        assert_eq!(first(spread_rows(&rows, 2, 20)).len(), 10);
     }
 
     /// Against the definition: more images than features, and fewer.

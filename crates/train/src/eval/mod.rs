@@ -9,8 +9,10 @@ mod knn;
 mod lbfgs;
 mod linear;
 mod logistic;
+mod spectrum;
 
-pub use collapse::Collapse;
+pub use collapse::{Collapse, spread_rows};
 pub use features::Features;
 pub use knn::{KnnConfig, KnnResult, knn};
 pub use linear::{LinearConfig, LinearModel, LinearResult, linear_probe};
+pub use spectrum::spectrum;

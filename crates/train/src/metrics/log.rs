@@ -90,6 +90,10 @@ mod tests {
             effective_rank: Some(9.0),
             feature_spread: Some(0.5),
             dead_features: None,
+            embedding_rank: Some(3.5),
+            embedding_spread: None,
+            dead_embeddings: Some(0),
+            embedding_spectrum: vec![0.5, 0.25],
         });
         let mut log = MetricsLog::open(&path, 0, false).unwrap();
         for metric in [training(2), training(4), evaluation.clone(), training(6)] {

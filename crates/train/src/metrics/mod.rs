@@ -7,6 +7,7 @@ mod tensorboard;
 pub use log::{MetricsLog, read};
 pub use tensorboard::TensorBoard;
 
+use crate::pretrain::Accuracy;
 use crate::summary::LossValues;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,12 @@ pub struct TrainingMetric {
     pub images_per_second: f64,
     /// Part of the time that was spent waiting for views, in [0, 1].
     pub data_wait: f64,
+    /// Seconds that the steps to come take at this speed, evaluations left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<f64>,
+    /// The most memory that the process has had, in MiB, where the system tells it; not that of a GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_mib: Option<f64>,
     /// Accuracy of the probe that is trained beside the network, on the views of a batch before it learns from them; where there
     /// are labels. From the second epoch on it has seen other views of the same images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +84,48 @@ pub struct EvaluationMetric {
     /// Features that do not vary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_features: Option<usize>,
+    /// The same of the test images' embeddings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding_rank: Option<f64>,
+    /// The same of the test images' embeddings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding_spread: Option<f64>,
+    /// The same of the test images' embeddings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_embeddings: Option<usize>,
+    /// The largest eigenvalues of the correlation matrix of the test images' embeddings, as parts of their sum, in descending order
+    /// ([`spectrum`](crate::eval::spectrum)).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub embedding_spectrum: Vec<f64>,
+}
+
+impl EvaluationMetric {
+    /// The line of an evaluation.
+    pub fn of(step: u64, epoch: u64, accuracy: &Accuracy) -> Self {
+        let Accuracy {
+            knn_top1,
+            linear,
+            collapse,
+            embeddings,
+        } = accuracy;
+        let embedding = embeddings.as_ref().map(|(collapse, _)| collapse);
+        Self {
+            step,
+            epoch,
+            knn_top1: *knn_top1,
+            linear_top1: linear.as_ref().map(|linear| linear.top1),
+            effective_rank: Some(collapse.effective_rank),
+            feature_spread: Some(collapse.spread),
+            dead_features: Some(collapse.dead),
+            embedding_rank: embedding.map(|collapse| collapse.effective_rank),
+            embedding_spread: embedding.map(|collapse| collapse.spread),
+            dead_embeddings: embedding.map(|collapse| collapse.dead),
+            embedding_spectrum: embeddings
+                .as_ref()
+                .map(|(_, spectrum)| spectrum.clone())
+                .unwrap_or_default(),
+        }
+    }
 }
 
 impl Metric {
@@ -107,6 +156,8 @@ mod tests {
             lr_biases: 0.01,
             images_per_second: 80.0,
             data_wait: 0.0,
+            seconds_left: None,
+            peak_memory_mib: None,
             online_top1: None,
         })
     }

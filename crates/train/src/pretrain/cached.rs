@@ -5,11 +5,11 @@
 //! the second pass makes each micro-batch's embeddings again and sends its rows of dL/dz back. Batch norm inside the network
 //! sees micro-batches, as it sees a device's share in data-parallel training; all else is the one-pass step to rounding.
 
+use super::parts::{TrainBackbone, TwinLoss};
 use super::profile::{Phase, Profile};
 use super::step::{StepGradients, pending};
 use crate::backend::TrainBackend;
 use barlow_data::HostBatch;
-use barlow_loss::BarlowTwinsLoss;
 use barlow_model::{BarlowTwinsModel, NormMode};
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsAccumulator, GradientsParams};
@@ -22,9 +22,9 @@ use std::ops::Range;
 ///
 /// # Panics
 /// If `micro_batch` is 0.
-pub fn cached_step_gradients<B: TrainBackend>(
-    model: &BarlowTwinsModel<B>,
-    loss: &BarlowTwinsLoss,
+pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
+    model: &BarlowTwinsModel<B, M>,
+    loss: &impl TwinLoss<B>,
     batch: &HostBatch,
     micro_batch: usize,
     device: &B::Device,

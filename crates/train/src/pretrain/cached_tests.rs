@@ -1,7 +1,7 @@
 //! Cached gradients against one graph over the whole batch, and what they are better than.
 
 use super::*;
-use barlow_loss::BarlowTwinsLossConfig;
+use barlow_loss::{BarlowTwinsLoss, BarlowTwinsLossConfig};
 use barlow_model::{BarlowTwinsModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, StateDict, Stem, state_dict};
 use burn::backend::Autodiff;
 use burn::module::{Module, ModuleVisitor, Param};

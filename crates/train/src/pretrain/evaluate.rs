@@ -3,19 +3,23 @@
 //! The network runs on the run's own device, in `Eval` mode; kNN and the probe run on the processor whatever the device.
 
 use crate::config::{Config, EvalConfig};
-use crate::eval::{Collapse, Features, KnnConfig, LinearConfig, LinearResult, knn, linear_probe};
+use crate::eval::{
+    Collapse, Features, KnnConfig, LinearConfig, LinearResult, knn, linear_probe, spectrum, spread_rows,
+};
 use crate::sources::Sources;
 use anyhow::{Context, Result};
 use barlow_augment::EvalTransform;
 use barlow_data::{BadImages, ImageSource, eval_pixels};
-use barlow_model::ops::ModelOps;
-use barlow_model::{NormMode, ResNet};
+use barlow_model::ops::NormOps;
+use barlow_model::{Backbone, NormMode, Projector};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use std::ops::Range;
 
 /// The most images that go through the network at once; without influence on the features.
 const LARGEST_CHUNK: usize = 256;
+/// The most images whose embeddings are looked at: they are wide.
+const MOST_EMBEDDED: usize = 512;
 
 /// Accuracy of one set of features.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ pub struct Accuracy {
     pub linear: Option<LinearResult>,
     /// How much of their space the test images' features use.
     pub collapse: Collapse,
+    /// The same of the embeddings of some of them, and the [`spectrum`] of these; where the projector was given.
+    pub embeddings: Option<(Collapse, Vec<f64>)>,
 }
 
 /// Rows of representations with the images' labels.
@@ -43,8 +49,9 @@ pub struct LabelledFeatures {
 ///
 /// # Errors
 /// When an image cannot be read.
-pub fn accuracy<B: ModelOps>(
-    backbone: &ResNet<B>,
+pub fn accuracy<B: NormOps>(
+    backbone: &impl Backbone<B>,
+    projector: Option<&Projector<B>>,
     sources: &Sources,
     config: &Config,
     with_linear: bool,
@@ -65,13 +72,31 @@ pub fn accuracy<B: ModelOps>(
     };
     let train = features(backbone, sources.train.as_ref(), &pass, device)?;
     let test = features(backbone, test.as_ref(), &pass, device)?;
-    Ok(Some(judge(
-        &train,
-        &test,
-        sources.classes.len(),
-        &config.eval,
-        with_linear,
-    )))
+    let mut accuracy = judge(&train, &test, sources.classes.len(), &config.eval, with_linear);
+    accuracy.embeddings = projector.map(|projector| {
+        let (rows, width) = embeddings(projector, &test, chunk, device);
+        (Collapse::of(&rows, width), spectrum(&rows, width))
+    });
+    Ok(Some(accuracy))
+}
+
+/// What the projector makes of some images' features, row by row, with the width; as many at once as images before.
+fn embeddings<B: NormOps>(
+    projector: &Projector<B>,
+    features: &LabelledFeatures,
+    chunk: usize,
+    device: &B::Device,
+) -> (Vec<f32>, usize) {
+    let (mut out, mut width) = (Vec::new(), 0);
+    for rows in spread_rows(&features.rows, features.width, MOST_EMBEDDED).chunks(chunk) {
+        let mut filled = rows.concat();
+        filled.resize(chunk * features.width, 0.0);
+        let representations = Tensor::<B, 2>::from_data(TensorData::new(filled, [chunk, features.width]), device);
+        let embeddings = projector.forward(representations, NormMode::Eval);
+        width = embeddings.dims()[1];
+        out.extend(&to_host(embeddings)[..rows.len() * width]);
+    }
+    (out, width)
 }
 
 fn judge(
@@ -97,6 +122,7 @@ fn judge(
         knn_top1: neighbours.top1,
         linear,
         collapse,
+        embeddings: None,
     }
 }
 
@@ -120,8 +146,8 @@ struct Pass {
 }
 
 /// Representations of every labelled image of `source`, in its order.
-fn features<B: ModelOps>(
-    backbone: &ResNet<B>,
+fn features<B: Backend>(
+    backbone: &impl Backbone<B>,
     source: &dyn ImageSource,
     pass: &Pass,
     device: &B::Device,

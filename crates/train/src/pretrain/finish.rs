@@ -1,16 +1,17 @@
 //! What a run leaves: view pairs, the exported backbone, the summary, the report.
 
 use super::Job;
+use super::curves::curves;
 use super::evaluate::Accuracy;
 use crate::checkpoint::Progress;
 use crate::config::Config;
-use crate::metrics::{self, Metric};
-use crate::report::{AccuracyRow, Curve, ReportData, Series, render, render_many};
+use crate::metrics;
+use crate::report::{AccuracyRow, ReportData, render, render_many};
 use crate::run_dir::{RunDir, write_atomic, write_json};
 use crate::summary::Summary;
 use anyhow::{Context, Result};
 use barlow_augment::{TwinViews, encode_png};
-use barlow_model::{ResNet, save_safetensors, state_dict};
+use barlow_model::{Backbone, save_safetensors, state_dict};
 use burn::tensor::backend::Backend;
 use std::path::Path;
 
@@ -39,8 +40,8 @@ fn view_path(run: &RunDir, pair: usize, name: &str) -> std::path::PathBuf {
     run.root().join("views").join(format!("{pair}-{name}.png"))
 }
 
-/// Writes the backbone with torchvision's names.
-pub(super) fn export_backbone<B: Backend>(job: &Job, backbone: &ResNet<B>, steps: u64) -> Result<()> {
+/// Writes the backbone, a ResNet with torchvision's names.
+pub(super) fn export_backbone<B: Backend>(job: &Job, backbone: &impl Backbone<B>, steps: u64) -> Result<()> {
     // Each step moves the running statistics once a view.
     let train = &job.plan.config.train;
     let parts = train.micro_batch.map_or(1, |images| train.batch_size / images) as u64;
@@ -49,12 +50,12 @@ pub(super) fn export_backbone<B: Backend>(job: &Job, backbone: &ResNet<B>, steps
     write_atomic(&job.run.backbone(), &bytes)
 }
 
-/// The result of a finished run.
+/// The result of a finished run; `loss` with its floor.
 pub(super) fn summary(
     job: &Job,
     progress: &Progress,
     accuracy: Option<&Accuracy>,
-    loss: f64,
+    loss: (f64, Option<f64>),
     wall_seconds: f64,
 ) -> Summary {
     let config = &job.plan.config;
@@ -64,10 +65,11 @@ pub(super) fn summary(
         knn_top1: accuracy.map(|accuracy| accuracy.knn_top1),
         linear_top1: linear.map(|linear| linear.top1),
         linear_top5: linear.and_then(|linear| linear.top5),
+        from: progress.from.clone(),
         untrained_knn_top1: progress.untrained.knn_top1,
         untrained_linear_top1: progress.untrained.linear_top1,
-        loss,
-        loss_floor: job.plan.loss_floor(),
+        loss: loss.0,
+        loss_floor: loss.1,
         steps: progress.step,
         epochs: config.train.epochs,
         images_per_second: images / progress.training_seconds.max(1e-9),
@@ -144,6 +146,7 @@ fn report_data(run: &RunDir, summary: &Summary, config: &Config) -> Result<Repor
                 trained,
             })
             .collect(),
+        before: summary.start().to_owned(),
         curves: curves(&metrics::read(&run.metrics())?),
         view_pairs: (0..VIEW_PAIRS).map_while(|pair| view_pair(run, pair)).collect(),
         notes: vec![
@@ -157,73 +160,4 @@ fn report_data(run: &RunDir, summary: &Summary, config: &Config) -> Result<Repor
 fn view_pair(run: &RunDir, pair: usize) -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
     let read = |name| std::fs::read(view_path(run, pair, name)).ok();
     Some((read("image")?, read("view_a")?, read("view_b")?))
-}
-
-fn curves(metrics: &[Metric]) -> Vec<Curve> {
-    let training: Vec<_> = metrics
-        .iter()
-        .filter_map(|metric| match metric {
-            Metric::Training(metric) => Some(metric),
-            Metric::Evaluation(_) => None,
-        })
-        .collect();
-    let evaluations: Vec<_> = metrics
-        .iter()
-        .filter_map(|metric| match metric {
-            Metric::Evaluation(metric) => Some((metric.step as f64, metric.knn_top1)),
-            Metric::Training(_) => None,
-        })
-        .collect();
-    let points = |value: &dyn Fn(&metrics::TrainingMetric) -> f64| -> Vec<(f64, f64)> {
-        training
-            .iter()
-            .map(|metric| (metric.step as f64, value(metric)))
-            .collect()
-    };
-    let floor: Vec<_> = training
-        .iter()
-        .filter_map(|metric| Some((metric.step as f64, metric.loss_floor?)))
-        .collect();
-    let chart = |title: &str, y_label: &str, log_y, series| Curve {
-        title: title.to_owned(),
-        x_label: "step".to_owned(),
-        y_label: y_label.to_owned(),
-        log_y,
-        series,
-    };
-    vec![
-        chart(
-            "Loss",
-            "loss",
-            true,
-            vec![
-                Series::line("loss", points(&|metric| metric.values.loss)),
-                Series::reference("floor", floor),
-            ],
-        ),
-        chart(
-            "The two terms",
-            "value",
-            true,
-            vec![
-                Series::line("invariance", points(&|metric| metric.values.invariance)),
-                Series::line(
-                    "redundancy_reduction",
-                    points(&|metric| metric.values.redundancy_reduction),
-                ),
-            ],
-        ),
-        chart(
-            "kNN on the test images",
-            "top-1 accuracy",
-            false,
-            vec![Series::line("knn_top1", evaluations)],
-        ),
-        chart(
-            "Learning rate",
-            "rate",
-            false,
-            vec![Series::line("lr_weights", points(&|metric| metric.lr_weights))],
-        ),
-    ]
 }

@@ -1,69 +1,49 @@
 //! Pre-training from the first step to the report: the loop is in `trainer`, a step's gradients in `step.rs` (at once) and
-//! `cached.rs` (micro-batch by micro-batch), the end in `finish.rs`.
+//! `cached.rs` (micro-batch by micro-batch), the end in `finish.rs`; `start.rs` opens a
+//! run's folder.
 
 mod cached;
+mod curves;
 mod evaluate;
 mod finish;
 mod interval;
+mod job;
 mod online;
+mod parts;
 mod profile;
+mod resume;
+mod start;
 mod step;
 mod trainer;
 
 pub use cached::cached_step_gradients;
 pub use evaluate::{Accuracy, accuracy};
 pub use finish::write_report;
+pub use job::Job;
 pub use online::OnlineProbe;
+pub use parts::{Parts, TrainBackbone, TwinLoss};
 pub use profile::{Phase, Profile};
+pub use start::{Opened, Start};
 pub use step::{PendingValues, StepGradients, step_gradients};
 
-use crate::backend::{Selected, TrainBackend};
+use crate::backend::TrainBackend;
 use crate::checkpoint::Checkpoint;
-use crate::console::Console;
 use crate::error::AppError;
-use crate::metrics::MetricsSink;
-use crate::plan::Plan;
-use crate::run_dir::RunDir;
-use crate::sources::Sources;
-use crate::stop::StopFlag;
 use crate::summary::Summary;
-use crate::weights::Weights;
 
-/// Everything about a run but its tensors.
-pub struct Job {
-    /// What to do.
-    pub plan: Plan,
-    /// On which images.
-    pub sources: Sources,
-    /// On which device.
-    pub selected: Selected,
-    /// Threads that make views.
-    pub workers: usize,
-    /// Where everything is written.
-    pub run: RunDir,
-    /// Weights to start from, in the place of drawn ones.
-    pub weights: Option<Weights>,
-    /// Where the person looks.
-    pub console: Console,
-    /// Whether to stop.
-    pub stop: StopFlag,
-    /// Whether to tell at the end where the time went; a GPU is then waited for after every phase.
-    pub profile: bool,
-}
-
-/// Runs a job from its start or from `checkpoint` to its end. `sinks` are told what `metrics.jsonl` and TensorBoard are.
+/// Runs a job from its start or from `checkpoint` to its end.
 ///
 /// # Errors
 /// [`AppError::Interrupted`] after a checkpoint was written; [`AppError::Failed`] else. What was computed before the last
 /// checkpoint is kept in both cases.
-pub fn pretrain<'a, B: TrainBackend>(
+pub fn pretrain<'a, B: TrainBackend, M: TrainBackbone<B>, L: TwinLoss<B>>(
     job: &'a Job,
     device: &B::Device,
+    parts: Parts<'a, B, M, L>,
     checkpoint: Option<Checkpoint>,
-    sinks: Vec<Box<dyn MetricsSink + 'a>>,
 ) -> Result<Summary, AppError> {
     let profile = profile::<B>(job, device);
-    let mut trainer = trainer::Trainer::<B>::new(job, &profile, device.clone(), checkpoint, sinks)?;
+    let mut trainer = trainer::Trainer::new(job, &profile, device.clone(), parts, checkpoint)?;
     let before = trainer.steps();
     let outcome = trainer.run();
     job.console.finish();

@@ -1,9 +1,10 @@
 //! The gradients of a step in one pass: two forward passes, the loss, one backward pass.
 
+use super::parts::{TrainBackbone, TwinLoss};
 use super::profile::{Phase, Profile};
 use crate::backend::TrainBackend;
 use crate::summary::LossValues;
-use barlow_loss::{BarlowTwinsLoss, BarlowTwinsOutput};
+use barlow_loss::BarlowTwinsOutput;
 use barlow_model::{BarlowTwinsModel, NormMode};
 use burn::module::AutodiffModule;
 use burn::optim::GradientsParams;
@@ -41,9 +42,9 @@ pub struct StepGradients<B: Backend> {
 ///
 /// The views go through the network one after the other, so that each has its own batch statistics (as the official
 /// code); the running statistics move twice.
-pub fn step_gradients<B: TrainBackend>(
-    model: &BarlowTwinsModel<B>,
-    loss: &BarlowTwinsLoss,
+pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
+    model: &BarlowTwinsModel<B, M>,
+    loss: &impl TwinLoss<B>,
     views: [Tensor<B, 4>; 2],
     profile: &Profile,
 ) -> StepGradients<B::InnerBackend> {
@@ -80,6 +81,8 @@ pub(super) fn pending<B: TrainBackend>(output: &BarlowTwinsOutput<B>) -> Pending
 }
 
 /// The trained model without the means to differentiate it.
-pub fn valid<B: TrainBackend>(model: &BarlowTwinsModel<B>) -> BarlowTwinsModel<B::InnerBackend> {
+pub fn valid<B: TrainBackend, M: TrainBackbone<B>>(
+    model: &BarlowTwinsModel<B, M>,
+) -> BarlowTwinsModel<B::InnerBackend, M::InnerModule> {
     model.valid()
 }

@@ -24,11 +24,13 @@ pub struct ReportData {
     pub view_pairs: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)>,
     /// Accuracies before and after training.
     pub accuracy: Vec<AccuracyRow>,
+    /// What the network was before: "untrained", or "at the start" where its weights are from elsewhere.
+    pub before: String,
     /// Remarks, a paragraph each.
     pub notes: Vec<String>,
 }
 
-/// An accuracy of the features of a fresh network and of the trained one.
+/// An accuracy of the features before the first step and after the last one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccuracyRow {
     /// What was measured.

@@ -11,7 +11,7 @@ const STYLE: &str = include_str!("style.css");
 pub fn render(run: &ReportData) -> String {
     let mut body = format!("<h1>{}</h1>\n", escape(&run.title));
     summary(&mut body, run);
-    accuracy(&mut body, &run.accuracy);
+    accuracy(&mut body, &run.accuracy, &run.before);
     notes(&mut body, &run.notes);
     let styled = |curve: &Curve| (curve.clone(), (0..curve.series.len()).map(Look::nth).collect());
     charts(&mut body, &run.curves.iter().map(styled).collect::<Vec<_>>());
@@ -32,7 +32,7 @@ pub fn render_many(runs: &[ReportData]) -> String {
     charts(&mut body, &merged_curves(runs));
     for run in runs {
         let _ = writeln!(body, "<h2 class=\"run\">{}</h2>", escape(&run.title));
-        accuracy(&mut body, &run.accuracy);
+        accuracy(&mut body, &run.accuracy, &run.before);
         notes(&mut body, &run.notes);
         view_pairs(&mut body, run);
         config(&mut body, run);
@@ -92,13 +92,15 @@ fn comparison(out: &mut String, runs: &[ReportData]) {
     out.push_str("</tbody>\n</table>\n</div>\n");
 }
 
-fn accuracy(out: &mut String, rows: &[AccuracyRow]) {
+fn accuracy(out: &mut String, rows: &[AccuracyRow], before: &str) {
     if rows.is_empty() {
         return;
     }
-    out.push_str(
+    let before = escape(&capitalised(before));
+    let _ = write!(
+        out,
         "<h2>Accuracy of the features</h2>\n<div class=\"wide\">\n<table>\n<thead><tr><th scope=\"col\">Measure</th>\
-         <th scope=\"col\">Untrained</th><th scope=\"col\">Trained</th><th scope=\"col\">Gain</th></tr></thead>\n<tbody>\n",
+         <th scope=\"col\">{before}</th><th scope=\"col\">Trained</th><th scope=\"col\">Gain</th></tr></thead>\n<tbody>\n",
     );
     let percent = |part: Option<f64>| {
         part.filter(|p| p.is_finite())
@@ -121,6 +123,12 @@ fn accuracy(out: &mut String, rows: &[AccuracyRow]) {
         let _ = writeln!(out, "<tr><th scope=\"row\">{name}</th>{cells}</tr>");
     }
     out.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
 }
 
 fn notes(out: &mut String, notes: &[String]) {

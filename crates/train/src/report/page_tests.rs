@@ -65,6 +65,7 @@ fn run(title: &str, start: f64, epochs: usize) -> ReportData {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec(),
+        before: "untrained".into(),
         curves: vec![loss_chart, terms, knn],
         view_pairs: vec![(PIXELS.to_vec(), PIXELS.to_vec(), PIXELS.to_vec()); 3],
         accuracy: vec![

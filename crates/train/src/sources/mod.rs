@@ -4,10 +4,11 @@ mod keep;
 
 use crate::cache_folder::cache_folder;
 use crate::config::{Config, Normalize, NormalizeName};
+use crate::plan::ImageCounts;
 use anyhow::Result;
 use barlow_augment::Normalization;
 use barlow_data::{
-    DataError, DataFormat, ImageSource, IndexCache, IndexNote, OpenOptions, Skipped, Splits, channel_statistics,
+    DataError, DataFormat, ImageSource, IndexCache, IndexNote, OpenOptions, Skipped, Splits, Subset, channel_statistics,
 };
 use keep::Keeper;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// The images of a run.
+/// The images of a run: those of its config ([`open`]), or a program's own.
 #[derive(Clone)]
 pub struct Sources {
     /// Images to train on; their labels are used by the probes only.
@@ -42,6 +43,28 @@ pub struct Images {
 }
 
 impl Sources {
+    /// Images of a program's own. Their classes are told apart by the probes where each image has one label.
+    pub fn of(train: Arc<dyn ImageSource>, test: Option<Arc<dyn ImageSource>>, normalization: Normalization) -> Self {
+        Self {
+            classes: classes(train.as_ref()),
+            train,
+            test,
+            format: DataFormat::Auto,
+            normalization,
+            skipped: Skipped::default(),
+        }
+    }
+
+    /// How many there are.
+    pub fn counts(&self) -> ImageCounts {
+        ImageCounts {
+            train: self.train.len(),
+            test: self.test.as_ref().map_or(0, |test| test.len()),
+            classes: self.classes.len(),
+            format: self.format,
+        }
+    }
+
     /// Which images are trained on; looks at all their names.
     pub fn images(&self) -> Images {
         Images {
@@ -66,6 +89,14 @@ pub enum SourceError {
     /// A cache on disk was asked for, and there is no place for it.
     #[error("data.cache: the user's cache folder cannot be written to; set data.cache to \"auto\" or \"off\"")]
     NoCacheFolder,
+    /// Fewer training images than `data.train_images`.
+    #[error("data.train_images is {wanted} and there are only {found} training images; lower it or leave it out")]
+    TooFew {
+        /// Asked for.
+        wanted: usize,
+        /// There.
+        found: usize,
+    },
     /// The reader's own error.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -135,13 +166,7 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
             say(&format!("index       {note}"));
         }
     }
-    // Several labels an image, or none: nothing that a probe could be judged by.
-    let labelled = !splits.train.is_empty() && splits.train.label(0).is_some();
-    let classes = if labelled {
-        splits.train.classes().to_vec()
-    } else {
-        Vec::new()
-    };
+    let classes = classes(splits.train.as_ref());
     let keeper = Keeper {
         cache: data.cache,
         bad_images: data.bad_images,
@@ -151,7 +176,8 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         say,
     };
     let mut skipped = Skipped::default();
-    let train = keeper.keep(splits.train, "train", &mut skipped)?;
+    let part = some_of(splits.train, data.train_images)?;
+    let train = keeper.keep(part, "train", &mut skipped)?;
     // Test images beside class folders, without classes of their own, cannot be judged.
     let test = splits.test.filter(|test| classes.is_empty() || test.label(0).is_some());
     let test = test.map(|test| keeper.keep(test, "test", &mut skipped)).transpose()?;
@@ -173,6 +199,29 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
     })
 }
 
+/// Names of the classes. Several labels an image, or none, are nothing that a probe could be judged by.
+fn classes(source: &dyn ImageSource) -> Vec<String> {
+    let labelled = !source.is_empty() && source.label(0).is_some();
+    if labelled {
+        source.classes().to_vec()
+    } else {
+        Vec::new()
+    }
+}
+
+/// So many images of a set, spread evenly over it.
+fn some_of(source: Arc<dyn ImageSource>, wanted: Option<usize>) -> Result<Arc<dyn ImageSource>, SourceError> {
+    let found = source.len();
+    match wanted {
+        Some(wanted) if wanted > found => Err(SourceError::TooFew { wanted, found }),
+        Some(wanted) if wanted < found => {
+            let spread = (0..wanted).map(|index| index * found / wanted);
+            Ok(Arc::new(Subset::new(source, spread.collect())))
+        }
+        _ => Ok(source),
+    }
+}
+
 /// A digest of the names and labels of a set, in their order. Not of the files: that would be a look at each of a million.
 fn fingerprint(source: &dyn ImageSource) -> String {
     let mut hasher = blake3::Hasher::new();
@@ -186,4 +235,28 @@ fn fingerprint(source: &dyn ImageSource) -> String {
         }
     }
     hasher.finalize().to_hex()[..32].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barlow_augment::RgbImage8;
+    use barlow_data::MemorySet;
+
+    #[test]
+    fn a_part_of_a_set_has_all_its_classes() {
+        let grey = |value: u8| RgbImage8::from_fn(1, 1, |_, _| [value; 3]).into();
+        let labels = (0..20).map(|index| index / 5).collect();
+        let classes = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+        let set: Arc<dyn ImageSource> = Arc::new(MemorySet::new((0..20).map(grey).collect(), Some(labels), classes));
+        let some = some_of(set.clone(), Some(8)).unwrap();
+        let labels: Vec<_> = (0..8).map(|index| some.label(index).unwrap()).collect();
+        assert_eq!(labels, [0, 0, 1, 1, 2, 2, 3, 3]);
+        assert_eq!(some_of(set.clone(), None).unwrap().len(), 20);
+        assert_eq!(some_of(set.clone(), Some(20)).unwrap().len(), 20);
+        assert!(matches!(
+            some_of(set, Some(21)),
+            Err(SourceError::TooFew { wanted: 21, found: 20 })
+        ));
+    }
 }

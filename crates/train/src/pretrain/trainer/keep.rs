@@ -6,13 +6,14 @@ use crate::checkpoint::Checkpoint;
 use crate::error::AppError;
 use crate::pretrain::finish;
 use crate::pretrain::online::OnlineProbe;
+use crate::pretrain::parts::{TrainBackbone, TwinLoss};
 use crate::pretrain::profile::Phase;
 use crate::pretrain::step::valid;
 use crate::summary::Summary;
 use anyhow::{Context, Result};
 use barlow_model::state_dict;
 
-impl<B: TrainBackend> Trainer<'_, B> {
+impl<B: TrainBackend, M: TrainBackbone<B>, L: TwinLoss<B>> Trainer<'_, B, M, L> {
     pub(super) fn save(&mut self, is_best: bool) -> Result<()> {
         let profile = self.profile;
         profile.time(Phase::Monitors, || self.write_checkpoint(is_best))
@@ -71,7 +72,7 @@ impl<B: TrainBackend> Trainer<'_, B> {
             self.job,
             &self.progress,
             accuracy.as_ref(),
-            last_epoch.loss,
+            (last_epoch.loss, self.loss_floor),
             wall_seconds,
         );
         self.profile

@@ -6,6 +6,7 @@ mod watch;
 use super::cached::cached_step_gradients;
 use super::interval::Interval;
 use super::online::OnlineProbe;
+use super::parts::{Parts, TrainBackbone, TwinLoss};
 use super::profile::{Phase, Profile};
 use super::step::{PendingValues, StepGradients, step_gradients};
 use super::{Job, finish};
@@ -19,7 +20,6 @@ use crate::summary::{LossMeans, LossValues};
 use anyhow::{Context, Result, anyhow};
 use barlow_augment::TwinViews;
 use barlow_data::{HostBatch, TwinLoader, TwinLoaderConfig};
-use barlow_loss::BarlowTwinsLoss;
 use barlow_model::{BarlowTwinsModel, load_state_dict};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -33,14 +33,15 @@ struct Pending<B: Backend> {
 }
 
 /// A run with its tensors.
-pub(in crate::pretrain) struct Trainer<'a, B: TrainBackend> {
+pub(in crate::pretrain) struct Trainer<'a, B: TrainBackend, M, L> {
     job: &'a Job,
     profile: &'a Profile,
     device: B::Device,
     /// Absent only while a step owns it.
-    model: Option<BarlowTwinsModel<B>>,
+    model: Option<BarlowTwinsModel<B, M>>,
     optimizer: Optimizer<B::InnerBackend>,
-    loss: BarlowTwinsLoss,
+    loss: L,
+    loss_floor: Option<f64>,
     loader: TwinLoader,
     sinks: Vec<Box<dyn MetricsSink + 'a>>,
     progress: Progress,
@@ -56,13 +57,13 @@ pub(in crate::pretrain) struct Trainer<'a, B: TrainBackend> {
     earlier_seconds: f64,
 }
 
-impl<'a, B: TrainBackend> Trainer<'a, B> {
+impl<'a, B: TrainBackend, M: TrainBackbone<B>, L: TwinLoss<B>> Trainer<'a, B, M, L> {
     pub(in crate::pretrain) fn new(
         job: &'a Job,
         profile: &'a Profile,
         device: B::Device,
+        parts: Parts<'a, B, M, L>,
         checkpoint: Option<Checkpoint>,
-        more_sinks: Vec<Box<dyn MetricsSink + 'a>>,
     ) -> Result<Self, AppError> {
         let started = Instant::now();
         let config = &job.plan.config;
@@ -76,10 +77,16 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             bad_images: config.data.bad_images,
         };
         let loader = TwinLoader::new(job.sources.train.clone(), views, loader_config).map_err(AppError::usage)?;
-        let mut model = job.plan.model.init::<B>(&device, config.run.seed);
+        parts.check(config).map_err(AppError::usage)?;
+        let Parts {
+            mut model,
+            loss,
+            sinks: more_sinks,
+        } = parts;
+        let (n, d) = job.plan.loss_shape();
         let mut optimizer = Optimizer::new(rule(config));
         let classes = job.sources.classes.len();
-        let features = job.plan.model.backbone.features();
+        let features = model.backbone.features();
         let mut probe = (config.eval.online && classes >= 2).then(|| OnlineProbe::new(features, classes, &device));
         // Whether the next session could not make what this one begins with: weights from elsewhere, a changed config.
         let mut to_be_kept = false;
@@ -105,11 +112,14 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             }
         } else {
             if let Some(weights) = &job.weights {
-                model = weights.load(model)?.0;
+                model = weights.load(model)?;
                 to_be_kept = true;
             }
             finish::save_view_pairs(job)?;
-            Progress::start(config.to_toml(), job.sources.images())
+            Progress {
+                from: job.weights.as_ref().map(|weights| weights.origin.clone()),
+                ..Progress::start(config.to_toml(), job.sources.images())
+            }
         };
         let log = MetricsLog::open(
             &job.run.metrics(),
@@ -125,7 +135,8 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             device,
             model: Some(model),
             optimizer,
-            loss: config.loss_config().init(),
+            loss_floor: loss.floor(n, d),
+            loss,
             loader,
             sinks,
             earlier_seconds: progress.wall_seconds,
@@ -223,7 +234,7 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
         Ok(())
     }
 
-    fn gradients(&self, model: &BarlowTwinsModel<B>, batch: HostBatch) -> StepGradients<B::InnerBackend> {
+    fn gradients(&self, model: &BarlowTwinsModel<B, M>, batch: HostBatch) -> StepGradients<B::InnerBackend> {
         let Self {
             loss, device, profile, ..
         } = self;

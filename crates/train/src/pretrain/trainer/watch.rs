@@ -2,18 +2,21 @@
 
 use super::Trainer;
 use crate::backend::TrainBackend;
+use crate::console::duration;
 use crate::eval::Collapse;
+use crate::memory;
 use crate::metrics::{EvaluationMetric, Metric, TrainingMetric};
 use crate::optim::LearningRates;
 use crate::pretrain::evaluate::{Accuracy, accuracy};
+use crate::pretrain::parts::{TrainBackbone, TwinLoss};
 use crate::pretrain::profile::Phase;
 use crate::pretrain::step::valid;
-use crate::summary::{LossMeans, LossValues, UntrainedAccuracy};
+use crate::summary::{LossMeans, LossValues, UntrainedAccuracy, start_of};
 use anyhow::{Result, anyhow};
 use burn::tensor::ElementConversion;
 use std::time::Instant;
 
-impl<B: TrainBackend> Trainer<'_, B> {
+impl<B: TrainBackend, M: TrainBackbone<B>, L: TwinLoss<B>> Trainer<'_, B, M, L> {
     /// Reads the losses since the last line, checks them and writes the line.
     pub(super) fn log_interval(&mut self, epoch: u64, rates: LearningRates) -> Result<()> {
         if self.interval.is_empty() {
@@ -42,15 +45,20 @@ impl<B: TrainBackend> Trainer<'_, B> {
         self.interval.extend(waited);
         self.progress.training_seconds += waited.as_secs_f64();
         let interval = std::mem::take(&mut self.interval);
+        let images_per_second = interval.images_per_second(self.job.plan.config.train.batch_size);
+        let steps_left = self.job.plan.schedule.total_steps - self.progress.step;
+        let images_left = (steps_left as usize * self.job.plan.config.train.batch_size) as f64;
         let metric = TrainingMetric {
             step: self.progress.step,
             epoch,
             values: means.mean().expect("an interval has steps"),
-            loss_floor: self.job.plan.loss_floor(),
+            loss_floor: self.loss_floor,
             lr_weights: rates.weights,
             lr_biases: rates.biases,
-            images_per_second: interval.images_per_second(self.job.plan.config.train.batch_size),
+            images_per_second,
             data_wait: interval.data_wait(),
+            seconds_left: Some(images_left / images_per_second),
+            peak_memory_mib: memory::peak().map(|bytes| bytes as f64 / 1024.0 / 1024.0),
             online_top1: (!right.is_empty()).then(|| right.iter().sum::<f64>() / right.len() as f64),
         };
         self.status(&metric);
@@ -86,8 +94,12 @@ impl<B: TrainBackend> Trainer<'_, B> {
             .best
             .map_or(String::new(), |(knn, _)| format!(", best kNN {knn:.3}"));
         let place = format!(
-            "epoch {}/{} step {}/{}",
-            metric.epoch, plan.config.train.epochs, metric.step, plan.schedule.total_steps
+            "epoch {}/{} step {}/{}, {} left",
+            metric.epoch,
+            plan.config.train.epochs,
+            metric.step,
+            plan.schedule.total_steps,
+            duration(metric.seconds_left.unwrap_or_default())
         );
         self.job.console.status(
             &place,
@@ -101,16 +113,7 @@ impl<B: TrainBackend> Trainer<'_, B> {
     /// Writes an evaluation down; whether it is the best so far.
     pub(super) fn record(&mut self, epoch: u64, accuracy: &Accuracy) -> Result<bool> {
         let step = self.progress.step;
-        let linear_top1 = accuracy.linear.as_ref().map(|linear| linear.top1);
-        let metric = EvaluationMetric {
-            step,
-            epoch,
-            knn_top1: accuracy.knn_top1,
-            linear_top1,
-            effective_rank: Some(accuracy.collapse.effective_rank),
-            feature_spread: Some(accuracy.collapse.spread),
-            dead_features: Some(accuracy.collapse.dead),
-        };
+        let metric = EvaluationMetric::of(step, epoch, accuracy);
         self.tell(&Metric::Evaluation(metric))?;
         self.job
             .console
@@ -133,6 +136,7 @@ impl<B: TrainBackend> Trainer<'_, B> {
         self.profile.time(Phase::Monitors, || {
             accuracy(
                 &model.backbone,
+                Some(&model.projector),
                 &self.job.sources,
                 &self.job.plan.config,
                 with_linear,
@@ -152,7 +156,8 @@ impl<B: TrainBackend> Trainer<'_, B> {
         };
         let linear = linear_top1.unwrap_or_default();
         self.job.console.line(&format!(
-            "untrained: kNN top-1 {:.4}, linear top-1 {linear:.4}",
+            "{}: kNN top-1 {:.4}, linear top-1 {linear:.4}",
+            start_of(self.progress.from.as_deref()),
             accuracy.knn_top1
         ));
         Ok(())

@@ -1,15 +1,15 @@
 //! What a resumed run must have in common with its checkpoint.
 
+use crate::checkpoint::Checkpoint;
+use crate::config::{Change, Config, changes};
+use crate::error::AppError;
+use crate::plan::Plan;
+use crate::run_dir::RunDir;
+use crate::sources::Images;
 use anyhow::Context;
-use barlow_train::checkpoint::Checkpoint;
-use barlow_train::config::{Change, Config, changes};
-use barlow_train::error::AppError;
-use barlow_train::plan::Plan;
-use barlow_train::run_dir::RunDir;
-use barlow_train::sources::Images;
 
 /// Other images would be other batches under the same step numbers.
-pub fn check_images(checkpoint: &Checkpoint, now: &Images) -> Result<(), AppError> {
+pub(super) fn check_images(checkpoint: &Checkpoint, now: &Images) -> Result<(), AppError> {
     let before = &checkpoint.progress.images;
     if before == now {
         return Ok(());
@@ -31,7 +31,7 @@ pub fn check_images(checkpoint: &Checkpoint, now: &Images) -> Result<(), AppErro
 }
 
 /// A run cannot be shorter than it is already.
-pub fn check_length(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), AppError> {
+pub(super) fn check_length(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), AppError> {
     let (done, total) = (checkpoint.progress.step, plan.schedule.total_steps);
     if done <= total {
         return Ok(());
@@ -43,7 +43,7 @@ pub fn check_length(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), AppError
 }
 
 /// A `config.toml` that was edited differs from what the checkpoint remembers.
-pub fn check_changes_since(
+pub(super) fn check_changes_since(
     run: &RunDir,
     checkpoint: &Checkpoint,
     config: &Config,
@@ -56,7 +56,12 @@ pub fn check_changes_since(
 }
 
 /// What changes. Two schedules in one run would be told of as one, so a change has to be asked for; some cannot be had.
-pub fn check_changes(run: &RunDir, before: &Config, config: &Config, accept: bool) -> Result<Vec<Change>, AppError> {
+pub(super) fn check_changes(
+    run: &RunDir,
+    before: &Config,
+    config: &Config,
+    accept: bool,
+) -> Result<Vec<Change>, AppError> {
     let changes = changes(before, config);
     let root = run.root().display();
     let listed = |changes: &[&Change]| {
