@@ -62,6 +62,19 @@ fn a_run_leaves_what_the_contract_says() {
         .find_map(|line| line["effective_rank"].as_f64())
         .expect("an evaluation");
     assert!((1.0..=32.0).contains(&used), "of 32 features: {used}");
+    let evaluation = lines.iter().find(|line| line["knn_top1"].is_number()).unwrap();
+    let of_embeddings = evaluation["embedding_rank"].as_f64().unwrap();
+    assert!((1.0..=32.0).contains(&of_embeddings), "of 32: {of_embeddings}");
+    let spectrum = evaluation["embedding_spectrum"].as_array().unwrap();
+    let parts: Vec<f64> = spectrum.iter().map(|part| part.as_f64().unwrap()).collect();
+    assert!(parts.is_sorted_by(|a, b| a >= b) && parts.len() == 32, "{parts:?}");
+    assert!(
+        (parts.iter().sum::<f64>() - 1.0).abs() < 1e-9,
+        "all there are: {parts:?}"
+    );
+    let last = lines.iter().rfind(|line| line["loss"].is_number()).unwrap();
+    assert_eq!(last["seconds_left"], 0.0);
+    assert!(!cfg!(target_os = "linux") || last["peak_memory_mib"].as_f64() > Some(1.0));
     let boards = std::fs::read_dir(run.join("tensorboard")).unwrap().count();
     assert_eq!(boards, 1, "a file of events a session");
 
@@ -125,13 +138,16 @@ fn training_brings_the_views_together() {
 #[test]
 fn the_same_command_gives_the_same_bytes_with_any_number_of_workers() {
     let folder = folder();
-    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let first = folder.path().join("0");
     smoke(&first).args(["--workers", "0"]).succeed();
-    smoke(&second).args(["--workers", "3"]).succeed();
-    assert!(
-        bytes(&first, "backbone.safetensors") == bytes(&second, "backbone.safetensors"),
-        "the weights differ"
-    );
+    for workers in ["1", "2", "3"] {
+        let other = folder.path().join(workers);
+        smoke(&other).args(["--workers", workers]).succeed();
+        assert!(
+            bytes(&first, "backbone.safetensors") == bytes(&other, "backbone.safetensors"),
+            "the weights with {workers} workers differ from those with none"
+        );
+    }
     let third = folder.path().join("third");
     smoke(&third).args(["--seed", "1"]).succeed();
     assert!(

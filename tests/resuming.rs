@@ -150,6 +150,12 @@ fn weights_of_a_run_or_a_file_are_a_start() {
     // The last weights are those whose accuracy the first run ended with; its own recipe goes on.
     let output = from("a", &first, "@last", &["--seed", "5"]).succeed();
     assert!(output.stderr.contains("projector too"), "{}", output.stderr);
+    assert!(output.stdout.contains("(at the start 0."), "{}", output.stdout);
+    assert!(
+        String::from_utf8(bytes(&path("a"), "report.html"))
+            .unwrap()
+            .contains("At the start")
+    );
     assert_eq!(&summary(&path("a"))["untrained_knn_top1"], trained);
     assert!(config(&path("a")).contains("seed = 5"));
     // A backbone's file has no recipe and no projector.

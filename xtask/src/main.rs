@@ -1,11 +1,14 @@
 //! The project's chores, as `cargo xtask NAME`. Uses no crate of the workspace, so that it builds in seconds.
 
 mod ci;
+mod cuda_check;
 mod data;
 mod soak;
 
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 /// The project's chores.
 #[derive(Parser)]
@@ -18,6 +21,8 @@ struct Args {
 enum Chore {
     /// Everything that CI runs: formatting, lints, docs, tests; the cheapest first
     Ci,
+    /// Compile the kernels of a CUDA run with NVIDIA's compiler, on a machine without a GPU
+    CudaCheck(cuda_check::Options),
     /// Public image sets from the network
     #[command(subcommand)]
     Data(data::Chore),
@@ -28,6 +33,7 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Args::parse().chore {
         Chore::Ci => ci::run(),
+        Chore::CudaCheck(options) => cuda_check::run(options),
         Chore::Data(chore) => data::run(chore),
         Chore::Soak(options) => soak::run(options),
     };
@@ -38,4 +44,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The program, built.
+fn program() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let built = Command::new("cargo")
+        .args(["build", "--release", "--locked", "-p", "train"])
+        .current_dir(&root)
+        .status()
+        .context("cannot start cargo")?;
+    ensure!(built.success(), "the program does not build");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let name = format!("train{}", std::env::consts::EXE_SUFFIX);
+    Ok(target.join("release").join(name))
 }

@@ -23,18 +23,8 @@ pub struct Options {
 
 /// Builds the program and lets both runs go to their ends.
 pub fn run(options: Options) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let built = Command::new("cargo")
-        .args(["build", "--release", "--locked", "-p", "train"])
-        .current_dir(&root)
-        .status()
-        .context("cannot start cargo")?;
-    ensure!(built.success(), "the program does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let soak = Soak {
-        program: target
-            .join("release")
-            .join(format!("train{}", std::env::consts::EXE_SUFFIX)),
+        program: crate::program()?,
         flags: if options.flags.is_empty() {
             ["--backend", "cpu", "--epochs", "8"].map(str::to_owned).to_vec()
         } else {

@@ -16,7 +16,7 @@ mod unpack;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
-use download::{Patience, Wanted, download};
+pub use download::{Patience, Wanted, download};
 use progress::megabytes;
 use sets::{Form, SETS, Set};
 use std::fs::{self, File, TryLockError};

@@ -1,0 +1,227 @@
+//! `cargo xtask cuda-check`: compiles every kernel that the program would launch on NVIDIA's GPUs, on a machine without one.
+//!
+//! The program itself runs, on a driver that only pretends (`stubs/driver.rs`): CubeCL lowers each kernel as it would on that
+//! architecture, with every candidate of its tuning, and gives it to a compiler that writes it down (`stubs/compiler.rs`). NVIDIA's own
+//! compiler then gets the same texts with the same options. That proves that they compile, not that they compute the right thing.
+
+mod kernel;
+mod nvrtc;
+mod pretended;
+mod toolkit;
+
+use anyhow::{Context, Result, bail, ensure};
+use kernel::{Kernel, Usage};
+use nvrtc::Nvrtc;
+use pretended::Pretended;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// What to check.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Architectures, as compute capabilities without their dot; CubeCL takes sm_90a for 90
+    #[arg(long, value_delimiter = ',', default_values_t = [75, 80, 90])]
+    arch: Vec<u32>,
+    /// Recipes whose kernels are compiled, of those that --list names
+    #[arg(long, value_delimiter = ',', default_values_t = ["smoke".to_owned(), "losses".to_owned()])]
+    recipe: Vec<String>,
+    /// Every recipe
+    #[arg(long)]
+    all: bool,
+    /// Name the recipes, with their flags
+    #[arg(long)]
+    list: bool,
+    /// Keep the kernels' texts in this folder
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Folder that NVIDIA's compiler is fetched into [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    toolkits: Option<PathBuf>,
+}
+
+/// A run whose kernels are compiled.
+pub struct Recipe {
+    name: &'static str,
+    /// Runs of the program, each with these flags.
+    flags: &'static [&'static str],
+}
+
+/// A short run has the kernels of a long one. Recipes of other images train on the shipped ones; a batch that these do not fill is
+/// smaller here.
+const RECIPES: [Recipe; 7] = [
+    Recipe {
+        name: "smoke",
+        flags: &["--config", "smoke"],
+    },
+    Recipe {
+        name: "losses",
+        flags: &[
+            "--config",
+            "smoke",
+            "--set",
+            "loss.form=gram",
+            "--set",
+            "optimizer.kind=lars",
+        ],
+    },
+    Recipe {
+        name: "losses",
+        flags: &[
+            "--config",
+            "smoke",
+            "--set",
+            "loss.form=reference",
+            "--set",
+            "optimizer.kind=sgd",
+            "--set",
+            "optimizer.learning_rate_weights=0.1",
+        ],
+    },
+    Recipe {
+        name: "losses",
+        flags: &[
+            "--config",
+            "smoke",
+            "--set",
+            "loss.form=direct",
+            "--set",
+            "train.micro_batch=64",
+        ],
+    },
+    Recipe {
+        name: "sign-digits",
+        flags: &["--config", "sign-digits"],
+    },
+    Recipe {
+        name: "cifar10-resnet18",
+        flags: &["--config", "cifar10-resnet18"],
+    },
+    Recipe {
+        name: "imagenet-resnet50",
+        flags: &["--config", "imagenet-resnet50", "--batch-size", "512"],
+    },
+];
+
+/// Does not compile: the check fails if it is not told so.
+const BROKEN: &str = "extern \"C\" __global__ void broken(float* x) { x[0] = no_such_function(x[1]); }";
+
+/// Checks, and prints a table.
+pub fn run(options: Options) -> Result<()> {
+    if options.list {
+        for Recipe { name, flags } in RECIPES {
+            eprintln!("{name:18} train --backend cuda {}", flags.join(" "));
+        }
+        return Ok(());
+    }
+    let chosen: Vec<Recipe> = RECIPES
+        .into_iter()
+        .filter(|recipe| options.all || options.recipe.iter().any(|name| name == recipe.name))
+        .collect();
+    for name in &options.recipe {
+        ensure!(
+            RECIPES.iter().any(|recipe| recipe.name == name),
+            "no recipe {name}; --list names them"
+        );
+    }
+    let toolkit = toolkit::toolkit(&options.toolkits.map_or_else(cache_folder, Ok)?)?;
+    let nvrtc = Nvrtc::open(&toolkit)?;
+    let include = toolkit.join("include");
+    ensure!(
+        !nvrtc.compile(BROKEN, &["--gpu-architecture=sm_80"])?.is_good,
+        "the compiler takes a kernel that calls nothing that exists, so its word is worth nothing"
+    );
+    ensure!(include.is_dir(), "{} is missing", include.display());
+    let program = crate::program()?;
+    let pretended = Pretended::build()?;
+    let mut failures = 0;
+    for &arch in &options.arch {
+        let folder = match &options.keep {
+            Some(folder) => folder.join(format!("sm_{arch}")),
+            None => tempfile::tempdir()?.keep(),
+        };
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        for recipe in &chosen {
+            pretended.collect(&program, recipe, arch, &toolkit, &folder)?;
+        }
+        failures += check(&nvrtc, arch, &folder)?;
+        if options.keep.is_none() {
+            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+    }
+    ensure!(failures == 0, "{failures} kernels do not compile");
+    Ok(())
+}
+
+/// Compiles every kernel of a folder and prints what came of it; gives the number of those that failed.
+fn check(nvrtc: &Nvrtc, arch: u32, folder: &Path) -> Result<usize> {
+    let start = Instant::now();
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    paths.sort();
+    let kernels: Vec<Kernel> = paths.iter().map(|path| Kernel::read(path)).collect::<Result<_>>()?;
+    ensure!(
+        kernels.iter().filter(|kernel| kernel.is_ours()).count() >= 3,
+        "the program launches fewer of its own kernels than it has: the check looks in the wrong place"
+    );
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(kernel) = kernels.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mut options: Vec<&str> = kernel.options.iter().map(String::as_str).collect();
+                    // The runtime's own, and that the assembler tells what a kernel takes.
+                    options.push("--ptxas-options=-v");
+                    let result = nvrtc.compile(&kernel.source, &options);
+                    results.lock().expect("no thread panics").push((kernel, result));
+                }
+            });
+        }
+    });
+    let mut failed = 0;
+    let mut most = Usage::default();
+    let mut spilling = 0;
+    for (kernel, result) in results.into_inner().expect("no thread panics") {
+        let compiled = result?;
+        if !compiled.is_good {
+            failed += 1;
+            eprintln!("sm_{arch}: {} does not compile:\n{}", kernel.name, compiled.log);
+            continue;
+        }
+        let usage = Usage::of(&compiled.log);
+        spilling += usize::from(usage.spilled > 0);
+        most.registers = most.registers.max(usage.registers);
+        most.shared = most.shared.max(usage.shared);
+        most.spilled = most.spilled.max(usage.spilled);
+        if kernel.is_ours() {
+            eprintln!(
+                "sm_{arch}: {:16} {:3} registers, {:5} bytes of shared memory, {} bytes spilled",
+                kernel.name, usage.registers, usage.shared, usage.spilled
+            );
+        }
+    }
+    eprintln!(
+        "sm_{arch}: {} kernels, {failed} failed; at most {} registers; {spilling} spill, {} bytes at most ({:.0} s)",
+        kernels.len(),
+        most.registers,
+        most.spilled,
+        start.elapsed().as_secs_f64()
+    );
+    Ok(failed)
+}
+
+/// Outside the repository, and kept: the compiler is 60 MB to fetch.
+fn cache_folder() -> Result<PathBuf> {
+    let given = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let base = given("XDG_CACHE_HOME").or_else(|| Some(given("HOME")?.join(".cache")));
+    match base {
+        Some(base) => Ok(base.join("barlow-twins").join("cuda")),
+        None => bail!("there is no home folder to keep NVIDIA's compiler in; pass --toolkits DIR"),
+    }
+}

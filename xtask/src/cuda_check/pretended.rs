@@ -1,0 +1,85 @@
+//! The program on a pretended GPU: every kernel that it would launch is written down as the text that it would compile.
+
+use super::Recipe;
+use anyhow::{Context, Result, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names of the libraries and their sources, built by `rustc` alone.
+const STUBS: [(&str, &str); 2] = [
+    ("libcuda", include_str!("stubs/driver.rs")),
+    ("libnvrtc", include_str!("stubs/compiler.rs")),
+];
+
+/// A folder with the pretended libraries.
+pub struct Pretended {
+    folder: tempfile::TempDir,
+}
+
+impl Pretended {
+    /// Builds the libraries.
+    pub fn build() -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        for (name, source) in STUBS {
+            let (file, built) = (
+                folder.path().join(format!("{name}.rs")),
+                folder.path().join(format!("{name}.so")),
+            );
+            std::fs::write(&file, source).with_context(|| format!("cannot write {}", file.display()))?;
+            let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+            let options = [
+                "-O",
+                "--edition",
+                "2024",
+                "--crate-type",
+                "cdylib",
+                "--crate-name",
+                name,
+            ];
+            let status = Command::new(rustc)
+                .args(options)
+                .arg("-o")
+                .args([&built, &file])
+                .status()
+                .context("cannot start rustc")?;
+            ensure!(status.success(), "{name} does not build");
+        }
+        Ok(Self { folder })
+    }
+
+    /// Runs a recipe's first epoch on a pretended GPU of this architecture and writes the kernels into `sources`.
+    pub fn collect(&self, program: &Path, recipe: &Recipe, arch: u32, toolkit: &Path, sources: &Path) -> Result<()> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let work = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let path = |name: &str| -> PathBuf { work.path().join(name) };
+        let output = Command::new(program)
+            .args([
+                "--backend",
+                "cuda",
+                "--epochs",
+                "1",
+                "--quiet",
+                "--data",
+                "assets/sign-digits-64",
+            ])
+            .arg("--out")
+            .arg(path("run"))
+            .args(recipe.flags)
+            .env("LD_LIBRARY_PATH", self.folder.path())
+            .env("CUDA_PATH", toolkit)
+            .env("PRETENDED_CUDA_ARCH", arch.to_string())
+            .env("CUDA_CHECK_SOURCES", sources)
+            // What is tuned here says nothing about a GPU: it must not be found by a run on one.
+            .env("XDG_CACHE_HOME", path("cache"))
+            .current_dir(&root)
+            .output()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        ensure!(
+            output.status.success(),
+            "the recipe {} fails on a pretended sm_{arch}: {}",
+            recipe.name,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(())
+    }
+}
