@@ -66,8 +66,10 @@ impl FakeCuda {
     /// With the toolkit's headers.
     pub fn headers(self) -> Self {
         let include = self.toolkit().join("include");
-        std::fs::create_dir(&include).unwrap();
-        std::fs::write(include.join("cuda_runtime.h"), "").unwrap();
+        std::fs::create_dir_all(include.join("crt")).unwrap();
+        for header in ["cuda_runtime.h", "crt/mma.h"] {
+            std::fs::write(include.join(header), "").unwrap();
+        }
         self
     }
 

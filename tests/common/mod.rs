@@ -234,6 +234,22 @@ pub fn left_out(what: &str) {
         .expect("standard error is open");
 }
 
+/// Whether a Vulkan driver is here, hardware or software. In CI there must be one.
+pub fn vulkan_is_here() -> bool {
+    let devices = Program::new().arg("devices").succeed().stdout;
+    let found = devices
+        .lines()
+        .any(|line| line.starts_with("wgpu") && line.contains("--device 0"));
+    assert!(
+        found || std::env::var_os("CI").is_none(),
+        "CI needs a Vulkan driver, on Debian mesa-vulkan-drivers:\n{devices}"
+    );
+    if !found {
+        left_out("no Vulkan driver on this machine; install one (on Debian mesa-vulkan-drivers) to test wgpu");
+    }
+    found
+}
+
 /// The repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -5,9 +5,12 @@
 
 pub mod allocator;
 pub mod backend;
+pub mod buffers;
 pub mod cache_folder;
 pub mod checkpoint;
 pub mod config;
+#[cfg(feature = "cpu")]
+pub mod conformance;
 pub mod console;
 pub mod error;
 pub mod eval;

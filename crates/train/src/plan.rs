@@ -1,6 +1,7 @@
 //! What a run will do, worked out before its first step, and the lines that say so.
 
 use crate::backend::Selected;
+use crate::buffers;
 use crate::config::{BackboneKind, Config, OptimizerKind};
 use crate::memory::{self, Memory};
 use crate::optim::{LearningRates, peak_rates, settle_rates};
@@ -144,6 +145,16 @@ impl Plan {
     /// What a step takes at least on the device.
     pub fn memory(&self) -> Memory {
         Memory::estimate(&self.config, self.parameters, self.loss_form().0)
+    }
+
+    /// Whether every tensor of a step fits into a buffer of the device.
+    ///
+    /// # Errors
+    /// One line on the first that does not, with the way out.
+    pub fn check_buffers(&self) -> Result<(), String> {
+        let tensors = buffers::of_step(&self.config, self.loss_form().0);
+        self.largest_buffer
+            .map_or(Ok(()), |limit| buffers::check(&tensors, limit))
     }
 
     /// What was chosen and why, a line each.

@@ -49,6 +49,31 @@ impl ResNetConfig {
         }
         kept
     }
+
+    /// Channels and side in pixels of the map of an image of `pixels` × `pixels` that has the most values, the image itself left out.
+    pub fn largest_map(&self, pixels: usize) -> (usize, usize) {
+        let stem_side = match self.stem {
+            Stem::Cifar => pixels,
+            Stem::Imagenet => pixels.div_ceil(2),
+        };
+        let expansion = if self.depth.is_bottleneck() { 4 } else { 1 };
+        let mut side = match self.stem {
+            Stem::Cifar => pixels,
+            Stem::Imagenet => stem_side.div_ceil(2),
+        };
+        let mut maps = vec![(self.width, stem_side)];
+        for stage in 0..4 {
+            let channels = self.width << stage;
+            // A bottleneck's first convolution is at the side before the stride.
+            maps.push((channels, side));
+            if stage > 0 {
+                side = side.div_ceil(2);
+            }
+            maps.push((channels * expansion, side));
+        }
+        let values = |&(channels, side): &(usize, usize)| channels * side * side;
+        maps.into_iter().max_by_key(values).expect("a network has maps")
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +99,21 @@ mod tests {
         let shortcuts: usize = stages[1..].iter().map(|(channels, side)| channels * side * side).sum();
         let expected = 3 * 32 * 32 + 2 * 16 * 32 * 32 + blocks + shortcuts;
         assert_eq!(config.kept_values(32), expected);
+    }
+
+    #[test]
+    fn the_largest_map_is_an_early_one() {
+        let cifar = ResNetConfig::new(ResNetDepth::ResNet18)
+            .with_stem(Stem::Cifar)
+            .with_width(16);
+        assert_eq!(
+            cifar.largest_map(24),
+            (16, 24),
+            "the next stage's has a quarter of the pixels"
+        );
+        let imagenet = ResNetConfig::new(ResNetDepth::ResNet50);
+        assert_eq!(imagenet.largest_map(224), (256, 56));
+        assert_eq!(imagenet.with_stem(Stem::Cifar).largest_map(32), (256, 32));
     }
 
     #[test]

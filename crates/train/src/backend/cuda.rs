@@ -2,7 +2,7 @@
 //!
 //! The libraries' names are those of the binding that CubeCL itself loads, so "found" here means found there.
 
-use super::{Device, Found, Probe};
+use super::{Details, Device, Found, Probe};
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::path::PathBuf;
 
@@ -20,8 +20,8 @@ pub(super) fn probe() -> Probe {
     if !driver {
         return Err("no NVIDIA driver (libcuda was not found); install it, or use --backend wgpu or cpu".into());
     }
-    let names = device_names()?;
-    if names.is_empty() {
+    let devices = devices()?;
+    if devices.is_empty() {
         return Err("the NVIDIA driver is there and finds no device; check nvidia-smi and CUDA_VISIBLE_DEVICES".into());
     }
     if !nvrtc {
@@ -32,16 +32,17 @@ pub(super) fn probe() -> Probe {
         );
     }
     check_headers()?;
-    let found = |(number, name)| Found {
+    let found = |(number, (name, details))| Found {
         device: Device::Cuda(number),
         name,
         software: false,
+        details,
     };
-    Ok(names.into_iter().enumerate().map(found).collect())
+    Ok(devices.into_iter().enumerate().map(found).collect())
 }
 
-/// Names of the devices, through the driver alone: nothing is allocated and no context is made.
-fn device_names() -> Result<Vec<String>, String> {
+/// The devices with their names, through the driver alone: nothing is allocated and no context is made.
+fn devices() -> Result<Vec<(String, Details)>, String> {
     type Init = unsafe extern "C" fn(c_uint) -> c_int;
     type Count = unsafe extern "C" fn(*mut c_int) -> c_int;
     type Name = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int;
@@ -65,21 +66,67 @@ fn device_names() -> Result<Vec<String>, String> {
                 "the NVIDIA driver does not start (error {code}); check nvidia-smi"
             ));
         }
-        let mut names = Vec::new();
+        let mut found = Vec::new();
         for device in 0..devices {
             let mut buffer = [0 as c_char; 256];
             let known = name(buffer.as_mut_ptr(), 255, device) == SUCCESS;
-            names.push(if known {
+            let name = if known {
                 CStr::from_ptr(buffer.as_ptr()).to_string_lossy().into_owned()
             } else {
                 "?".into()
-            });
+            };
+            found.push((name, details(device)));
         }
-        Ok(names)
+        Ok(found)
     }
 }
 
-/// CubeCL hands NVRTC this folder and panics without it; every kernel includes cuda_runtime.h.
+/// What the driver tells of a device; nothing where it does not.
+fn details(device: c_int) -> Details {
+    type Version = unsafe extern "C" fn(*mut c_int) -> c_int;
+    type Memory = unsafe extern "C" fn(*mut usize, c_int) -> c_int;
+    type Attribute = unsafe extern "C" fn(*mut c_int, c_int, c_int) -> c_int;
+    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.
+    const CAPABILITY: [c_int; 2] = [75, 76];
+    // SAFETY: as in `devices`.
+    unsafe {
+        let library = cudarc::driver::sys::culib();
+        let version = library
+            .get::<Version>(b"cuDriverGetVersion\0")
+            .ok()
+            .and_then(|version| {
+                let mut value = 0;
+                (version(&mut value) == SUCCESS).then_some(value)
+            });
+        let memory = library.get::<Memory>(b"cuDeviceTotalMem_v2\0").ok().and_then(|memory| {
+            let mut bytes = 0;
+            (memory(&mut bytes, device) == SUCCESS).then_some(bytes as u64)
+        });
+        let capability = library
+            .get::<Attribute>(b"cuDeviceGetAttribute\0")
+            .ok()
+            .and_then(|attribute| {
+                let mut value = [0; 2];
+                let known = (0..2).all(|k| attribute(&mut value[k], CAPABILITY[k], device) == SUCCESS);
+                known.then_some(value[0] * 10 + value[1])
+            });
+        let driver = version.map(|version| format!("CUDA {}.{}", version / 1000, version % 1000 / 10));
+        let capability_text = capability.map(|capability| format!("sm_{capability}"));
+        let parts: Vec<String> = driver.into_iter().chain(capability_text).collect();
+        Details {
+            driver: (!parts.is_empty()).then(|| parts.join(", ")),
+            memory_bytes: memory,
+            // CubeCL takes its memory in pages of at most a quarter.
+            largest_buffer_bytes: memory.map(|bytes| bytes / 4),
+            f16: capability >= Some(53),
+            bf16: capability >= Some(80),
+            plane_operations: capability.is_some(),
+        }
+    }
+}
+
+/// CubeCL hands NVRTC this folder and panics without it; every kernel includes cuda_runtime.h, those for tensor cores mma.h, whose
+/// other half comes with nvcc.
 fn check_headers() -> Result<(), String> {
     let Some(toolkit) = toolkit() else {
         return Err(
@@ -88,13 +135,13 @@ fn check_headers() -> Result<(), String> {
                 .into(),
         );
     };
-    let header = toolkit.join("include").join("cuda_runtime.h");
-    if header.is_file() {
+    let headers = ["cuda_runtime.h", "crt/mma.h"].map(|header| toolkit.join("include").join(header));
+    let Some(missing) = headers.into_iter().find(|header| !header.is_file()) else {
         return Ok(());
-    }
+    };
     Err(format!(
         "the CUDA toolkit's headers are missing ({} was looked for); install them, or set CUDA_PATH to the toolkit's folder",
-        header.display()
+        missing.display()
     ))
 }
 

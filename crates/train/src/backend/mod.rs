@@ -5,12 +5,14 @@
 
 #[cfg(all(feature = "cuda", any(target_os = "linux", target_os = "windows")))]
 mod cuda;
+mod details;
 mod dispatch;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod tuning;
 #[cfg(feature = "wgpu")]
 mod wgpu;
 
+pub use details::Details;
 pub use dispatch::{OnBackend, on_backend};
 
 use crate::optim::OptimOps;
@@ -104,6 +106,8 @@ pub struct Found {
     pub name: String,
     /// Whether it is emulated on the processor.
     pub software: bool,
+    /// What it can do.
+    pub details: Details,
 }
 
 /// Devices of one backend, or the line that says what is missing.
@@ -198,7 +202,9 @@ fn take(
             names,
         });
     }
-    let Found { device, name, software } = found.swap_remove(asked);
+    let Found {
+        device, name, software, ..
+    } = found.swap_remove(asked);
     if software {
         reason.push_str("; a software adapter, slower than --backend cpu");
     }
@@ -222,6 +228,11 @@ fn probe_cpu() -> Result<Probe, BackendError> {
         device: Device::Cpu,
         name,
         software: false,
+        details: Details {
+            driver: Some(instructions().to_owned()),
+            memory_bytes: crate::memory::physical(),
+            ..Details::default()
+        },
     }]))
 }
 
@@ -251,6 +262,21 @@ fn probe_cuda() -> Result<Probe, BackendError> {
         return Ok(Err("CUDA exists on Linux and Windows only; use --backend wgpu".into()));
     }
     Err(BackendError::NotBuilt("cuda"))
+}
+
+/// The instructions that the CPU backend's own kernels take here.
+#[cfg(feature = "cpu")]
+fn instructions() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if pulp::x86::V4::try_new().is_some() {
+            return "AVX-512";
+        }
+        if pulp::x86::V3::try_new().is_some() {
+            return "AVX2";
+        }
+    }
+    "no vector instructions of its own"
 }
 
 /// The processor's name as the system tells it, else its architecture.

@@ -1,7 +1,7 @@
 //! WGPU's adapters, listed as CubeCL numbers them, hardware first.
 
-use super::{Device, Found, Probe};
-use ::wgpu::{DeviceType, Instance, InstanceDescriptor};
+use super::{Details, Device, Found, Probe};
+use ::wgpu::{DeviceType, Features, Instance, InstanceDescriptor};
 use burn_wgpu::WgpuDevice;
 use burn_wgpu::graphics::{AutoGraphicsApi, GraphicsApi};
 use std::collections::HashMap;
@@ -38,6 +38,15 @@ pub(super) fn probe() -> Probe {
                 device: Device::Wgpu(device),
                 name,
                 software,
+                details: Details {
+                    driver: Some(info.driver_info.clone()).filter(|driver| !driver.is_empty()),
+                    memory_bytes: None,
+                    largest_buffer_bytes: Some(adapter.limits().max_storage_buffer_binding_size.into()),
+                    f16: adapter.features().contains(Features::SHADER_F16),
+                    // WGSL, which kernels are compiled to, has none.
+                    bf16: false,
+                    plane_operations: adapter.features().contains(Features::SUBGROUP),
+                },
             },
         ));
     }

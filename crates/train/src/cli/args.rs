@@ -88,8 +88,11 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Draw the two views of an image several times, to look at
     Views(ViewsArgs),
-    /// List the backends and devices that are there
-    Devices,
+    /// List the backends and devices that are there, and what they can do
+    Devices(JsonArgs),
+    /// Compare everything that a backend computes with the CPU
+    #[cfg(feature = "cpu")]
+    Conformance(JsonArgs),
     /// Print completions for a shell, to be put where it looks for them
     Completions(CompletionsArgs),
 }
@@ -109,6 +112,14 @@ pub(super) struct ProbeArgs {
     /// The run: its folder takes the best checkpoint (by kNN on its test images), FOLDER@last the last one
     #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
     pub from: String,
+}
+
+/// Flags of the commands that a script may read.
+#[derive(Debug, ClapArgs)]
+pub(super) struct JsonArgs {
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `report`.

@@ -7,6 +7,8 @@ mod usage;
 
 use crate::commands;
 use args::{Args, Command, PretrainArgs};
+#[cfg(feature = "cpu")]
+use barlow_train::backend::select;
 use barlow_train::console::Console;
 use barlow_train::error::{AppError, EXIT_DONE};
 use barlow_train::stop::StopFlag;
@@ -51,7 +53,12 @@ fn dispatch(args: &Args) -> Result<(), AppError> {
             let (_, config) = resolve::config(&args.run)?;
             commands::views::run(&views.image, &config, args.run.out.as_deref())
         }
-        Command::Devices => commands::devices::run(),
+        Command::Devices(devices) => commands::devices::run(devices.json),
+        #[cfg(feature = "cpu")]
+        Command::Conformance(conformance) => {
+            let selected = select(args.run.backend, args.run.device).map_err(AppError::usage)?;
+            commands::conformance::run(&selected, conformance.json, &Console::new(args.run.quiet))
+        }
         Command::Completions(completions) => {
             usage::print_completions(completions.shell);
             Ok(())

@@ -43,7 +43,9 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
         Command::Report(_) => ("report", &["--out"]),
         Command::Views(_) => ("views", &["--config", "--set", "--seed", "--out"]),
-        Command::Devices => ("devices", &["--threads"]),
+        Command::Devices(_) => ("devices", &["--threads"]),
+        #[cfg(feature = "cpu")]
+        Command::Conformance(_) => ("conformance", &["--backend", "--device", "--threads"]),
         Command::Completions(_) => ("completions", &[]),
     };
     let given = [

@@ -1,27 +1,94 @@
-//! `devices`: every backend that is built in, and every device that is there.
+//! `devices`: every backend that is built in, and every device that is there, with what it can do.
 
-use barlow_train::backend::{BackendChoice, probe_all, select};
+use barlow_train::backend::{BackendChoice, Details, Found, probe_all, select};
 use barlow_train::console::print_result;
 use barlow_train::error::AppError;
+use serde::Serialize;
+
+/// A line of `--json`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Device {
+        backend: &'a str,
+        device: usize,
+        name: &'a str,
+        software: bool,
+        #[serde(flatten)]
+        details: &'a Details,
+    },
+    Missing {
+        backend: &'a str,
+        missing: String,
+    },
+    Auto {
+        auto: &'a str,
+        name: &'a str,
+        reason: &'a str,
+    },
+}
 
 /// Prints a line a device, a line for what is missing, and what `auto` takes.
 ///
 /// # Errors
 /// [`AppError::Usage`] when no backend can be used at all.
-pub fn run() -> Result<(), AppError> {
+pub fn run(json: bool) -> Result<(), AppError> {
+    let print = |line: &Line<'_>| {
+        print_result(&if json {
+            serde_json::to_string(line).expect("names and numbers")
+        } else {
+            line.to_string()
+        });
+    };
     for (backend, probe) in probe_all() {
-        match probe {
-            Err(error) => print_result(&format!("{backend:5}  {error}")),
-            Ok(Err(missing)) => print_result(&format!("{backend:5}  {missing}")),
+        let missing = match &probe {
+            Err(error) => error.to_string(),
+            Ok(Err(missing)) => missing.clone(),
             Ok(Ok(found)) => {
-                for (number, device) in found.iter().enumerate() {
-                    let kind = if device.software { ", software" } else { "" };
-                    print_result(&format!("{backend:5}  --device {number}: {}{kind}", device.name));
-                }
+                let lines = found
+                    .iter()
+                    .enumerate()
+                    .map(|(device, found)| device_line(backend, device, found));
+                lines.for_each(|line| print(&line));
+                continue;
             }
-        }
+        };
+        print(&Line::Missing { backend, missing });
     }
     let auto = select(BackendChoice::Auto, None).map_err(AppError::usage)?;
-    print_result(&format!("auto takes {auto}"));
+    print(&Line::Auto {
+        auto: auto.backend,
+        name: &auto.name,
+        reason: &auto.reason,
+    });
     Ok(())
+}
+
+fn device_line<'a>(backend: &'a str, device: usize, found: &'a Found) -> Line<'a> {
+    Line::Device {
+        backend,
+        device,
+        name: &found.name,
+        software: found.software,
+        details: &found.details,
+    }
+}
+
+impl std::fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Device {
+                backend,
+                device,
+                name,
+                software,
+                details,
+            } => {
+                let kind = if *software { ", software" } else { "" };
+                write!(f, "{backend:5}  --device {device}: {name}{kind}; {details}")
+            }
+            Self::Missing { backend, missing } => write!(f, "{backend:5}  {missing}"),
+            Self::Auto { auto, name, reason } => write!(f, "auto takes {auto} on {name} ({reason})"),
+        }
+    }
 }

@@ -72,6 +72,7 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
         print_result(&format!("\n{}", plan.config.to_toml()));
         return Ok(());
     }
+    plan.check_buffers().map_err(AppError::usage)?;
     if selected.backend == "cpu"
         && let Some(available) = memory::physical()
     {
