@@ -1,6 +1,7 @@
 //! The project's chores, as `cargo xtask NAME`. Uses no crate of the workspace, so that it builds in seconds.
 
 mod ci;
+mod conformance;
 mod cuda_check;
 mod data;
 mod soak;
@@ -21,6 +22,8 @@ struct Args {
 enum Chore {
     /// Everything that CI runs: formatting, lints, docs, tests; the cheapest first
     Ci,
+    /// Compare what a backend of this machine computes with the CPU
+    Conformance(conformance::Options),
     /// Compile the kernels of a CUDA run with NVIDIA's compiler, on a machine without a GPU
     CudaCheck(cuda_check::Options),
     /// Public image sets from the network
@@ -33,6 +36,7 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Args::parse().chore {
         Chore::Ci => ci::run(),
+        Chore::Conformance(options) => conformance::run(options),
         Chore::CudaCheck(options) => cuda_check::run(options),
         Chore::Data(chore) => data::run(chore),
         Chore::Soak(options) => soak::run(options),

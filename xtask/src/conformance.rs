@@ -1,0 +1,123 @@
+//! `cargo xtask conformance`: whether a backend of this machine computes what the CPU computes, from single operations to the losses
+//! of a run. What the tests do where they can, here by name and with the numbers.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// The most that a loss may differ from the CPU's, as a part of it.
+const BOUND: f64 = 1e-3;
+
+/// What to compare.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Backends: cuda, wgpu, cpu
+    #[arg(long, value_delimiter = ',', required = true)]
+    backend: Vec<String>,
+    /// Number of the device of that backend, from 0
+    #[arg(long)]
+    device: Option<usize>,
+}
+
+/// A run of two steps an epoch, each told of. LARS, because AdamW's first steps are the signs of gradients that may be rounding.
+const RUN: [&str; 14] = [
+    "--config",
+    "smoke",
+    "--quiet",
+    "--epochs",
+    "10",
+    "--set",
+    "data.train_images=512",
+    "--set",
+    "train.log_every=1",
+    "--set",
+    "eval.every=0",
+    "--set",
+    "optimizer={ kind = \"lars\", learning_rate_weights = 0.3, learning_rate_biases = 0.01, trust_coefficient = 0.02, clip = true }",
+    "--out",
+];
+
+/// Compares every backend, one after the other.
+pub fn run(options: Options) -> Result<()> {
+    let program = crate::program()?;
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let device = options.device.map(|device| format!("--device={device}"));
+    let mut failed = Vec::new();
+    for backend in &options.backend {
+        let start = Instant::now();
+        let place: Vec<&str> = ["--backend", backend].into_iter().chain(device.as_deref()).collect();
+        // Its table goes to standard output as it is.
+        let status = command(&program)
+            .args(["conformance"])
+            .args(&place)
+            .status()
+            .context("cannot start the program")?;
+        let is_good = status.success() && curve(&program, &place, folder.path(), backend)?;
+        let word = if is_good { "ok" } else { "FAILS" };
+        println(&format!("{word:5}  {backend}, {:.0} s", start.elapsed().as_secs_f64()));
+        if !is_good {
+            failed.push(backend.as_str());
+        }
+    }
+    ensure!(
+        failed.is_empty(),
+        "{} computes something else than the CPU",
+        failed.join(", ")
+    );
+    Ok(())
+}
+
+/// Whether the losses of a run are those of the CPU.
+fn curve(program: &Path, place: &[&str], folder: &Path, backend: &str) -> Result<bool> {
+    let reference = folder.join("reference");
+    if !reference.exists() {
+        losses(program, &["--backend", "cpu"], &reference)?;
+    }
+    let (right, got) = (read(&reference)?, losses(program, place, &folder.join(backend))?);
+    ensure!(
+        right.len() == got.len() && !right.is_empty(),
+        "both runs have as many steps"
+    );
+    let differences = right.iter().zip(&got).map(|(right, got)| (got / right - 1.0).abs());
+    let difference = differences.fold(0.0, f64::max);
+    let word = if difference <= BOUND { "ok" } else { "FAILS" };
+    println(&format!(
+        "{word:5}  {difference:8.1e} of at most {BOUND:7.1e}  losses of {} steps",
+        right.len()
+    ));
+    Ok(difference <= BOUND)
+}
+
+fn losses(program: &Path, place: &[&str], out: &Path) -> Result<Vec<f64>> {
+    let output = command(program).args(RUN).arg(out).args(place).output();
+    let output = output.context("cannot start the program")?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    read(out)
+}
+
+/// The losses of a run's lines.
+fn read(run: &Path) -> Result<Vec<f64>> {
+    let path = run.join("metrics.jsonl");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let lines: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    Ok(lines.iter().filter_map(|line| line["loss"].as_f64()).collect())
+}
+
+/// The program, where it finds the shipped images.
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    command
+}
+
+/// A result; a closed pipe is not an error.
+fn println(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
