@@ -44,6 +44,11 @@ const STAGES: &[Stage] = &[
         // Here a missing Vulkan driver is a failure; elsewhere the tests that need one say that they were left out.
         environment: &[("CI", "1")],
     },
+    Stage {
+        name: "cuda-check",
+        command: "cargo xtask cuda-check",
+        environment: &[],
+    },
 ];
 
 /// Runs the stages in order and stops at the first that fails.
