@@ -46,7 +46,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "cuda-check",
-        command: "cargo xtask cuda-check",
+        command: "cargo xtask cuda-check --sample 20",
         environment: &[],
     },
 ];

@@ -39,6 +39,11 @@ impl Kernel {
         })
     }
 
+    /// Whether it is one of the candidates that Burn tunes a matrix product with.
+    pub fn is_product(&self) -> bool {
+        self.name.starts_with("matmul_entry")
+    }
+
     /// Whether it is one of this project's own, and not of Burn's.
     pub fn is_ours(&self) -> bool {
         // crates/loss/src/ops/gpu/kernels.rs; generic ones have their types' sizes behind the name.
