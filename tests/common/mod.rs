@@ -123,12 +123,13 @@ impl Running {
         self.child().try_wait().expect("the program was started").is_some()
     }
 
-    /// Waits until the text of a file fulfils `ready`, as long as the program runs, for at most five minutes.
+    /// Waits until the text of a file fulfils `ready`, as long as the program runs, for at most a quarter of an hour: on
+    /// Mesa's software driver the first step alone takes minutes.
     pub fn wait_for(&mut self, path: &Path, ready: impl Fn(&str) -> bool) {
         let start = Instant::now();
         while !std::fs::read_to_string(path).is_ok_and(|text| ready(&text)) {
             assert!(
-                start.elapsed() < Duration::from_secs(300),
+                start.elapsed() < Duration::from_secs(900),
                 "{} did not come",
                 path.display()
             );

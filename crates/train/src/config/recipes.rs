@@ -12,6 +12,10 @@ pub const RECIPES: &[(&str, &str)] = &[
         include_str!("../../../../configs/cifar10-resnet18.toml"),
     ),
     (
+        "cifar10-resnet18-cpu",
+        include_str!("../../../../configs/cifar10-resnet18-cpu.toml"),
+    ),
+    (
         "imagenet-resnet50",
         include_str!("../../../../configs/imagenet-resnet50.toml"),
     ),
