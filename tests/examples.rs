@@ -65,7 +65,15 @@ fn a_network_data_set_and_loss_of_ones_own_are_pre_trained() {
         }
     }
     assert!(last_but_one.exists());
-    own_backbone(&out);
+    let rest = String::from_utf8(own_backbone(&out).stdout).unwrap();
+    let told = rest
+        .split_once("of this session: [")
+        .unwrap()
+        .1
+        .split_once(']')
+        .unwrap()
+        .0;
+    assert_eq!(told.split(',').count(), 1, "one epoch, one evaluation: {rest}");
     assert!(bytes(&out, "backbone.safetensors") == weights);
 
     // The program cannot build that network, and says so.

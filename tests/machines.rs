@@ -45,6 +45,10 @@ fn cuda_names_the_first_thing_that_is_missing() {
             FakeCuda::nothing().driver(ONE_DEVICE).nvrtc(),
             vec!["toolkit's headers are missing", "cuda_runtime.h", "CUDA_PATH"],
         ),
+        (
+            FakeCuda::nothing().driver(ONE_DEVICE).nvrtc().half_the_headers(),
+            vec!["toolkit's headers are missing", "crt/mma.h", "CUDA_PATH"],
+        ),
     ];
     for (cuda, says) in table {
         let folder = folder();

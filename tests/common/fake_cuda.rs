@@ -63,6 +63,13 @@ impl FakeCuda {
         self.with_library("libnvrtc", "")
     }
 
+    /// With the toolkit's headers, but for those that come with nvcc.
+    pub fn half_the_headers(self) -> Self {
+        let whole = self.headers();
+        std::fs::remove_file(whole.toolkit().join("include/crt/mma.h")).unwrap();
+        whole
+    }
+
     /// With the toolkit's headers.
     pub fn headers(self) -> Self {
         let include = self.toolkit().join("include");

@@ -13,7 +13,7 @@ use barlow_model::ops::{ModelOps, mean_pool2d};
 use barlow_model::{
     Backbone, BarlowTwinsModel, BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, NormMode, initialize, parameter_count,
 };
-use barlow_train::backend::{BackendChoice, TrainBackend, select};
+use barlow_train::backend::{BackendChoice, Selected, TrainBackend, select};
 use barlow_train::config::Config;
 use barlow_train::console::Console;
 use barlow_train::error::AppError;
@@ -163,7 +163,12 @@ const RECIPE: &str = r#"
 "#;
 
 /// Generic: any backend of the program will do.
-fn train<B: TrainBackend>(out: &Path, device: &B::Device, accuracies: &mut Vec<f64>) -> Result<Summary, AppError> {
+fn train<B: TrainBackend>(
+    out: &Path,
+    selected: Selected,
+    device: &B::Device,
+    accuracies: &mut Vec<f64>,
+) -> Result<Summary, AppError> {
     let config: Config = toml::from_str(RECIPE).map_err(AppError::usage)?;
     config.validate().map_err(AppError::usage)?;
     let start = Start::at(out)?;
@@ -185,8 +190,15 @@ fn train<B: TrainBackend>(out: &Path, device: &B::Device, accuracies: &mut Vec<f
         backbone: parameter_count(&parts.model.backbone),
         projector: parameter_count(&parts.model.projector),
     };
-    let plan = Plan::new("own-backbone".into(), config, sources.counts(), parameters, None);
-    let selected = select(BackendChoice::Cpu, None).map_err(AppError::usage)?;
+    let plan = Plan::new(
+        "own-backbone".into(),
+        config,
+        sources.counts(),
+        parameters,
+        B::largest_buffer(device),
+    );
+    plan.check_buffers().map_err(AppError::usage)?;
+    parts.check(&plan.config).map_err(AppError::usage)?;
     let opened = start.open(&plan, &sources, &Console::new(false))?;
     let (job, checkpoint) = Job::new(plan, sources, selected, opened);
     pretrain(&job, device, parts, checkpoint)
@@ -197,7 +209,8 @@ fn main() -> anyhow::Result<()> {
         .nth(1)
         .unwrap_or_else(|| "runs/own-backbone".to_owned());
     let mut accuracies = Vec::new();
-    let summary = train::<Autodiff<Flex>>(Path::new(&out), &FlexDevice, &mut accuracies)
+    let selected = select(BackendChoice::Cpu, None)?;
+    let summary = train::<Autodiff<Flex>>(Path::new(&out), selected, &FlexDevice, &mut accuracies)
         .map_err(|error| anyhow::anyhow!(error.render(false)))?;
     #[expect(clippy::print_stdout, reason = "the result of an example")]
     {

@@ -1,9 +1,10 @@
 //! Whether a step's tensors fit the device: many a GPU has a limit for one buffer far below its memory (WGPU's default is 128 MiB).
 //!
-//! Knows the config alone; what a backend needs for itself in between is not known here.
+//! Knows the config alone: neither a backbone of one's own, nor what a backend needs for itself in between.
 
 use crate::config::Config;
 use crate::memory::bytes;
+use crate::pretrain::evaluation_chunk;
 use barlow_loss::LossForm;
 
 /// A tensor of a step, in f32.
@@ -23,7 +24,7 @@ impl Buffer {
     }
 }
 
-/// The large tensors of a step of `config` whose loss takes `form`.
+/// The large tensors of a run of `config` whose loss takes `form`.
 pub fn of_step(config: &Config, form: LossForm) -> Vec<Buffer> {
     let (n, train) = (config.train.batch_size, &config.train);
     let at_once = train.micro_batch.unwrap_or(n);
@@ -64,7 +65,18 @@ pub fn of_step(config: &Config, form: LossForm) -> Vec<Buffer> {
             shape: vec![at_once, channels, side, side],
             way_out: smaller_batch,
         });
+        let (channels, side) = model.backbone.largest_map(config.eval.crop);
+        buffers.push(Buffer {
+            what: "the backbone's largest map of an evaluation",
+            shape: vec![evaluation_chunk(config), channels, side, side],
+            way_out: "lower eval.crop, pass a smaller --batch-size or set train.micro_batch",
+        });
     }
+    buffers.extend(widths.iter().map(|&width| Buffer {
+        what: "what a layer of the projector gives",
+        shape: vec![at_once, width],
+        way_out: "lower model.projector, pass a smaller --batch-size or set train.micro_batch",
+    }));
     let inputs = model.iter().map(|model| model.backbone.features());
     let layers: Vec<usize> = inputs.chain(widths).collect();
     for pair in layers.windows(2) {

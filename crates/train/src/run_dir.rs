@@ -198,6 +198,14 @@ impl RunDir {
         self.root.join("report.html")
     }
 
+    /// Whether anything was kept of the run's steps.
+    pub fn has_checkpoints(&self) -> bool {
+        let entries = std::fs::read_dir(self.checkpoints()).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.file_name())
+            .any(|name| !name.to_string_lossy().starts_with(PARTIAL))
+    }
+
     /// Takes back that the run is finished.
     ///
     /// # Errors

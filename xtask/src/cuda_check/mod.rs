@@ -53,7 +53,7 @@ pub struct Recipe {
 
 /// A short run has the kernels of a long one. Recipes of other images train on the shipped ones; a batch that these do not fill is
 /// smaller here.
-const RECIPES: [Recipe; 7] = [
+const RECIPES: [Recipe; 8] = [
     Recipe {
         name: "smoke",
         flags: &["--config", "smoke"],
@@ -102,6 +102,10 @@ const RECIPES: [Recipe; 7] = [
         flags: &["--config", "cifar10-resnet18"],
     },
     Recipe {
+        name: "cifar10-resnet18-cpu",
+        flags: &["--config", "cifar10-resnet18-cpu", "--set", "data.train_images=1024"],
+    },
+    Recipe {
         name: "imagenet-resnet50",
         flags: &["--config", "imagenet-resnet50", "--batch-size", "512"],
     },
@@ -140,18 +144,19 @@ pub fn run(options: Options) -> Result<()> {
     let pretended = Pretended::build()?;
     let mut failures = 0;
     for &arch in &options.arch {
-        let folder = match &options.keep {
-            Some(folder) => folder.join(format!("sm_{arch}")),
-            None => tempfile::tempdir()?.keep(),
-        };
+        let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let folder = options
+            .keep
+            .as_deref()
+            .unwrap_or(temporary.path())
+            .join(format!("sm_{arch}"));
+        let old = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+        ensure!(!old, "{} is not empty; pass another --keep", folder.display());
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         for recipe in &chosen {
             pretended.collect(&program, recipe, arch, &toolkit, &folder)?;
         }
         failures += check(&nvrtc, arch, &folder, options.sample)?;
-        if options.keep.is_none() {
-            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
     }
     ensure!(failures == 0, "{failures} kernels do not compile");
     Ok(())

@@ -60,6 +60,7 @@ pub fn toolkit(folder: &Path) -> Result<PathBuf> {
                 name,
                 bytes,
                 sha256,
+                otherwise: "the table in xtask/src/cuda_check/toolkit.rs names it",
             };
             let wheel = download(&wanted, folder, &Patience::default())?;
             unpack(&wheel, work.path())?;

@@ -24,6 +24,8 @@ pub struct Wanted<'a> {
     pub bytes: u64,
     /// Its SHA-256 in lower-case hexadecimal.
     pub sha256: &'a str,
+    /// What to do where this address has another file.
+    pub otherwise: &'a str,
 }
 
 /// How long to wait, and how often to try again.
@@ -115,9 +117,10 @@ pub fn download(wanted: &Wanted, folder: &Path, patience: &Patience) -> Result<P
         part.remove()?;
         bail!(
             "{} has SHA-256 {found} instead of {}: not the published file, so it was removed; run again, and if it stays \
-             so take another --mirror",
+             so {}",
             wanted.address,
-            wanted.sha256
+            wanted.sha256,
+            wanted.otherwise
         );
     }
     part.finish(&whole)?;
@@ -154,18 +157,16 @@ fn attempt(agent: &Agent, wanted: &Wanted, part: &mut Part, progress: &mut Progr
             Some((start, total)) if start == part.len() => total,
             _ if part.len() > 0 => return Ok(Try::Anew("the server sent another part than asked for")),
             _ => bail!(
-                "{}: the server sends parts that nobody asked for; take another address with --mirror",
-                wanted.address
+                "{}: the server sends parts that nobody asked for; {}",
+                wanted.address,
+                wanted.otherwise
             ),
         },
         StatusCode::RANGE_NOT_SATISFIABLE if part.len() > 0 => {
             return Ok(Try::Anew("the server's file ends before what is here"));
         }
         status if passing(status) => return Ok(Try::Again(format!("the server answers {status}"))),
-        status => bail!(
-            "{}: the server answers {status}; take another address with --mirror",
-            wanted.address
-        ),
+        status => bail!("{}: the server answers {status}; {}", wanted.address, wanted.otherwise),
     };
     if let Some(length) = announced.filter(|length| *length != wanted.bytes) {
         bail!(wrong_length(wanted, &format!("is {length} bytes long")));
@@ -197,8 +198,13 @@ fn receive(response: Response<Body>, wanted: &Wanted, part: &mut Part, progress:
 }
 
 fn wrong_length(wanted: &Wanted, what: &str) -> String {
-    let Wanted { address, bytes, .. } = wanted;
-    format!("{address} {what} instead of {bytes} bytes: not the published file; take another address with --mirror")
+    let Wanted {
+        address,
+        bytes,
+        otherwise,
+        ..
+    } = wanted;
+    format!("{address} {what} instead of {bytes} bytes: not the published file; {otherwise}")
 }
 
 /// Whether an answer may be another one in a moment.

@@ -132,6 +132,7 @@ fn fetch(set: &Set, options: &Options) -> Result<Outcome> {
             name: file.name(),
             bytes: file.bytes,
             sha256: file.sha256,
+            otherwise: "take another address with --mirror",
         };
         archives.push(download(&wanted, &work, &options.patience)?);
     }

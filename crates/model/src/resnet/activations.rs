@@ -64,8 +64,10 @@ impl ResNetConfig {
         let mut maps = vec![(self.width, stem_side)];
         for stage in 0..4 {
             let channels = self.width << stage;
-            // A bottleneck's first convolution is at the side before the stride.
-            maps.push((channels, side));
+            if self.depth.is_bottleneck() {
+                // Its first convolution is at the side before the stride.
+                maps.push((channels, side));
+            }
             if stage > 0 {
                 side = side.div_ceil(2);
             }

@@ -124,6 +124,7 @@ fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(Start, String, Config), 
     let (recipe, mut config) = load_ours(&layers)?;
     if own {
         forget_default_rates(&layers, &mut config)?;
+        take_all_of_other_images(args, &mut config);
     }
     let recipe = name.unwrap_or(recipe);
     let root = args.out.clone().unwrap_or_else(|| default_root(&recipe));
@@ -156,6 +157,14 @@ fn forget_default_rates(layers: &Layers, config: &mut Config) -> Result<(), AppE
 fn any_format(args: &RunArgs) -> Option<(&'static str, Value)> {
     let given = args.sets.iter().any(|set| set.starts_with("data.format"));
     (!given).then(|| ("data.format", Value::String(DataFormat::Auto.to_string())))
+}
+
+/// How many images a run took of its own set says nothing about another one.
+fn take_all_of_other_images(args: &RunArgs, config: &mut Config) {
+    let given = args.sets.iter().any(|set| set.starts_with("data.train_images"));
+    if args.data.is_some() && !given {
+        config.data.train_images = None;
+    }
 }
 
 /// A resumed run has its own config, which flags and a recipe of their own may change.
@@ -202,7 +211,8 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError
         layers.flags.push(("data.path", data));
         layers.flags.extend(any_format(args));
     }
-    let (_, config) = load_ours(&layers)?;
+    let (_, mut config) = load_ours(&layers)?;
+    take_all_of_other_images(args, &mut config);
     // Features of a few thousand images are not worth the start-up of a GPU unless it is asked for.
     let choice = if args.backend == BackendChoice::Auto {
         BackendChoice::Cpu

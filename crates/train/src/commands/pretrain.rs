@@ -60,19 +60,19 @@ pub fn run(request: Request, console: Console, stop: StopFlag) -> Result<(), App
     }
     let images = sources.counts();
     check_batch(config.train.batch_size, images.train)?;
-    let workers = config.data.workers.unwrap_or_else(rayon::current_num_threads);
+    let workers = config.data.workers();
     let measure = Measure {
         model: config.model_config().map_err(AppError::usage)?,
         weights: start.weights(),
     };
     let (parameters, largest_buffer, has_projector) = on_backend(&selected, measure).map_err(AppError::Usage)?;
     let plan = Plan::new(recipe, config, images, parameters, largest_buffer);
+    plan.check_buffers().map_err(AppError::usage)?;
     if dry_run {
         print_result(&plan.report(&selected, workers, Some(start.root())).join("\n"));
         print_result(&format!("\n{}", plan.config.to_toml()));
         return Ok(());
     }
-    plan.check_buffers().map_err(AppError::usage)?;
     if selected.backend == "cpu"
         && let Some(available) = memory::physical()
     {

@@ -7,7 +7,8 @@ use toml::Value;
 
 /// Keys, or sections of them, whose change would make other steps of those that were made: another network or optimiser state,
 /// or other batches under the same numbers.
-const FIXED: [&str; 5] = [
+const FIXED: [&str; 6] = [
+    "data.train_images",
     "model.",
     "optimizer.kind",
     "train.batch_size",

@@ -46,6 +46,13 @@ impl Default for DataConfig {
     }
 }
 
+impl DataConfig {
+    /// Threads that make views.
+    pub fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(rayon::current_num_threads)
+    }
+}
+
 /// Where decoded images are kept from one epoch to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(

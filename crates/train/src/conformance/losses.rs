@@ -1,7 +1,8 @@
 //! Every form and variant of the loss beside the reference on the CPU.
 
-use super::{By, Comparison, Right, Values, compare, host, noise};
+use super::{By, Comparison, Right, Values, compare, noise};
 use crate::backend::TrainBackend;
+use crate::pretrain::to_host;
 use barlow_loss::{BarlowTwinsLossConfig, LossForm, Normalization, Objective};
 use burn::tensor::Tensor;
 use burn_flex::FlexDevice;
@@ -10,7 +11,7 @@ use burn_flex::FlexDevice;
 const BOUND: f64 = 1e-4;
 
 /// Form, objective, normalisation, N and D.
-const CASES: [(LossForm, Objective, Normalization, usize, usize); 9] = [
+const CASES: [(LossForm, Objective, Normalization, usize, usize); 10] = [
     (
         LossForm::Reference,
         Objective::BarlowTwins,
@@ -22,6 +23,7 @@ const CASES: [(LossForm, Objective, Normalization, usize, usize); 9] = [
     // Not a multiple of any vector's width.
     (LossForm::Direct, Objective::BarlowTwins, Normalization::Batch, 19, 37),
     (LossForm::Gram, Objective::BarlowTwins, Normalization::Batch, 16, 24),
+    (LossForm::Gram, Objective::Invariance, Normalization::Batch, 16, 24),
     (LossForm::Direct, Objective::Redundancy, Normalization::Batch, 16, 24),
     (LossForm::Auto, Objective::CrossEntropy, Normalization::Batch, 16, 24),
     (LossForm::Auto, Objective::AutoCorrelation, Normalization::Batch, 16, 24),
@@ -58,10 +60,10 @@ fn loss<B: TrainBackend>(
     let output = loss.forward(z_a.clone(), z_b.clone());
     let name = format!("loss, {form:?} form, {objective:?}, {normalization:?}, N {n}, D {d}");
     let gradients = output.loss.clone().backward();
-    let mut values = vec![(name.clone(), host(output.loss))];
+    let mut values = vec![(name.clone(), to_host(output.loss))];
     for (view, z) in [("a", z_a), ("b", z_b)] {
         if let Some(gradient) = z.grad(&gradients) {
-            values.push((format!("{name}, gradient for view {view}"), host(gradient)));
+            values.push((format!("{name}, gradient for view {view}"), to_host(gradient)));
         }
     }
     values

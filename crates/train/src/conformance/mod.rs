@@ -8,8 +8,9 @@ mod operations;
 mod training;
 
 use crate::backend::TrainBackend;
+use crate::pretrain::to_host;
 use burn::backend::Autodiff;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::Flex;
 use serde::Serialize;
@@ -34,7 +35,8 @@ type Values = Vec<(String, Vec<f32>)>;
 pub struct Comparison {
     /// What was computed.
     pub name: String,
-    /// The largest difference of two values, as a part of the largest value that is right; infinite where one is not finite.
+    /// The largest difference of two values, as a part of the largest value that is right; infinite (null in JSON) where one is
+    /// not finite.
     pub difference: f64,
     /// The most that it may be.
     pub bound: f64,
@@ -99,22 +101,13 @@ fn noise<B: TrainBackend, const D: usize>(shape: [usize; D], seed: u64, device: 
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// A tensor's values on the host.
-fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .convert::<f32>()
-        .into_vec()
-        .expect("converted to f32 above")
-}
-
 /// Reads a gradient out of all of them.
 type Reader<B> = Box<dyn Fn(&<B as AutodiffBackend>::Gradients) -> Vec<f32>>;
 
 /// Reads the gradient of a tensor that the output depends on.
 fn gradient_of<B: TrainBackend, const D: usize>(tensor: &Tensor<B, D>) -> Reader<B> {
     let tensor = tensor.clone();
-    Box::new(move |gradients| host(tensor.grad(gradients).expect("the output depends on it")))
+    Box::new(move |gradients| to_host(tensor.grad(gradients).expect("the output depends on it")))
 }
 
 /// An output with the gradients of its sum, weighted without a pattern, for the inputs.
@@ -125,7 +118,7 @@ fn with_gradients<B: TrainBackend, const D: usize>(
     device: &B::Device,
 ) -> Values {
     let slope = noise::<B, D>(output.dims(), 99, device);
-    let mut values = vec![(name.to_owned(), host(output.clone()))];
+    let mut values = vec![(name.to_owned(), to_host(output.clone()))];
     let gradients = (output * slope).sum().backward();
     for (input, gradient) in inputs {
         values.push((format!("{name}, gradient for {input}"), gradient(&gradients)));

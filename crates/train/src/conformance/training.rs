@@ -1,9 +1,10 @@
 //! A small network's steps: initial weights, gradients, every optimiser, and going on from a checkpoint's tensors.
 
-use super::{Comparison, Right, Values, compare, noise};
+use super::{Comparison, Right, noise};
 use crate::backend::TrainBackend;
-use crate::optim::{AdamW, Lars, LearningRates, Optimizer, Rule, Sgd};
-use crate::pretrain::{Profile, step_gradients};
+use crate::optim::{AdamW, Lars, LearningRates, OptimOps, Optimizer, Rule, Sgd, Update};
+use crate::pretrain::{Profile, cached_step_gradients, step_gradients, to_host};
+use barlow_data::HostBatch;
 use barlow_loss::BarlowTwinsLossConfig;
 use barlow_model::{
     BarlowTwinsModel, BarlowTwinsModelConfig, NormMode, ResNetConfig, ResNetDepth, StateDict, Stem, load_state_dict,
@@ -22,41 +23,56 @@ const RATES: LearningRates = LearningRates {
 };
 
 pub(super) fn suite<B: TrainBackend>(device: &B::Device, tell: &mut dyn FnMut(&Comparison)) {
-    let initial = |values: StateDict| named("initial weights", values);
     let (got, right) = (
         state_dict(&model::<B>(device)),
         state_dict(&model::<Right>(&FlexDevice)),
     );
-    compare(initial(got), initial(right), 0.0, tell);
+    // Bit for bit.
+    let all = |state: StateDict| -> Vec<f32> { state.into_values().flat_map(|tensor| tensor.data).collect() };
+    tell(&Comparison::of("initial weights".into(), &all(got), &all(right), 0.0));
+    let steps = |name: &str| format!("weights after {STEPS} steps of {name}");
     for (name, rule) in rules() {
-        let (got, representations) = trained::<B>(rule, device);
-        let (right, right_representations) = trained::<Right>(rule, &FlexDevice);
-        compare(
-            named(&format!("weights after {STEPS} steps of {name}"), got),
-            named("", right),
-            BOUND,
-            tell,
-        );
-        let features = |values| vec![(format!("features after {STEPS} steps of {name}"), values)];
-        compare(features(representations), features(right_representations), BOUND, tell);
+        let (got, features) = trained::<B>(rule, device);
+        let (right, right_features) = trained::<Right>(rule, &FlexDevice);
+        tell(&weights(steps(name), &got, &right, BOUND));
+        let name = format!("features after {STEPS} steps of {name}");
+        tell(&Comparison::of(name, &features, &right_features, BOUND));
     }
+    let (got, right) = (updated::<B>(device), updated::<Right>(&FlexDevice));
+    tell(&Comparison::of(
+        steps("AdamW with torch's epsilon, on given gradients"),
+        &got,
+        &right,
+        1e-5,
+    ));
+    let (got, right) = (cached::<B>(device), cached::<Right>(&FlexDevice));
+    tell(&weights(
+        "weights after a step in micro-batches".into(),
+        &got,
+        &right,
+        BOUND,
+    ));
     let (resumed, whole) = resumed::<B>(device);
-    compare(
-        named("weights after going on from a checkpoint", resumed),
-        named("", whole),
+    tell(&weights(
+        "weights after going on from a checkpoint".into(),
+        &resumed,
+        &whole,
         1e-6,
-        tell,
-    );
+    ));
 }
 
-/// All tensors as one row of values, so that each optimiser is one line.
-fn named(name: &str, state: StateDict) -> Values {
-    let values = state.into_values().flat_map(|tensor| {
-        // As parts of its own largest value: a network's biases are far smaller than its weights.
-        let largest = tensor.data.iter().fold(f32::MIN_POSITIVE, |most, x| most.max(x.abs()));
-        tensor.data.into_iter().map(move |x| x / largest)
+/// The largest difference of all tensors, each as a part of the largest value that is right: a network's biases are far smaller than
+/// its weights.
+fn weights(name: String, got: &StateDict, right: &StateDict, bound: f64) -> Comparison {
+    let differences = right.iter().map(|(key, right)| {
+        let comparison = Comparison::of(key.clone(), &got[key].data, &right.data, bound);
+        comparison.difference
     });
-    vec![(name.to_owned(), values.collect())]
+    Comparison {
+        name,
+        difference: differences.fold(0.0, f64::max),
+        bound,
+    }
 }
 
 fn rules() -> [(&'static str, Rule); 4] {
@@ -115,7 +131,7 @@ fn trained<B: TrainBackend>(rule: Rule, device: &B::Device) -> (StateDict, Vec<f
     });
     let images = noise::<B, 4>([16, 3, 8, 8], 50, device).inner();
     let features = model.valid().backbone.forward(images, NormMode::Eval);
-    (state_dict(&model), super::host(features))
+    (state_dict(&model), to_host(features))
 }
 
 /// The state after two steps with everything carried over the host after the first one, and without.
@@ -133,4 +149,40 @@ fn resumed<B: TrainBackend>(device: &B::Device) -> (StateDict, StateDict) {
     let model = load_state_dict(model::<B>(device), &weights).expect("its own weights");
     let resumed = step(model, &mut optimizer, 1, device);
     (state_dict(&resumed), state_dict(&whole))
+}
+
+/// Two updates of a parameter by AdamW as torch has it, whose gradients are far from rounding.
+fn updated<B: TrainBackend>(device: &B::Device) -> Vec<f32> {
+    let adamw = AdamW::new(1e-2);
+    let start = (noise::<B, 2>([7, 13], 60, device).inner(), Vec::new());
+    let (value, _) = (0..STEPS).fold(start, |(value, buffers), step| {
+        let update = Update {
+            value,
+            gradient: noise::<B, 2>([7, 13], 61 + step, device).inner(),
+            buffers,
+            is_vector: false,
+            learning_rate: RATES.weights,
+            step,
+        };
+        OptimOps::adamw(&adamw, update)
+    });
+    to_host(value)
+}
+
+/// The state after a step whose batch is computed in micro-batches.
+fn cached<B: TrainBackend>(device: &B::Device) -> StateDict {
+    let view = |seed| to_host(noise::<B, 4>([16, 3, 8, 8], seed, device));
+    let batch = HostBatch {
+        view_a: view(70),
+        view_b: view(71),
+        n: 16,
+        channels: 3,
+        size: 8,
+        labels: vec![None; 16],
+        indices: (0..16).collect(),
+    };
+    let loss = BarlowTwinsLossConfig::new().with_lambda(0.05).with_scale(0.1).init();
+    let model = model::<B>(device);
+    let gradients = cached_step_gradients(&model, &loss, &batch, 8, device, &Profile::off()).gradients;
+    state_dict(&Optimizer::new(rules()[0].1).step(model, gradients, RATES))
 }

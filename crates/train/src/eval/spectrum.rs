@@ -10,7 +10,8 @@ const MOST_VALUES: usize = 32;
 const SWEEPS: usize = 16;
 
 /// The largest eigenvalues of the correlation matrix C of embeddings `[N, width]` with themselves, each as a part of their sum,
-/// in descending order: 1/D each where all directions are used alike, one of 1 where all lie on a line. Features that do not vary
+/// in descending order: 1/min(D, 255) each where all directions are used alike (256 images are looked at, spread over all), one of 1
+/// where all lie on a line. Features that do not vary
 /// count as zeros; nothing where none varies, or where one is not finite.
 ///
 /// # Panics

@@ -84,7 +84,7 @@ pub struct EvaluationMetric {
     /// Features that do not vary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_features: Option<usize>,
-    /// The same of the test images' embeddings.
+    /// The same of the embeddings of at most 512 test images, so at most 511.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding_rank: Option<f64>,
     /// The same of the test images' embeddings.

@@ -45,6 +45,12 @@ pub struct LabelledFeatures {
     pub labels: Vec<usize>,
 }
 
+/// Images that go through the network at once: what fits in training fits here, and its shapes are tuned already.
+pub fn evaluation_chunk(config: &Config) -> usize {
+    let batch = config.train.micro_batch.unwrap_or(config.train.batch_size);
+    batch.min(LARGEST_CHUNK)
+}
+
 /// Judges a backbone on the run's images; none where there are fewer than two classes or no test images.
 ///
 /// # Errors
@@ -62,9 +68,7 @@ pub fn accuracy<B: NormOps>(
         return Ok(None);
     }
     let transform = EvalTransform::new(config.eval.resize, config.eval.crop, sources.normalization.clone())?;
-    // What fits in training fits here, and its shapes are tuned already.
-    let batch = config.train.micro_batch.unwrap_or(config.train.batch_size);
-    let chunk = batch.min(LARGEST_CHUNK);
+    let chunk = evaluation_chunk(config);
     let pass = Pass {
         transform,
         chunk,
@@ -210,7 +214,7 @@ fn read_chunk(
 }
 
 /// A tensor's values, row by row.
-fn to_host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
+pub(crate) fn to_host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
     tensor
         .into_data()
         .convert::<f32>()

@@ -15,6 +15,9 @@ use barlow_model::{Backbone, save_safetensors, state_dict};
 use burn::tensor::backend::Backend;
 use std::path::Path;
 
+const FLOOR: &str = "The loss cannot fall below its floor for this batch size, embedding width and lambda; losses of other sizes are not \
+                     comparable.";
+
 /// View pairs that are kept for the report.
 const VIEW_PAIRS: usize = 6;
 
@@ -149,11 +152,7 @@ fn report_data(run: &RunDir, summary: &Summary, config: &Config) -> Result<Repor
         before: summary.start().to_owned(),
         curves: curves(&metrics::read(&run.metrics())?),
         view_pairs: (0..VIEW_PAIRS).map_while(|pair| view_pair(run, pair)).collect(),
-        notes: vec![
-            "The loss cannot fall below its floor for this batch size, embedding width and lambda; losses of other \
-             sizes are not comparable."
-                .to_owned(),
-        ],
+        notes: summary.loss_floor.map_or(Vec::new(), |_| vec![FLOOR.to_owned()]),
     })
 }
 

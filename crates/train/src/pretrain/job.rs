@@ -37,7 +37,7 @@ pub struct Job {
 impl Job {
     /// A job that nobody can stop and that tells what it does, with the threads of its config; and where it goes on from.
     pub fn new(plan: Plan, sources: Sources, selected: Selected, opened: Opened) -> (Self, Option<Checkpoint>) {
-        let workers = plan.config.data.workers.unwrap_or_else(rayon::current_num_threads);
+        let workers = plan.config.data.workers();
         let job = Self {
             plan,
             sources,

@@ -17,7 +17,9 @@ mod step;
 mod trainer;
 
 pub use cached::cached_step_gradients;
-pub use evaluate::{Accuracy, accuracy};
+#[cfg(feature = "cpu")]
+pub(crate) use evaluate::to_host;
+pub use evaluate::{Accuracy, accuracy, evaluation_chunk};
 pub use finish::write_report;
 pub use job::Job;
 pub use online::OnlineProbe;

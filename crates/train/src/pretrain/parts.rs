@@ -63,7 +63,7 @@ impl<B: Backend, M: Backbone<B>, L> Parts<'_, B, M, L> {
     ///
     /// # Errors
     /// A line that says what to set.
-    pub(super) fn check(&self, config: &Config) -> Result<(), String> {
+    pub fn check(&self, config: &Config) -> Result<(), String> {
         let BarlowTwinsModel { backbone, projector } = &self.model;
         let device = projector.devices().first().cloned().unwrap_or_default();
         if let Ok(named) = config.model_config()

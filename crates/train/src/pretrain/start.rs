@@ -77,6 +77,10 @@ impl Start {
                 stored,
                 accept_changes,
             } => {
+                // Nothing was computed yet: any config may take the place of the one that is there.
+                if !run.has_checkpoints() {
+                    return Ok(None);
+                }
                 let mut config = config.clone();
                 config.views = config.views.resolved();
                 settle_rates(&mut config);
@@ -105,7 +109,7 @@ impl Start {
     /// Makes the folder, or takes the newest checkpoint that is whole, and keeps every other process away.
     ///
     /// # Errors
-    /// As [`Start::finished`]; and if the folder cannot be written, another process has it, or the images are other ones.
+    /// As [`Start::finished`], which is to be asked first; and if the folder cannot be written, another process has it, or the images are other ones.
     pub fn open(self, plan: &Plan, sources: &Sources, console: &Console) -> Result<Opened, AppError> {
         match self {
             Self::New { root, weights } => {

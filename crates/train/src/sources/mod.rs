@@ -43,10 +43,13 @@ pub struct Images {
 }
 
 impl Sources {
-    /// Images of a program's own. Their classes are told apart by the probes where each image has one label.
+    /// Images of a program's own. Their classes are told apart by the probes where each image has one label; test images without any
+    /// are left out then. The normalisation is not stored with a run: a resumed one must be given the same.
     pub fn of(train: Arc<dyn ImageSource>, test: Option<Arc<dyn ImageSource>>, normalization: Normalization) -> Self {
+        let classes = classes(train.as_ref());
+        let test = test.filter(|test| can_be_judged(test.as_ref(), &classes));
         Self {
-            classes: classes(train.as_ref()),
+            classes,
             train,
             test,
             format: DataFormat::Auto,
@@ -177,9 +180,12 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
     };
     let mut skipped = Skipped::default();
     let part = some_of(splits.train, data.train_images)?;
-    let train = keeper.keep(part, "train", &mut skipped)?;
-    // Test images beside class folders, without classes of their own, cannot be judged.
-    let test = splits.test.filter(|test| classes.is_empty() || test.label(0).is_some());
+    // A part of a set has a cache of its own.
+    let name = data
+        .train_images
+        .map_or("train".to_owned(), |count| format!("train-{count}"));
+    let train = keeper.keep(part, &name, &mut skipped)?;
+    let test = splits.test.filter(|test| can_be_judged(test.as_ref(), &classes));
     let test = test.map(|test| keeper.keep(test, "test", &mut skipped)).transpose()?;
     let normalization = match &data.normalize {
         Normalize::Named(NormalizeName::Imagenet) => Normalization::imagenet(),
@@ -207,6 +213,11 @@ fn classes(source: &dyn ImageSource) -> Vec<String> {
     } else {
         Vec::new()
     }
+}
+
+/// Test images beside class folders, without classes of their own, cannot be judged.
+fn can_be_judged(test: &dyn ImageSource, classes: &[String]) -> bool {
+    classes.is_empty() || (!test.is_empty() && test.label(0).is_some())
 }
 
 /// So many images of a set, spread evenly over it.

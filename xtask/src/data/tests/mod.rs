@@ -43,6 +43,7 @@ fn wanted<'a>(address: &'a str, bytes: &[u8]) -> Wanted<'a> {
         name: "file.bin",
         bytes: bytes.len() as u64,
         sha256: sha256(bytes),
+        otherwise: "take another address with --mirror",
     }
 }
 
