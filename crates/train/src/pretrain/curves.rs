@@ -95,8 +95,11 @@ pub(super) fn curves(metrics: &[Metric]) -> Vec<Curve> {
             vec![Series::line("lr_weights", points(&|metric| metric.lr_weights))],
         ),
     ];
-    // Without labels nothing was evaluated.
-    curves.retain(|curve| curve.series.iter().any(|series| !series.points.is_empty()));
+    // Without labels nothing was evaluated; many a loss has no floor.
+    for curve in &mut curves {
+        curve.series.retain(|series| !series.points.is_empty());
+    }
+    curves.retain(|curve| !curve.series.is_empty());
     curves
 }
 
