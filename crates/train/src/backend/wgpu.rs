@@ -41,7 +41,7 @@ pub(super) fn probe() -> Probe {
                 details: Details {
                     driver: Some(info.driver_info.clone()).filter(|driver| !driver.is_empty()),
                     memory_bytes: None,
-                    largest_buffer_bytes: Some(adapter.limits().max_storage_buffer_binding_size.into()),
+                    largest_buffer_bytes: Some(adapter.limits().max_storage_buffer_binding_size),
                     f16: adapter.features().contains(Features::SHADER_F16),
                     // WGSL, which kernels are compiled to, has none.
                     bf16: false,
