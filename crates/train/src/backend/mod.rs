@@ -3,6 +3,8 @@
 //! Everything is looked for before a tensor exists, because CubeCL panics where a driver or a toolkit is missing. The
 //! probes know drivers; nothing here knows of models or data.
 
+#[cfg(feature = "cpu")]
+mod cpu;
 #[cfg(all(feature = "cuda", any(target_os = "linux", target_os = "windows")))]
 mod cuda;
 mod details;
@@ -222,18 +224,7 @@ fn take(
 
 #[cfg(feature = "cpu")]
 fn probe_cpu() -> Result<Probe, BackendError> {
-    let threads = rayon::current_num_threads();
-    let name = format!("{} ({threads} threads)", cpu_name());
-    Ok(Ok(vec![Found {
-        device: Device::Cpu,
-        name,
-        software: false,
-        details: Details {
-            driver: Some(instructions().to_owned()),
-            memory_bytes: crate::memory::physical(),
-            ..Details::default()
-        },
-    }]))
+    Ok(cpu::probe())
 }
 
 #[cfg(not(feature = "cpu"))]
@@ -262,32 +253,6 @@ fn probe_cuda() -> Result<Probe, BackendError> {
         return Ok(Err("CUDA exists on Linux and Windows only; use --backend wgpu".into()));
     }
     Err(BackendError::NotBuilt("cuda"))
-}
-
-/// The instructions that the CPU backend's own kernels take here.
-#[cfg(feature = "cpu")]
-fn instructions() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if pulp::x86::V4::try_new().is_some() {
-            return "AVX-512";
-        }
-        if pulp::x86::V3::try_new().is_some() {
-            return "AVX2";
-        }
-    }
-    "no vector instructions of its own"
-}
-
-/// The processor's name as the system tells it, else its architecture.
-fn cpu_name() -> String {
-    std::fs::read_to_string("/proc/cpuinfo")
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("model name"))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        })
-        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
 impl fmt::Display for Selected {
