@@ -16,8 +16,9 @@ fn tuned(program: Program) -> Program {
     program.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
 }
 
-/// Two steps an epoch, each told of; by a rule whose steps are as long as the gradients, where AdamW's first steps are the signs of
-/// gradients that may be rounding.
+/// Two steps an epoch, each told of. By LARS, because AdamW's first steps are the signs of gradients that may be rounding; and with
+/// rates at which this small network does not multiply its rounding: at six times these, two forms of the loss on the CPU alone are
+/// 1 % apart after five steps.
 fn short(backend: &str, out: &Path) -> Program {
     tuned(smoke(backend, out)).args([
         "--epochs",
@@ -29,7 +30,7 @@ fn short(backend: &str, out: &Path) -> Program {
         "--set",
         "eval.every=0",
         "--set",
-        "optimizer={ kind = \"lars\", learning_rate_weights = 0.3, learning_rate_biases = 0.01, trust_coefficient = 0.02, clip = true }",
+        "optimizer={ kind = \"lars\", learning_rate_weights = 0.05, learning_rate_biases = 0.00003, momentum = 0.5 }",
     ])
 }
 
@@ -147,7 +148,7 @@ fn a_run_on_wgpu_that_was_killed_ends_as_one_on_the_cpu() {
     assert_eq!((expected_losses.len(), got_losses.len()), (STEPS, STEPS));
     for (step, (expected, got)) in (1..).zip(expected_losses.iter().zip(&got_losses)) {
         assert!(
-            (got / expected - 1.0).abs() <= 1e-3,
+            (got / expected - 1.0).abs() <= 2e-4,
             "step {step}: {got}, on the cpu {expected}"
         );
     }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 /// The most that a loss may differ from the CPU's, as a part of it.
-const BOUND: f64 = 1e-3;
+const BOUND: f64 = 2e-4;
 
 /// What to compare.
 #[derive(clap::Args)]
@@ -21,7 +21,8 @@ pub struct Options {
     device: Option<usize>,
 }
 
-/// A run of two steps an epoch, each told of. LARS, because AdamW's first steps are the signs of gradients that may be rounding.
+/// A run of two steps an epoch, each told of. LARS, because AdamW's first steps are the signs of gradients that may be rounding; with
+/// rates at which this small network does not multiply its own.
 const RUN: [&str; 14] = [
     "--config",
     "smoke",
@@ -35,7 +36,7 @@ const RUN: [&str; 14] = [
     "--set",
     "eval.every=0",
     "--set",
-    "optimizer={ kind = \"lars\", learning_rate_weights = 0.3, learning_rate_biases = 0.01, trust_coefficient = 0.02, clip = true }",
+    "optimizer={ kind = \"lars\", learning_rate_weights = 0.05, learning_rate_biases = 0.00003, momentum = 0.5 }",
     "--out",
 ];
 
