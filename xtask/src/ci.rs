@@ -49,7 +49,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: CUDA,
-        command: "cargo xtask cuda-check --sample 20",
+        command: "cargo xtask cuda-check --sample 20 --built",
         environment: &[],
     },
 ];
