@@ -10,38 +10,29 @@ impl ResNetConfig {
     /// nothing of what it reads.
     pub fn kept_values(&self, pixels: usize) -> usize {
         let square = |side: usize| side * side;
+        let [stem, entering] = self.stem_sides(pixels);
         let mut kept = self.in_channels * square(pixels);
-        let mut side = pixels;
-        match self.stem {
-            Stem::Cifar => kept += 2 * self.width * square(side),
-            Stem::Imagenet => {
-                side = side.div_ceil(2);
-                kept += self.width * square(side);
-                side = side.div_ceil(2);
-                kept += 2 * self.width * square(side);
-            }
-        }
+        kept += match self.stem {
+            Stem::Cifar => 2 * self.width * square(stem),
+            Stem::Imagenet => self.width * square(stem) + 2 * self.width * square(entering),
+        };
         let mut channels_in = self.width;
-        for (stage, &blocks) in self.depth.blocks().iter().enumerate() {
-            let channels = self.width << stage;
-            let channels_out = if self.depth.is_bottleneck() {
-                4 * channels
-            } else {
-                channels
-            };
+        for (stage, &blocks) in self.stages(entering).iter().zip(&self.depth.blocks()) {
+            let &Stage {
+                channels,
+                channels_out,
+                before,
+                side,
+            } = stage;
             for block in 0..blocks {
-                let halves = stage > 0 && block == 0;
-                let before = side;
-                if halves {
-                    side = side.div_ceil(2);
-                }
+                let before = if block == 0 { before } else { side };
                 // The last norm's output is kept once, activated, after the sum with the shortcut.
                 kept += if self.depth.is_bottleneck() {
                     2 * channels * (square(before) + square(side)) + 2 * channels_out * square(side)
                 } else {
                     4 * channels * square(side)
                 };
-                if halves || channels_in != channels_out {
+                if channels_in != channels_out {
                     kept += channels_out * square(side);
                 }
                 channels_in = channels_out;
@@ -52,30 +43,59 @@ impl ResNetConfig {
 
     /// Channels and side in pixels of the map of an image of `pixels` × `pixels` that has the most values, the image itself left out.
     pub fn largest_map(&self, pixels: usize) -> (usize, usize) {
-        let stem_side = match self.stem {
-            Stem::Cifar => pixels,
-            Stem::Imagenet => pixels.div_ceil(2),
+        let [stem, entering] = self.stem_sides(pixels);
+        let of_stage = |stage: Stage| {
+            // A bottleneck's first convolution is at the side before the stride.
+            let first = if self.depth.is_bottleneck() {
+                stage.before
+            } else {
+                stage.side
+            };
+            [(stage.channels, first), (stage.channels_out, stage.side)]
         };
-        let expansion = if self.depth.is_bottleneck() { 4 } else { 1 };
-        let mut side = match self.stem {
-            Stem::Cifar => pixels,
-            Stem::Imagenet => stem_side.div_ceil(2),
-        };
-        let mut maps = vec![(self.width, stem_side)];
-        for stage in 0..4 {
-            let channels = self.width << stage;
-            if self.depth.is_bottleneck() {
-                // Its first convolution is at the side before the stride.
-                maps.push((channels, side));
-            }
-            if stage > 0 {
+        let maps = [(self.width, stem)]
+            .into_iter()
+            .chain(self.stages(entering).into_iter().flat_map(of_stage));
+        let values = |&(channels, side): &(usize, usize)| channels * side * side;
+        maps.max_by_key(values).expect("a network has maps")
+    }
+
+    /// Sides of the first convolution's output and of what enters the first stage.
+    fn stem_sides(&self, pixels: usize) -> [usize; 2] {
+        match self.stem {
+            Stem::Cifar => [pixels; 2],
+            Stem::Imagenet => [pixels.div_ceil(2), pixels.div_ceil(2).div_ceil(2)],
+        }
+    }
+
+    fn stages(&self, entering: usize) -> [Stage; 4] {
+        let mut side = entering;
+        [0, 1, 2, 3].map(|number| {
+            let before = side;
+            if number > 0 {
                 side = side.div_ceil(2);
             }
-            maps.push((channels * expansion, side));
-        }
-        let values = |&(channels, side): &(usize, usize)| channels * side * side;
-        maps.into_iter().max_by_key(values).expect("a network has maps")
+            let channels = self.width << number;
+            Stage {
+                channels,
+                channels_out: channels * if self.depth.is_bottleneck() { 4 } else { 1 },
+                before,
+                side,
+            }
+        })
     }
+}
+
+/// The maps of a stage's blocks.
+struct Stage {
+    /// Inside a block.
+    channels: usize,
+    /// Leaving it.
+    channels_out: usize,
+    /// Side in pixels before the first block's stride.
+    before: usize,
+    /// Side after it.
+    side: usize,
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>, L: TwinLoss<B>> Trainer<'_, B, M, L> 
                 .console
                 .warn(&format!("{count} images were replaced by others; the first: {first}"));
         }
-        let accuracy = self.measure(true)?;
+        let accuracy = self.measure(true, true)?;
         if let Some(accuracy) = &accuracy
             && self.record(self.job.plan.config.train.epochs, accuracy)?
         {

@@ -257,7 +257,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>, L: TwinLoss<B>> Trainer<'a, B, M,
         // The last epoch is measured with the probe, after its checkpoint is safe.
         let evaluate = !last && config.eval.every > 0 && done.is_multiple_of(config.eval.every);
         let mut is_best = false;
-        if evaluate && let Some(accuracy) = self.measure(false)? {
+        if evaluate && let Some(accuracy) = self.measure(false, true)? {
             is_best = self.record(done, &accuracy)?;
         }
         if last || is_best || done.is_multiple_of(config.train.checkpoint_every) {

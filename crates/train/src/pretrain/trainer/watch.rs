@@ -131,12 +131,13 @@ impl<B: TrainBackend, M: TrainBackbone<B>, L: TwinLoss<B>> Trainer<'_, B, M, L> 
         Ok(is_best)
     }
 
-    pub(super) fn measure(&self, with_linear: bool) -> Result<Option<Accuracy>> {
+    /// Judges the network as it is; its embeddings too where they are told.
+    pub(super) fn measure(&self, with_linear: bool, with_embeddings: bool) -> Result<Option<Accuracy>> {
         let model = valid(self.model.as_ref().expect("present between two steps"));
         self.profile.time(Phase::Monitors, || {
             accuracy(
                 &model.backbone,
-                Some(&model.projector),
+                with_embeddings.then_some(&model.projector),
                 &self.job.sources,
                 &self.job.plan.config,
                 with_linear,
@@ -146,7 +147,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>, L: TwinLoss<B>> Trainer<'_, B, M, L> 
     }
 
     pub(super) fn measure_untrained(&mut self) -> Result<()> {
-        let Some(accuracy) = self.measure(true)? else {
+        let Some(accuracy) = self.measure(true, false)? else {
             return Ok(());
         };
         let linear_top1 = accuracy.linear.as_ref().map(|linear| linear.top1);
