@@ -1,6 +1,6 @@
 //! What CI runs, so that one local command equals it. Prints how long each stage took.
 //!
-//! Every stage uses the release profile and the workspace's features, so that what one built the next one takes.
+//! Every stage uses the release profile, the workspace's features and one target folder, so that what one built the next one takes.
 
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -47,6 +47,22 @@ const STAGES: &[Stage] = &[
         // Here a missing Vulkan driver is a failure; elsewhere the tests that need one say that they were left out.
         environment: &[("CI", "1")],
     },
+    // A package outside the workspace: a user of the loss alone.
+    Stage {
+        name: "learner's format",
+        command: "cargo fmt --manifest-path crates/loss/examples/learner/Cargo.toml --check",
+        environment: &[],
+    },
+    Stage {
+        name: "learner's lints",
+        command: "cargo clippy --manifest-path crates/loss/examples/learner/Cargo.toml --all-targets --release --locked -- -D warnings",
+        environment: &[],
+    },
+    Stage {
+        name: "learner",
+        command: "cargo test --manifest-path crates/loss/examples/learner/Cargo.toml --release --locked",
+        environment: &[],
+    },
     Stage {
         name: CUDA,
         command: "cargo xtask cuda-check --sample 20 --built",
@@ -57,6 +73,11 @@ const STAGES: &[Stage] = &[
 /// Runs the stages in order and stops at the first that fails.
 pub fn run() -> Result<()> {
     let root = workspace_root();
+    // Named, because a package outside the workspace would have one of its own.
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => std::path::absolute(folder)?,
+        None => root.join("target"),
+    };
     let readme = std::fs::read_to_string(root.join("README.md")).context("cannot read README.md")?;
     ensure!(
         readme.contains(TEST_COMMAND),
@@ -74,6 +95,7 @@ pub fn run() -> Result<()> {
         let status = Command::new(program)
             .args(words)
             .envs(stage.environment.iter().copied())
+            .env("CARGO_TARGET_DIR", &target)
             .current_dir(&root)
             .status()
             .with_context(|| format!("cannot start {program}"))?;

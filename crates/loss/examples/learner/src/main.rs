@@ -1,7 +1,7 @@
 //! The loss in Burn's own `Learner`, for whoever has a training loop already: a network, a data loader, an optimiser and metrics of
 //! Burn's, and nothing of this project but `barlow-loss`.
 //!
-//!     cargo run -p barlow-loss --release --example learner -- /tmp/learner
+//!     cargo run --release --manifest-path crates/loss/examples/learner/Cargo.toml -- runs/learner
 //!
 //! The data are points of a plane, of which a view shows twelve noisy readings; what two views share is the point.
 
@@ -127,7 +127,7 @@ fn points(count: usize, shift: f32) -> InMemDataset<[f32; 2]> {
 }
 
 /// The loss of fresh points and views before and after the training, with its floor.
-pub fn train<B: AutodiffBackend<InnerBackend: LossOps> + LossOps>(folder: &Path, device: &B::Device) -> [f64; 3] {
+fn train<B: AutodiffBackend<InnerBackend: LossOps> + LossOps>(folder: &Path, device: &B::Device) -> [f64; 3] {
     B::seed(device, 0);
     let model = Embedder::<B>::new(device);
     let judge = |model: &Embedder<B::InnerBackend>| -> f64 {
@@ -155,8 +155,20 @@ pub fn train<B: AutodiffBackend<InnerBackend: LossOps> + LossOps>(folder: &Path,
 fn main() {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "runs/learner".to_owned());
     let [before, after, floor] = train::<Autodiff<Flex>>(Path::new(&folder), &FlexDevice);
-    #[expect(clippy::print_stdout, reason = "the result of an example")]
-    {
-        println!("loss {before:.3} before, {after:.3} after, floor {floor:.3}");
+    println!("loss {before:.3} before, {after:.3} after, floor {floor:.3}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn burns_learner_trains_with_the_loss() {
+        let folder = tempfile::tempdir().unwrap();
+        let [before, after, floor] = train::<Autodiff<Flex>>(folder.path(), &FlexDevice);
+        assert!(
+            after < 0.5 * before && after > floor,
+            "loss {before} before, {after} after, floor {floor}"
+        );
     }
 }
