@@ -65,7 +65,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: CUDA,
-        command: "cargo xtask cuda-check --sample 20 --built",
+        command: "cargo xtask cuda-check --sample 20",
         environment: &[],
     },
 ];

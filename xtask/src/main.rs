@@ -59,13 +59,7 @@ fn program() -> Result<PathBuf> {
         .status()
         .context("cannot start cargo")?;
     ensure!(built.success(), "the program does not build");
-    Ok(built_program())
-}
-
-/// Where the program lies that was built last.
-fn built_program() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let name = format!("train{}", std::env::consts::EXE_SUFFIX);
-    target.join("release").join(name)
+    Ok(target.join("release").join(name))
 }

@@ -14,7 +14,7 @@ use burn::tensor::backend::Backend;
 /// - `mode` alone decides what a batch norm does, never whether the backend differentiates: [`BatchNorm`](crate::BatchNorm) takes it,
 ///   Burn's own norm does not, and would judge features by the batch they are in.
 /// - Convolutions are this crate's [`Conv2d`](crate::Conv2d), or [`conv2d`](crate::ops::conv2d): with Burn 0.21's own, on CUDA and
-///   WGPU, a kernel that is smaller than its stride gets no gradient through it (`ops/reference.rs`).
+///   WGPU, a kernel that is smaller than its stride gets no gradient through it (`ops/input_gradient.rs`).
 /// - The forward pass draws nothing at random: a step is made again where its batch is too large for the device, and must be the same.
 /// - Every field name is part of its weights' names, in checkpoints and exports: a renamed field is another network.
 pub trait Backbone<B: Backend>: Module<B> + ModuleDisplay {

@@ -33,9 +33,6 @@ pub struct Options {
     /// Of the candidates that Burn tunes its matrix products with, compile every Nth; there are over a thousand, of half a second each
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     sample: u32,
-    /// Take the program as it was built last, by the tests for example
-    #[arg(long)]
-    built: bool,
     /// Name the recipes, with their flags
     #[arg(long)]
     list: bool,
@@ -141,12 +138,7 @@ pub fn run(options: Options) -> Result<()> {
         !nvrtc.compile(BROKEN, &["--gpu-architecture=sm_80"])?.is_good,
         "the compiler takes a kernel that calls nothing that exists, so its word is worth nothing"
     );
-    let program = if options.built {
-        crate::built_program()
-    } else {
-        crate::program()?
-    };
-    ensure!(program.is_file(), "{} is not built", program.display());
+    let program = crate::program()?;
     let pretended = Pretended::build()?;
     let mut failures = 0;
     for &arch in &options.arch {

@@ -10,6 +10,7 @@ mod cpu;
 mod flex;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod gpu;
+mod input_gradient;
 mod norm;
 mod pool;
 pub mod reference;
@@ -76,7 +77,7 @@ pub trait ConvOps: Backend {
         geometry: ConvGeometry,
         input_shape: Shape,
     ) -> FloatTensor<Self> {
-        reference::input_gradient::<Self>(weight, output_gradient, geometry, input_shape)
+        input_gradient::by_forward::<Self>(weight, output_gradient, geometry, input_shape)
     }
 
     /// [`conv2d_input_gradient`](Self::conv2d_input_gradient), added to `sum`, what other operations give the same input.
