@@ -77,7 +77,12 @@ pub trait ConvOps: Backend {
         geometry: ConvGeometry,
         input_shape: Shape,
     ) -> FloatTensor<Self> {
-        input_gradient::by_forward::<Self>(weight, output_gradient, geometry, input_shape)
+        let [_, _, kernel, _] = weight.shape().dims();
+        if kernel < geometry.stride {
+            input_gradient::of_small_kernel::<Self>(weight, output_gradient, geometry, input_shape)
+        } else {
+            reference::input_gradient::<Self>(weight, output_gradient, geometry, input_shape)
+        }
     }
 
     /// [`conv2d_input_gradient`](Self::conv2d_input_gradient), added to `sum`, what other operations give the same input.

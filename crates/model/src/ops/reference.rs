@@ -1,6 +1,5 @@
-//! The convolution and its gradients as Burn's own ops: the default bodies of [`ConvOps`](super::ConvOps) but for the input gradient
-//! (`input_gradient.rs` says why), the way out of a backend that overrides them for some element types only, and what the tests
-//! compare with.
+//! The convolution and its gradients as Burn's own ops: the default bodies of [`ConvOps`](super::ConvOps) (but for one case, in
+//! `input_gradient.rs`), the way out of a backend that overrides them for some element types only, and what the tests compare with.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
