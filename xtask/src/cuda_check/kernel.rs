@@ -39,6 +39,16 @@ impl Kernel {
         })
     }
 
+    /// The same with a call, at its end, of a function that does not exist.
+    pub fn broken(&self) -> Self {
+        let (body, after) = self.source.rsplit_once('}').unwrap_or((&self.source, ""));
+        Self {
+            name: self.name.clone(),
+            options: self.options.clone(),
+            source: format!("{body}no_such_function();}}{after}"),
+        }
+    }
+
     /// Whether it is one of the candidates that Burn tunes a matrix product with.
     pub fn is_product(&self) -> bool {
         self.name.starts_with("matmul_entry")
@@ -64,6 +74,15 @@ fn name(source: &str) -> Option<&str> {
 }
 
 impl Usage {
+    /// The larger of each.
+    pub fn most(self, other: Self) -> Self {
+        Self {
+            registers: self.registers.max(other.registers),
+            shared: self.shared.max(other.shared),
+            spilled: self.spilled.max(other.spilled),
+        }
+    }
+
     /// From the assembler's lines, as
     /// `ptxas info    : Used 56 registers, used 1 barriers, 4096 bytes smem, 624 bytes cmem[0]`.
     pub fn of(log: &str) -> Self {
@@ -103,6 +122,13 @@ mod tests {
             ("sum_pieces_n_4", source)
         );
         assert!(kernel.is_ours());
+        let broken = kernel.broken();
+        assert!(
+            broken.source.ends_with("(\n  int x) {no_such_function();}"),
+            "{}",
+            broken.source
+        );
+        assert_eq!((broken.name, broken.options), (kernel.name, kernel.options));
         assert_eq!(name("__global__ void gradient(int x)"), Some("gradient"));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Burn 0.21's transposed convolution gives zeros there on CUDA and WGPU: `conv_transpose2d_direct` takes the outputs under an input from
 //! a range that is empty. With such a kernel no two outputs read the same pixel, so the gradient is a product of channels for each tap
-//! (a 1×1 convolution), put where that tap read. That is also exact in no more multiplications than there are.
+//! (a 1×1 convolution), put where that tap read.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::{ConvOptions, FloatTensor};

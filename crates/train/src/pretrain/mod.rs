@@ -1,6 +1,5 @@
 //! Pre-training from the first step to the report: the loop is in `trainer`, a step's gradients in `step.rs` (at once) and
-//! `cached.rs` (micro-batch by micro-batch), the end in `finish.rs`; `start.rs`
-//! opens a run's folder.
+//! `cached.rs` (micro-batch by micro-batch), the end in `finish.rs`; `start.rs` opens a run's folder.
 
 mod cached;
 mod curves;
