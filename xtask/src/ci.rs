@@ -90,19 +90,29 @@ pub fn run() -> Result<()> {
         }
         eprintln!("== {}: {}", stage.name, stage.command);
         let start = Instant::now();
-        let mut words = stage.command.split(' ');
-        let program = words.next().context("a stage has a program")?;
-        let status = Command::new(program)
-            .args(words)
-            .envs(stage.environment.iter().copied())
+        let status = command(stage)
             .env("CARGO_TARGET_DIR", &target)
             .current_dir(&root)
             .status()
-            .with_context(|| format!("cannot start {program}"))?;
+            .with_context(|| format!("cannot start {}", stage.command))?;
         eprintln!("== {}: {:.1} s", stage.name, start.elapsed().as_secs_f64());
         ensure!(status.success(), "{} failed: {}", stage.name, stage.command);
     }
     Ok(())
+}
+
+fn command(stage: &Stage) -> Command {
+    let mut words = stage.command.split(' ');
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words).envs(stage.environment.iter().copied());
+    // What cargo told this program about itself: build scripts that look at it (ring's) would run again, and their crates be built.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 fn workspace_root() -> PathBuf {
