@@ -3,7 +3,6 @@
 //! Every stage uses the release profile, the workspace's features and one target folder, so that what one built the next one takes.
 
 use anyhow::{Context, Result, ensure};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -72,12 +71,9 @@ const STAGES: &[Stage] = &[
 
 /// Runs the stages in order and stops at the first that fails.
 pub fn run() -> Result<()> {
-    let root = workspace_root();
+    let root = crate::workspace_root();
     // Named, because a package outside the workspace would have one of its own.
-    let target = match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => std::path::absolute(folder)?,
-        None => root.join("target"),
-    };
+    let target = crate::target_folder()?;
     let readme = std::fs::read_to_string(root.join("README.md")).context("cannot read README.md")?;
     ensure!(
         readme.contains(TEST_COMMAND),
@@ -92,7 +88,7 @@ pub fn run() -> Result<()> {
         let start = Instant::now();
         let status = command(stage)
             .env("CARGO_TARGET_DIR", &target)
-            .current_dir(&root)
+            .current_dir(root)
             .status()
             .with_context(|| format!("cannot start {}", stage.command))?;
         eprintln!("== {}: {:.1} s", stage.name, start.elapsed().as_secs_f64());
@@ -113,8 +109,4 @@ fn command(stage: &Stage) -> Command {
         }
     }
     command
-}
-
-fn workspace_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -113,7 +113,7 @@ fn read(run: &Path) -> Result<Vec<f64>> {
 /// The program, where it finds the shipped images.
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    command.current_dir(crate::workspace_root());
     command
 }
 

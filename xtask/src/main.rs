@@ -52,14 +52,28 @@ fn main() -> ExitCode {
 
 /// The program, built.
 fn program() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target = target_folder()?;
     let built = Command::new("cargo")
         .args(["build", "--release", "--locked", "-p", "train"])
-        .current_dir(&root)
+        .env("CARGO_TARGET_DIR", &target)
+        .current_dir(workspace_root())
         .status()
         .context("cannot start cargo")?;
     ensure!(built.success(), "the program does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let name = format!("train{}", std::env::consts::EXE_SUFFIX);
-    Ok(target.join("release").join(name))
+    Ok(target
+        .join("release")
+        .join(format!("train{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn workspace_root() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().expect("xtask lies in the workspace")
+}
+
+/// Where cargo builds, whatever folder it is started in.
+fn target_folder() -> Result<PathBuf> {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => std::path::absolute(folder).context("CARGO_TARGET_DIR is no folder"),
+        None => Ok(workspace_root().join("target")),
+    }
 }

@@ -175,9 +175,9 @@ fn check(nvrtc: &Nvrtc, arch: u32, folder: &Path, sample: u32) -> Result<usize> 
     // A check that cannot fail is none: one of our own, broken, has to be found out by the same code.
     let broken: Vec<Kernel> = kernels
         .iter()
-        .find(|kernel| kernel.is_ours())
+        .filter(|kernel| kernel.is_ours())
+        .take(1)
         .map(Kernel::broken)
-        .into_iter()
         .collect();
     ensure!(
         compile(nvrtc, &broken)?.failed.len() == 1,

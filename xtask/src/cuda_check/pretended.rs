@@ -49,7 +49,6 @@ impl Pretended {
 
     /// Runs a recipe's first epoch on a pretended GPU of this architecture and writes the kernels into `sources`.
     pub fn collect(&self, program: &Path, recipe: &Recipe, arch: u32, toolkit: &Path, sources: &Path) -> Result<()> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let work = tempfile::tempdir().context("cannot make a temporary folder")?;
         let path = |name: &str| -> PathBuf { work.path().join(name) };
         let output = Command::new(program)
@@ -71,7 +70,7 @@ impl Pretended {
             .env("CUDA_CHECK_SOURCES", sources)
             // What is tuned here says nothing about a GPU: it must not be found by a run on one.
             .env("XDG_CACHE_HOME", path("cache"))
-            .current_dir(&root)
+            .current_dir(crate::workspace_root())
             .output()
             .with_context(|| format!("cannot start {}", program.display()))?;
         ensure!(

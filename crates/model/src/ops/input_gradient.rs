@@ -5,10 +5,12 @@
 //! (a 1×1 convolution), put where that tap read.
 
 use burn::tensor::backend::Backend;
-use burn::tensor::ops::{ConvOptions, FloatTensor};
+use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Shape, Slice, Tensor, TensorPrimitive};
 
-use super::ConvGeometry;
+use super::{ConvGeometry, reference};
+
+const EVERY_PIXEL: ConvGeometry = ConvGeometry { stride: 1, padding: 0 };
 
 /// As [`ConvOps::conv2d_input_gradient`](super::ConvOps::conv2d_input_gradient), for kernels smaller than the stride.
 pub fn of_small_kernel<B: Backend>(
@@ -36,11 +38,10 @@ pub fn of_small_kernel<B: Backend>(
             let read = output_gradient
                 .clone()
                 .slice([Slice::full(), Slice::full(), from_rows, from_columns]);
-            let values = B::conv2d(
+            let values = reference::forward::<B>(
                 read.into_primitive().tensor(),
                 tap.into_primitive().tensor(),
-                None,
-                ConvOptions::new([1, 1], [0, 0], [1, 1], 1),
+                EVERY_PIXEL,
             );
             let values = Tensor::<B, 4>::from_primitive(TensorPrimitive::Float(values));
             gradient = gradient.slice_assign([Slice::full(), Slice::full(), to_rows, to_columns], values);
@@ -69,7 +70,6 @@ fn read_by(tap: usize, geometry: ConvGeometry, inputs: usize, outputs: usize) ->
 
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
-    use super::super::reference;
     use super::*;
     use burn::tensor::{TensorData, TensorMetadata};
     use burn_flex::{Flex, FlexDevice};
