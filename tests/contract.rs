@@ -180,7 +180,7 @@ fn a_profile_tells_of_every_phase_and_changes_no_byte() {
     let phases = [
         "data wait",
         "host to device",
-        "forward (view a + b)",
+        "forward (all views)",
         "loss",
         "backward",
         "optimiser",

@@ -94,17 +94,17 @@ fn every_recipe_is_known_by_name_and_loads() {
     }
     assert_eq!(
         count,
-        barlow_train::config::RECIPES.len(),
+        barlow_engine::config::RECIPES.len(),
         "every recipe is compiled in"
     );
 }
 
-fn layers(recipe: &str) -> (String, barlow_train::config::Config) {
-    let layers = barlow_train::config::Layers {
+fn layers(recipe: &str) -> (String, barlow_engine::config::Config) {
+    let layers = barlow_engine::config::Layers {
         recipe: Some(recipe.to_owned()),
         ..Default::default()
     };
-    barlow_train::config::load(&layers).unwrap_or_else(|error| panic!("{error}"))
+    barlow_engine::config::load(&layers).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

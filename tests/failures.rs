@@ -1,10 +1,13 @@
-//! What goes wrong while a run is at work: it stops, says why, and keeps the last good checkpoint. And it may be killed.
+//! Failures during training: the run stops with an error message and retains its last good checkpoint. A killed run resumes
+//! and ends with the same bytes.
 #![cfg(unix)]
 
 mod common;
+#[path = "common/moments.rs"]
+mod moments;
 
 use common::{Program, bytes, folder, metrics, smoke, told};
-use std::hash::{BuildHasher, RandomState};
+use moments::Moments;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,16 +34,16 @@ fn a_run_killed_at_random_moments_ends_with_the_same_bytes() {
     let folder = folder();
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
     many_epochs(&whole).succeed();
-    // As a person would: --resume once there is a run.
+    // As a user would: --resume once there is a run.
     let go_on = || {
         let started = killed.join("config.toml").exists();
         many_epochs(&killed).args(started.then_some("--resume"))
     };
+    let mut random = Moments::from_environment();
     let mut moments = Vec::new();
-    for kill in 0..KILLS {
-        let random = RandomState::new().hash_one(kill);
+    for _ in 0..KILLS {
         // Up to two epochs on, the first checkpoint's writing and the reading of the next session among them.
-        let (more, milliseconds) = (random % 17, random / 17 % 40);
+        let (more, milliseconds) = (random.below(17), random.below(40));
         moments.push((more, milliseconds));
         let mut child = go_on().spawn();
         let wanted = told(&killed) + more as usize;
@@ -50,7 +53,7 @@ fn a_run_killed_at_random_moments_ends_with_the_same_bytes() {
         std::thread::sleep(Duration::from_millis(milliseconds));
         if child.has_ended() {
             let output = child.finish();
-            assert_eq!(output.code, 0, "{moments:?}: {}", output.stderr);
+            assert_eq!(output.code, 0, "{moments:?}, {random}: {}", output.stderr);
             break;
         }
         child.signal("KILL");
@@ -58,24 +61,24 @@ fn a_run_killed_at_random_moments_ends_with_the_same_bytes() {
     }
     assert!(
         moments.len() > KILLS / 2,
-        "the run ended before it was killed often enough: {moments:?}"
+        "the run ended before it was killed often enough: {moments:?}, {random}"
     );
     if !killed.join("summary.json").exists() {
         go_on().succeed();
     }
     assert!(
         bytes(&whole, "backbone.safetensors") == bytes(&killed, "backbone.safetensors"),
-        "the weights differ, killed at {moments:?}"
+        "the weights differ, killed at {moments:?}, {random}"
     );
     let losses = |run: &Path| -> Vec<_> {
         let told = metrics(run).into_iter();
         told.map(|line| (line["step"].clone(), line["loss"].clone())).collect()
     };
-    assert_eq!(losses(&whole), losses(&killed), "killed at {moments:?}");
+    assert_eq!(losses(&whole), losses(&killed), "killed at {moments:?}, {random}");
 }
 
 #[test]
-fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint() {
+fn a_non_finite_loss_stops_the_run_and_keeps_the_last_good_checkpoint() {
     let folder = folder();
     let run = folder.path().join("run");
     smoke("cpu", &run).succeed();
@@ -93,7 +96,7 @@ fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint() {
         saved(&run).last().map(String::as_str),
         Some("step-00000012.safetensors")
     );
-    // From there it goes on with a rate that is one.
+    // It resumes from there with a sane learning rate.
     let sane = ["--set", "optimizer.learning_rate_weights=1e-3", "--epochs", "3"];
     smoke("cpu", &run)
         .args(["--resume", "--accept-changes"])
@@ -108,7 +111,7 @@ fn a_full_disk_stops_the_run_and_keeps_the_last_good_checkpoint() {
     smoke("cpu", &run).args(["--epochs", "1"]).succeed();
     std::fs::remove_file(run.join("summary.json")).unwrap();
     let good = bytes(&run, "checkpoints/step-00000006.safetensors");
-    // No file may grow beyond a few blocks, which a checkpoint does: to the program that is a write that fails.
+    // Files are limited to a few blocks, which a checkpoint exceeds: its write fails.
     let more = ["--resume", "--accept-changes", "--epochs", "3"];
     let output = smoke("cpu", &run).args(more).with_largest_file(32).run();
     assert_eq!(output.code, 1, "{}", output.stderr);

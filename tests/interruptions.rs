@@ -1,10 +1,12 @@
-//! A run that is interrupted, at any moment and in any way, goes on as if it had not been.
+//! A run that is interrupted at any moment, by any signal, resumes and ends with the same result.
 #![cfg(unix)]
 
 mod common;
+#[path = "common/moments.rs"]
+mod moments;
 
 use common::{Program, bytes, fixtures, folder, smoke, summary, told};
-use std::hash::{BuildHasher, RandomState};
+use moments::Moments;
 use std::path::Path;
 use std::time::Duration;
 
@@ -68,11 +70,11 @@ fn a_run_interrupted_at_random_moments_ends_with_the_same_accuracy() {
     let folder = folder();
     let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
     long_epochs(&whole).succeed();
+    let mut random = Moments::from_environment();
     let mut moments = Vec::new();
     // Five sessions of 34 lines of metrics are each interrupted some lines and milliseconds on; the sixth is left alone.
     for session in 0..6 {
-        let random = RandomState::new().hash_one(session);
-        let moment = (random % 7, random / 7 % 60);
+        let moment = (random.below(7), random.below(60));
         let resume: &[&str] = if session == 0 { &[] } else { &["--resume"] };
         let mut child = long_epochs(&stopped).args(resume).spawn();
         if session < 5 {
@@ -89,7 +91,7 @@ fn a_run_interrupted_at_random_moments_ends_with_the_same_accuracy() {
             }
         }
         let output = child.finish();
-        let shown = format!("session {session} of {moments:?}: {}", output.stderr);
+        let shown = format!("session {session} of {moments:?}, {random}: {}", output.stderr);
         if output.code == 0 {
             assert!(session > 0, "the first session was not interrupted: {shown}");
             break;
@@ -102,7 +104,7 @@ fn a_run_interrupted_at_random_moments_ends_with_the_same_accuracy() {
             break;
         }
     }
-    assert_ends_alike(&whole, &stopped, &format!("interrupted after {moments:?}"));
+    assert_ends_alike(&whole, &stopped, &format!("interrupted after {moments:?}, {random}"));
 }
 
 #[test]

@@ -1,11 +1,8 @@
-//! What the two views are made of: the `views` section of a config file.
+//! Values of one view's pipeline, complete.
 //!
-//! A preset gives all values; keys under `views.a` and `views.b` replace single ones (see [`crate::ViewOverrides`]).
 //! This file must not apply anything to an image.
 
 use serde::{Deserialize, Serialize};
-
-use crate::{ViewOverrides, ViewPreset};
 
 /// One view's pipeline, complete: random resized crop, flip, colour jitter, greyscale, blur, solarise, in this order.
 /// The default is the official T with its blur off.
@@ -86,80 +83,5 @@ impl Default for BlurConfig {
             p: 0.0,
             sigma: [0.1, 2.0],
         }
-    }
-}
-
-/// The `views` section: `views.preset`, `views.size`, `views.a.*`, `views.b.*`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TwinViewsConfig {
-    /// Where all values not given under `a` and `b` come from.
-    pub preset: ViewPreset,
-    /// Side of both (square) views in pixels.
-    pub size: usize,
-    /// What view a has different from the preset.
-    pub a: ViewOverrides,
-    /// What view b has different from the preset.
-    pub b: ViewOverrides,
-}
-
-impl Default for TwinViewsConfig {
-    /// The official views: 224 pixels, preset `imagenet`.
-    fn default() -> Self {
-        Self {
-            preset: ViewPreset::Imagenet,
-            size: 224,
-            a: ViewOverrides::default(),
-            b: ViewOverrides::default(),
-        }
-    }
-}
-
-impl TwinViewsConfig {
-    /// The complete pipelines of view a and view b: the preset's with the overrides applied. Not validated.
-    #[must_use]
-    pub fn resolve(&self) -> (ViewConfig, ViewConfig) {
-        let (a, b) = self.preset.views();
-        (self.a.over(a), self.b.over(b))
-    }
-
-    /// The same config with every value written out, as a run stores it: it keeps its meaning should a preset change.
-    #[must_use]
-    pub fn resolved(&self) -> Self {
-        let (a, b) = self.resolve();
-        Self {
-            a: a.into(),
-            b: b.into(),
-            ..self.clone()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::JitterOverrides;
-
-    #[test]
-    fn an_override_replaces_one_value_of_one_view() {
-        let mut config = TwinViewsConfig {
-            preset: ViewPreset::Cifar,
-            ..Default::default()
-        };
-        config.b.jitter = JitterOverrides {
-            hue: Some(0.25),
-            ..Default::default()
-        };
-        let (a, b) = config.resolve();
-        assert_eq!(a, ViewPreset::Cifar.views().0);
-        assert_eq!(
-            b.jitter,
-            JitterConfig {
-                hue: 0.25,
-                ..JitterConfig::default()
-            }
-        );
-        assert_eq!(config.resolved().resolve(), (a, b));
-        assert_eq!(config.resolved().resolved(), config.resolved());
     }
 }

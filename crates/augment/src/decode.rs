@@ -1,58 +1,17 @@
-//! Bytes of a JPEG or PNG file -> [`RgbImage8`], and back to PNG for people to look at.
+//! Decodes the bytes of a JPEG or PNG file to an [`RgbImage8`], and encodes images as PNG.
 //!
-//! Colours become RGB as Pillow's `convert("RGB")` makes them (alpha is dropped, grey repeated). Unlike
-//! Pillow's `open`, the EXIF orientation is applied: a photograph is used the way up it was taken. What cannot be
-//! trusted (wrong format, damaged, cut short, huge) is an error, never a guess: an image that is half grey would train.
+//! Colours are converted to RGB as by Pillow's `convert("RGB")` (alpha is dropped, grey repeated). Unlike
+//! Pillow's `open`, the EXIF orientation is applied. Data that cannot be trusted (wrong format, damaged, truncated, huge) is an error,
+//! never a guess: training would accept an image that is half grey.
 
-use std::fmt::Display;
 use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
 
 use crate::convert::{to_grey8, to_rgb8, to_rgba8};
-use crate::{Image8, RgbImage8, jpeg};
-
-/// Longest side of an image that is decoded, in pixels.
-pub const MAX_SIDE: usize = 16_384;
-/// Most bytes an image may take when decoded, in the form it has in its file and as 8-bit RGB.
-pub const MAX_DECODED_BYTES: u64 = 512 << 20;
-
-/// Why bytes are not an image. The text is one line without the file's name, which the caller knows.
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// There are no bytes at all.
-    #[error("the file is empty")]
-    Empty,
-    /// The first bytes are neither JPEG's nor PNG's.
-    #[error("not a JPEG or PNG image (the first bytes say so, whatever the name)")]
-    UnknownFormat,
-    /// The image would be larger than the limits.
-    #[error(
-        "{width}x{height} pixels ({bytes} bytes decoded) is over the limit of {MAX_SIDE} pixels a side and \
-         {MAX_DECODED_BYTES} bytes; scale it down first"
-    )]
-    TooLarge {
-        /// Columns.
-        width: u32,
-        /// Rows.
-        height: u32,
-        /// Bytes of the decoded pixels.
-        bytes: u64,
-    },
-    /// A JPEG without its end: the decoder would fill the missing part with grey.
-    #[error("the JPEG data ends too early (a cut-off download?)")]
-    Truncated,
-    /// Files hold grey, RGB or RGBA.
-    #[error("an image file gives 1, 3 or 4 channels, not {channels}; set model.in_channels")]
-    Channels {
-        /// Channels asked for.
-        channels: usize,
-    },
-    /// The decoder refused the data.
-    #[error("damaged image: {0}")]
-    Damaged(String),
-}
+use crate::decode_error::{check_size, damaged};
+use crate::{DecodeError, Image8, MAX_DECODED_BYTES, RgbImage8, jpeg};
 
 /// An image could not be written as PNG.
 #[derive(Debug, thiserror::Error)]
@@ -109,24 +68,6 @@ fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> 
     check_size(width as usize, height as usize, decoder.total_bytes().max(as_rgb))?;
     let orientation = decoder.orientation().map_err(damaged)?;
     Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
-}
-
-/// # Errors
-/// [`DecodeError::TooLarge`] beyond the limits.
-pub(crate) fn check_size(width: usize, height: usize, bytes: u64) -> Result<(), DecodeError> {
-    if width.max(height) <= MAX_SIDE && bytes <= MAX_DECODED_BYTES {
-        return Ok(());
-    }
-    Err(DecodeError::TooLarge {
-        width: width as u32,
-        height: height as u32,
-        bytes,
-    })
-}
-
-/// The decoder's reason, on one line.
-pub(crate) fn damaged(error: impl Display) -> DecodeError {
-    DecodeError::Damaged(error.to_string().replace('\n', " "))
 }
 
 /// The image as PNG bytes (lossless).

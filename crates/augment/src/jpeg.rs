@@ -1,7 +1,7 @@
-//! JPEG bytes -> pixels.
+//! Decodes JPEG bytes to pixels.
 //!
-//! Why not through the `image` crate: it copies the file, reads the headers three times and builds the code tables each
-//! time, for the same decoder underneath. This file must not know what channels the caller wants in the end.
+//! The `image` crate uses the same decoder, but copies the file, reads the headers three times and builds the code tables each
+//! time. This file must not know which channels the caller wants in the end.
 
 use image::DynamicImage;
 use image::metadata::Orientation;
@@ -11,10 +11,10 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::DecodeError;
-use crate::decode::{check_size, damaged};
+use crate::decode_error::{check_size, damaged};
 
-/// Decodes a JPEG to RGB; a grey one to grey, if that is to be kept. CMYK and YCCK become RGB as Pillow makes them. Also
-/// gives the way up it was taken, from the EXIF data.
+/// Decodes a JPEG to RGB, a grey one to grey if `keep_grey`. CMYK and YCCK are converted to RGB as by Pillow. Also
+/// returns the orientation from the EXIF data.
 ///
 /// # Errors
 /// [`DecodeError`], for anything that is not a whole JPEG within the limits.

@@ -4,97 +4,7 @@
 //! An image in work is planar whatever it was decoded to: the loops of the operations are several times quicker so.
 //! This file must not read configs from anywhere: it takes validated ones.
 
-use std::cell::RefCell;
-
-use crate::{
-    ConfigError, Image8, JitterOp, Normalization, PlanarImage8, RgbImage8, RgbPlanes, TwinViewsConfig, ViewConfig,
-    ViewDraw, draw_view, keyed_rng,
-};
-
-/// Stream of view a in [`keyed_rng`].
-const STREAM_A: u64 = 0;
-/// Stream of view b in [`keyed_rng`].
-const STREAM_B: u64 = 1;
-
-/// Both pipelines of a run, ready to be used from any number of threads.
-#[derive(Debug, Clone)]
-pub struct TwinViews {
-    size: usize,
-    a: ViewConfig,
-    b: ViewConfig,
-    normalization: Normalization,
-}
-
-impl TwinViews {
-    /// Resolves and checks the config.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming the key that is out of range.
-    pub fn new(config: &TwinViewsConfig, normalization: Normalization) -> Result<Self, ConfigError> {
-        config.validate()?;
-        normalization.validate()?;
-        let (a, b) = config.resolve();
-        Ok(Self {
-            size: config.size,
-            a,
-            b,
-            normalization,
-        })
-    }
-
-    /// Side of the views in pixels.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    /// Channels of the images it takes: those of the normalisation.
-    #[must_use]
-    pub fn channels(&self) -> usize {
-        self.normalization.channels()
-    }
-
-    /// Values of one view: `channels * size * size`.
-    #[must_use]
-    pub fn values(&self) -> usize {
-        self.channels() * self.size * self.size
-    }
-
-    /// Writes both views of the image as normalised `[channels, size, size]`. `index` is the sample's number in its set. What
-    /// is written depends on nothing but the image and `(seed, epoch, index)`; neither view's draws touch the other's.
-    ///
-    /// # Panics
-    /// If an output does not hold [`TwinViews::values`] values, or the image has another number of channels.
-    pub fn apply(&self, image: &Image8, seed: u64, epoch: u64, index: u64, view_a: &mut [f32], view_b: &mut [f32]) {
-        VIEW.with_borrow_mut(|pixels| {
-            for (view, stream, output) in [(&self.a, STREAM_A, view_a), (&self.b, STREAM_B, view_b)] {
-                let draw = draw_view(
-                    view,
-                    &mut keyed_rng(seed, epoch, index, stream),
-                    image.width(),
-                    image.height(),
-                );
-                apply_to(image, &draw, self.size, pixels);
-                self.normalization.write_planes(pixels, output);
-            }
-        });
-    }
-
-    /// The two views before normalisation, for a person to look at; the same pixels [`TwinViews::apply`] uses.
-    #[must_use]
-    pub fn apply_u8(&self, image: &Image8, seed: u64, epoch: u64, index: u64) -> (Image8, Image8) {
-        let view = |view: &ViewConfig, stream| {
-            let draw = draw_view(
-                view,
-                &mut keyed_rng(seed, epoch, index, stream),
-                image.width(),
-                image.height(),
-            );
-            apply_draw(image, &draw, self.size)
-        };
-        (view(&self.a, STREAM_A), view(&self.b, STREAM_B))
-    }
-}
+use crate::{Image8, JitterOp, PlanarImage8, RgbImage8, RgbPlanes, ViewDraw};
 
 /// Makes one view of `size` x `size` pixels from its draw. An image that is not RGB has no colours to change: only crop,
 /// mirror and blur are applied to it.
@@ -111,12 +21,8 @@ pub fn apply_draw(image: &Image8, draw: &ViewDraw, size: usize) -> Image8 {
     }
 }
 
-thread_local! {
-    /// The view in work: a buffer that lives from image to image; nothing in it reaches the next result.
-    static VIEW: RefCell<PlanarImage8> = RefCell::default();
-}
-
-fn apply_to(image: &Image8, draw: &ViewDraw, size: usize, view: &mut PlanarImage8) {
+/// [`apply_draw`] into a buffer: `view` becomes the planar view, whatever it held before.
+pub(crate) fn apply_to(image: &Image8, draw: &ViewDraw, size: usize, view: &mut PlanarImage8) {
     crate::resize_bicubic_into(image, draw.crop, size, size, view);
     if draw.flip {
         crate::flip_horizontal(view);

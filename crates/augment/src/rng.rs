@@ -17,6 +17,15 @@ pub fn keyed_rng(seed: u64, epoch: u64, index: u64, stream: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
+/// Stream of the order of an epoch in [`keyed_rng`] (with index 0). No view draws from it.
+pub const SHUFFLE_STREAM: u64 = 2;
+
+/// The generator of a view. Its stream is its number among all views, with [`SHUFFLE_STREAM`] left out: 0, 1, 3, 4, ...
+pub(crate) fn view_rng(seed: u64, epoch: u64, index: u64, view: usize) -> ChaCha8Rng {
+    let view = view as u64;
+    keyed_rng(seed, epoch, index, view + u64::from(view >= SHUFFLE_STREAM))
+}
+
 /// One draw from `U[low, high)`; `low` itself where the two are equal.
 pub(crate) fn uniform(rng: &mut ChaCha8Rng, low: f64, high: f64) -> f64 {
     low + rng.random::<f64>() * (high - low)
@@ -38,6 +47,14 @@ mod tests {
         }
         // Words may not be added up or mixed: moving a unit from one word to another is another key.
         assert_ne!(first([1, 0, 0, 0]), first([0, 1, 0, 0]));
+    }
+
+    #[test]
+    fn the_streams_of_the_first_two_views_are_fixed_and_no_view_has_that_of_the_shuffles() {
+        let view = |view| view_rng(3, 1, 0, view).random::<u64>();
+        let stream = |stream| keyed_rng(3, 1, 0, stream).random::<u64>();
+        assert_eq!([0, 1, 2, 3, 7].map(view), [0, 1, 3, 4, 8].map(stream));
+        assert!((0..100).all(|number| view(number) != stream(SHUFFLE_STREAM)));
     }
 
     #[test]

@@ -1,52 +1,9 @@
-//! Which values of the `views` section are allowed, and the one line that says so.
+//! The range of every value of a view's pipeline.
 //!
 //! Everything is checked once, before any image is touched; the operations then rely on it. This file must not change
-//! values: what is out of range is an error, never clipped in silence.
+//! values: what is out of range is an error, never clipped silently.
 
-use std::fmt::Display;
-
-use crate::{MAX_SIDE, TwinViewsConfig, ViewConfig};
-
-/// A value outside its range: the key as it stands in the config file, the value, and what is allowed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key} = {value} is not allowed: {allowed}")]
-pub struct ConfigError {
-    /// The key, as `views.a.jitter.hue`.
-    pub key: String,
-    /// The refused value as text.
-    pub value: String,
-    /// What the key takes.
-    pub allowed: String,
-}
-
-impl ConfigError {
-    pub(crate) fn new(key: impl Into<String>, value: impl Display, allowed: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: value.to_string(),
-            allowed: allowed.into(),
-        }
-    }
-}
-
-impl TwinViewsConfig {
-    /// Checks the size and both resolved views.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming the first key out of range.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        if !(1..=MAX_SIDE).contains(&self.size) {
-            return Err(ConfigError::new(
-                "views.size",
-                self.size,
-                format!("a number of pixels in [1, {MAX_SIDE}]"),
-            ));
-        }
-        let (a, b) = self.resolve();
-        a.validate("views.a")?;
-        b.validate("views.b")
-    }
-}
+use crate::{ConfigError, ViewConfig};
 
 impl ViewConfig {
     /// Checks every value; `section` is put before the key in the error, as `views.a`.
@@ -173,22 +130,5 @@ mod tests {
             check(|v| v.blur.sigma = [0.0, 2.0]).unwrap_err(),
             "views.a.blur.sigma = [0, 2] is not allowed: [low, high] in pixels with 0 < low <= high <= 1000"
         );
-    }
-
-    #[test]
-    fn the_view_that_is_wrong_and_a_size_of_zero_are_named() {
-        let mut config = TwinViewsConfig::default();
-        assert_eq!(config.validate(), Ok(()));
-        config.b.flip = Some(2.0);
-        assert_eq!(config.validate().unwrap_err().key, "views.b.flip");
-        for size in [0, MAX_SIDE + 1] {
-            let error = TwinViewsConfig {
-                size,
-                ..Default::default()
-            }
-            .validate()
-            .unwrap_err();
-            assert_eq!((error.key.as_str(), error.value), ("views.size", size.to_string()));
-        }
     }
 }

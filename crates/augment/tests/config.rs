@@ -1,8 +1,8 @@
 //! The `views` section as it is written in files: key names, partial values, round trips, refusals.
 
-use barlow_augment::{ConfigError, JitterConfig, Normalization, TwinViews, TwinViewsConfig, ViewPreset};
+use barlow_augment::{ConfigError, JitterConfig, Normalization, ViewPreset, Views, ViewsConfig};
 
-fn parse(text: &str) -> Result<TwinViewsConfig, String> {
+fn parse(text: &str) -> Result<ViewsConfig, String> {
     toml::from_str(text).map_err(|error| error.message().to_owned())
 }
 
@@ -49,8 +49,8 @@ fn keys_under_a_and_b_replace_single_values_of_the_preset() {
 
 #[test]
 fn an_empty_section_is_the_official_recipe() {
-    assert_eq!(parse("").unwrap(), TwinViewsConfig::default());
-    assert_eq!(TwinViewsConfig::default().size, 224);
+    assert_eq!(parse("").unwrap(), ViewsConfig::default());
+    assert_eq!(ViewsConfig::default().size, 224);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn unknown_keys_and_presets_are_refused_by_name() {
 #[test]
 fn views_are_not_made_from_values_out_of_range() {
     let config = parse("a.jitter.hue = 0.51").unwrap();
-    let error: ConfigError = TwinViews::new(&config, Normalization::imagenet()).unwrap_err();
+    let error: ConfigError = Views::new(&config.groups(), Normalization::imagenet()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "views.a.jitter.hue = 0.51 is not allowed: a part of the colour circle in [0, 0.5]"
@@ -98,7 +98,7 @@ fn views_are_not_made_from_values_out_of_range() {
         std: vec![0.0; 3],
     };
     assert_eq!(
-        TwinViews::new(&TwinViewsConfig::default(), dead).unwrap_err().key,
+        Views::new(&ViewsConfig::default().groups(), dead).unwrap_err().key,
         "normalize.std"
     );
 }

@@ -3,24 +3,24 @@
 mod common;
 
 use barlow_augment::{
-    Image8, JitterOp, Normalization, PlanarImage8, RgbImage8, TwinViews, TwinViewsConfig, ViewConfig, ViewDraw,
-    ViewOverrides, ViewPreset, apply_draw, draw_view, keyed_rng, resize_bicubic,
+    Image8, JitterOp, Normalization, PlanarImage8, RgbImage8, ViewConfig, ViewDraw, ViewOverrides, ViewPreset, Views,
+    ViewsConfig, apply_draw, draw_view, keyed_rng, resize_bicubic,
 };
 use common::{formula, smooth};
 
-fn views(config: &TwinViewsConfig) -> TwinViews {
-    TwinViews::new(config, Normalization::imagenet()).unwrap()
+fn views(config: &ViewsConfig) -> Views {
+    Views::new(&config.groups(), Normalization::imagenet()).unwrap()
 }
 
-fn apply(views: &TwinViews, [seed, epoch, index]: [u64; 3]) -> (Vec<f32>, Vec<f32>) {
-    let (mut a, mut b) = (vec![f32::NAN; views.values()], vec![f32::NAN; views.values()]);
-    views.apply(&formula(41, 23).into(), seed, epoch, index, &mut a, &mut b);
+fn apply(views: &Views, [seed, epoch, index]: [u64; 3]) -> (Vec<f32>, Vec<f32>) {
+    let (mut a, mut b) = (vec![f32::NAN; views.values(0)], vec![f32::NAN; views.values(1)]);
+    views.apply(&formula(41, 23).into(), seed, epoch, index, &mut [&mut a, &mut b]);
     (a, b)
 }
 
 #[test]
 fn the_key_alone_decides_the_views() {
-    let views = views(&TwinViewsConfig {
+    let views = views(&ViewsConfig {
         size: 17,
         ..Default::default()
     });
@@ -32,7 +32,7 @@ fn the_key_alone_decides_the_views() {
     // Again, on another thread whose buffers held another image of another size.
     let again = std::thread::scope(|scope| {
         let job = scope.spawn(|| {
-            let small = TwinViewsConfig {
+            let small = ViewsConfig {
                 size: 5,
                 ..Default::default()
             };
@@ -47,7 +47,7 @@ fn the_key_alone_decides_the_views() {
 
 #[test]
 fn one_view_never_touches_the_other() {
-    let config = TwinViewsConfig {
+    let config = ViewsConfig {
         size: 12,
         ..Default::default()
     };
@@ -64,15 +64,15 @@ fn one_view_never_touches_the_other() {
 
 #[test]
 fn pixels_for_people_are_those_that_are_trained_on() {
-    let views = views(&TwinViewsConfig {
+    let views = views(&ViewsConfig {
         size: 12,
         ..Default::default()
     });
-    let (a, b) = views.apply_u8(&formula(41, 23).into(), 1, 2, 3);
+    let pixels = views.apply_u8(&formula(41, 23).into(), 1, 2, 3);
     let normalised = apply(&views, [1, 2, 3]);
-    for (view, expected) in [(a, normalised.0), (b, normalised.1)] {
-        let mut values = vec![0.0; views.values()];
-        Normalization::imagenet().write_chw(&view, &mut values);
+    for (view, expected) in pixels.iter().zip([normalised.0, normalised.1]) {
+        let mut values = vec![0.0; views.values(0)];
+        Normalization::imagenet().write_chw(view, &mut values);
         assert_eq!(values, expected);
     }
 }
@@ -190,18 +190,18 @@ fn a_strength_of_zero_leaves_its_operation_out() {
 
 #[test]
 fn images_of_any_size_and_shape_give_views() {
-    let views = views(&TwinViewsConfig {
+    let views = views(&ViewsConfig {
         size: 8,
         ..Default::default()
     });
     for (width, height) in [(1, 1), (1, 300), (300, 1), (2, 3), (8, 8), (640, 7)] {
         for index in 0..4 {
-            let (a, b) = views.apply_u8(&smooth(width, height).into(), 0, 0, index);
-            assert_eq!(
-                (a.width(), a.height(), b.width(), b.height()),
-                (8, 8, 8, 8),
-                "{width}x{height}"
-            );
+            let sides: Vec<[usize; 2]> = views
+                .apply_u8(&smooth(width, height).into(), 0, 0, index)
+                .iter()
+                .map(|view| [view.width(), view.height()])
+                .collect();
+            assert_eq!(sides, [[8, 8]; 2], "{width}x{height}");
         }
     }
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use barlow_augment::{Normalization, RgbImage8, TwinViews, TwinViewsConfig, ViewPreset};
-use barlow_data::{MemorySet, TwinLoader, TwinLoaderConfig, shuffled_indices};
+use barlow_augment::{Normalization, RgbImage8, ViewPreset, Views, ViewsConfig};
+use barlow_data::{LoaderConfig, MemorySet, ViewLoader, shuffled_indices};
 
 const ROUNDS: u64 = 3;
 const PLAN: usize = 1_000_000;
@@ -91,18 +91,18 @@ fn batches_per_s(workers: usize) -> f64 {
         RgbImage8::from_fn(32, 32, |x, y| [0, 1, 2].map(|c| value(x, y, c))).into()
     };
     let set = MemorySet::new((0..IMAGES).map(image).collect(), None, Vec::new());
-    let config = TwinViewsConfig {
+    let config = ViewsConfig {
         preset: ViewPreset::Cifar,
         size: 32,
         ..Default::default()
     };
-    let views = TwinViews::new(&config, Normalization::imagenet()).expect("the preset is valid");
-    let config = TwinLoaderConfig {
+    let views = Views::new(&config.groups(), Normalization::imagenet()).expect("the preset is valid");
+    let config = LoaderConfig {
         batch_size: BATCH,
         workers,
         ..Default::default()
     };
-    let loader = TwinLoader::new(Arc::new(set), views, config).expect("a batch fits the set");
+    let loader = ViewLoader::new(Arc::new(set), views, config).expect("a batch fits the set");
     let mut best = f64::INFINITY;
     for epoch in 0..ROUNDS {
         let start = Instant::now();

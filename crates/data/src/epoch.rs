@@ -1,7 +1,7 @@
 //! Running ahead: a thread that makes the batches of an epoch in order and hands them over through a bounded queue.
 //!
-//! One batch at a time is made, by all workers together: the first batch is there soon, order needs no sorting, and
-//! memory is bounded by the queue whatever the number of workers. Dropping the iterator stops the work within about one
+//! One batch at a time is made, by all workers together: the first batch is ready soon, order needs no sorting, and
+//! memory is bounded by the queue whatever the number of workers ([`crate::LoaderConfig::batches_in_memory`]). Dropping the iterator stops the work within about one
 //! image per worker and joins the thread; where a source hangs in the middle of an image (a network disk gone), the
 //! thread is left to end by itself, because the caller must not hang with it. This file must not know what a batch
 //! holds.
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use crate::batch_maker::BatchMaker;
 use crate::error::panic_message;
-use crate::loader::Shared;
 use crate::{DataError, HostBatch, shuffled_indices};
 
 type Made = Result<HostBatch, DataError>;
@@ -38,22 +38,22 @@ enum Work {
     },
     /// The next batch is made when it is asked for.
     OnDemand(Producer),
-    /// The thread could not be started; the error is still to be told.
+    /// The thread could not be started; the error is still to be returned.
     Failed(Option<DataError>),
 }
 
 impl EpochIter {
     pub(crate) fn start(
-        shared: &Arc<Shared>,
+        maker: &Arc<BatchMaker>,
         pool: Option<&Arc<rayon::ThreadPool>>,
         epoch: u64,
         first_step: usize,
     ) -> Self {
-        let remaining = shared.steps().saturating_sub(first_step);
+        let remaining = maker.steps().saturating_sub(first_step);
         let producer = Producer {
-            shared: Arc::clone(shared),
+            maker: Arc::clone(maker),
             pool: pool.cloned(),
-            order: shuffled_indices(shared.len(), shared.config.seed, epoch),
+            order: shuffled_indices(maker.len(), maker.config.seed, epoch),
             epoch,
             step: first_step,
             stop: Arc::default(),
@@ -64,7 +64,7 @@ impl EpochIter {
                 remaining,
             };
         }
-        let (sender, receiver) = crossbeam_channel::bounded(shared.config.queue);
+        let (sender, receiver) = crossbeam_channel::bounded(maker.config.queue);
         let stop = Arc::clone(&producer.stop);
         let thread = std::thread::Builder::new().name(format!("data-epoch-{epoch}"));
         let work = match thread.spawn(move || producer.run(remaining, &sender)) {
@@ -130,7 +130,7 @@ impl Drop for EpochIter {
                 }
             };
             if ended {
-                // The thread catches panics of the work itself; there is nothing left to tell.
+                // The thread catches panics of the work itself; there is nothing left to report.
                 let _ = thread.join();
             }
         }
@@ -139,7 +139,7 @@ impl Drop for EpochIter {
 
 /// Makes the batches of one epoch one after the other.
 struct Producer {
-    shared: Arc<Shared>,
+    maker: Arc<BatchMaker>,
     pool: Option<Arc<rayon::ThreadPool>>,
     order: Vec<usize>,
     epoch: u64,
@@ -161,7 +161,7 @@ impl Producer {
 
     fn make_next(&mut self) -> Made {
         let make = |parallel| {
-            self.shared
+            self.maker
                 .batch(&self.order, self.epoch, self.step, parallel, &self.stop)
         };
         let made = catch_unwind(AssertUnwindSafe(|| match &self.pool {

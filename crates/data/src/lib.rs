@@ -1,12 +1,14 @@
-//! Files on disk -> ordered batches of view pairs, made ahead of the device behind a bounded queue.
+//! Files on disk -> ordered batches of views, made ahead of the device behind a bounded queue.
 //!
 //! [`Splits`] opens a set of any format, an [`ImageSource`] gives its decoded images ([`DecodedSet`] keeps small sets in
-//! memory), [`TwinLoader`] turns a source into batches whose content depends on `(seed, epoch)` alone, never on the number of
+//! memory), [`ViewLoader`] turns a source into batches whose content depends on `(seed, epoch)` alone, never on the number of
 //! workers. [`eval_pixels`] and [`channel_statistics`] are the two other ways through a source.
 //!
 //! This crate must not know models, losses or optimisers, and must not use the network.
 
 mod batch;
+mod batch_maker;
+mod burn_dataset;
 mod cache;
 mod classes;
 mod decoded;
@@ -16,19 +18,21 @@ mod eval;
 mod folder;
 mod format;
 mod index;
-mod items;
 mod list;
 mod loader;
+mod loader_config;
 mod read;
 mod sets;
 mod shuffle;
 mod source;
+mod split_names;
 mod splits;
 mod statistics;
 mod subset;
 mod voc;
 
-pub use batch::{HostBatch, TwinBatch};
+pub use batch::{DeviceBatch, HostBatch, HostView};
+pub use burn_dataset::SourceDataset;
 pub use cache::{
     CACHE_VERSION, CacheEntry, CacheError, CacheFault, CacheIndex, CacheState, DiskCache, DiskCacheConfig,
 };
@@ -41,9 +45,9 @@ pub use format::{DataFormat, detect};
 pub use index::{
     FolderIndex, FolderLayout, IMAGE_EXTENSIONS, IndexCache, IndexError, IndexNote, StoredIndex, parse_index,
 };
-pub use items::SourceDataset;
 pub use list::{BadLine, FileList, ListError, ListLine, parse_list};
-pub use loader::{TwinLoader, TwinLoaderConfig};
+pub use loader::ViewLoader;
+pub use loader_config::LoaderConfig;
 pub use sets::{
     CIFAR_SIDE, CifarFault, CifarKind, CifarSet, ConvertedItem, DatasetSource, IdxArray, IdxFault, IdxSet, IdxType,
     MAX_IDX_BYTES, MemorySet, SetError, Split, check_cifar_records, parse_cifar_names,

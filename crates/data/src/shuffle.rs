@@ -2,16 +2,13 @@
 //!
 //! This file must not depend on how the permutation is used.
 
-use barlow_augment::keyed_rng;
+use barlow_augment::{SHUFFLE_STREAM, keyed_rng};
 use rand::RngExt;
-
-/// Stream of the shuffles in [`keyed_rng`]; the views of a sample take 0 and 1.
-const STREAM_SHUFFLE: u64 = 2;
 
 /// The numbers `0..len` in a random order (Fisher-Yates) that depends on `seed` and `epoch` alone.
 #[must_use]
 pub fn shuffled_indices(len: usize, seed: u64, epoch: u64) -> Vec<usize> {
-    let mut rng = keyed_rng(seed, epoch, 0, STREAM_SHUFFLE);
+    let mut rng = keyed_rng(seed, epoch, 0, SHUFFLE_STREAM);
     let mut indices: Vec<usize> = (0..len).collect();
     for last in (1..len).rev() {
         // u64 and not usize: the same draws on every machine.
@@ -38,7 +35,7 @@ mod tests {
         assert_eq!(shuffled_indices(1, 0, 0), [0]);
     }
 
-    /// A checkpoint of an older version goes on with the same images: these numbers never change.
+    /// A checkpoint of an older version resumes with the same images: these numbers never change.
     #[test]
     fn the_order_is_the_one_of_every_version() {
         assert_eq!(shuffled_indices(10, 3, 5), [7, 1, 4, 6, 0, 9, 5, 3, 2, 8]);

@@ -6,15 +6,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::split_names::TEST_NAMES;
 use crate::voc::{VocSet, find_voc};
 use crate::{CifarKind, CifarSet, DataError, DataFormat, FileList, FolderLayout, IdxSet, ImageFolder, ImageSource};
 use crate::{IndexCache, IndexNote, ListError, detect};
-
-/// Names of the held-out images' folder or list, the first that is there.
-const TEST_NAMES: [&str; 4] = ["test", "val", "valid", "validation"];
-
-/// All folder names that are splits.
-pub(crate) const SPLIT_NAMES: [&str; 5] = ["train", "test", "val", "valid", "validation"];
 
 /// How a set is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

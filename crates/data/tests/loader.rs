@@ -6,14 +6,11 @@ mod counting;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barlow_data::{
-    BadImages, DataError, DecodedSet, HostBatch, ImageFolder, ImageSource, TwinLoader, TwinLoaderConfig,
-};
-use burn_flex::Flex;
+use barlow_data::{BadImages, DataError, DecodedSet, HostBatch, ImageFolder, ImageSource, LoaderConfig, ViewLoader};
 use common::{Panicking, add_hostile_files, source, two_classes, views};
 use counting::Counting;
 
-const CONFIG: TwinLoaderConfig = TwinLoaderConfig {
+const CONFIG: LoaderConfig = LoaderConfig {
     batch_size: 4,
     workers: 2,
     queue: 2,
@@ -22,11 +19,11 @@ const CONFIG: TwinLoaderConfig = TwinLoaderConfig {
     bad_images: BadImages::Error,
 };
 
-fn loader(source: &Arc<dyn ImageSource>, config: TwinLoaderConfig) -> TwinLoader {
-    TwinLoader::new(Arc::clone(source), views(), config).unwrap()
+fn loader(source: &Arc<dyn ImageSource>, config: LoaderConfig) -> ViewLoader {
+    ViewLoader::new(Arc::clone(source), views(), config).unwrap()
 }
 
-fn batches(loader: &TwinLoader, epoch: u64, first_step: usize) -> Vec<HostBatch> {
+fn batches(loader: &ViewLoader, epoch: u64, first_step: usize) -> Vec<HostBatch> {
     loader.epoch(epoch, first_step).map(Result::unwrap).collect()
 }
 
@@ -34,13 +31,13 @@ fn batches(loader: &TwinLoader, epoch: u64, first_step: usize) -> Vec<HostBatch>
 fn batches_do_not_depend_on_workers_or_queue() {
     let dir = two_classes(9);
     let source = source(&dir);
-    let expected = batches(&loader(&source, TwinLoaderConfig { workers: 0, ..CONFIG }), 3, 0);
+    let expected = batches(&loader(&source, LoaderConfig { workers: 0, ..CONFIG }), 3, 0);
     assert_eq!(expected.len(), 4);
     for (workers, queue) in [(1, 0), (1, 2), (2, 1), (5, 3)] {
         let made = batches(
             &loader(
                 &source,
-                TwinLoaderConfig {
+                LoaderConfig {
                     workers,
                     queue,
                     ..CONFIG
@@ -68,7 +65,7 @@ fn an_epoch_visits_images_once_and_views_are_keyed_by_image_and_epoch() {
     assert_eq!(sorted, (0..16).collect::<Vec<_>>());
     assert_ne!(order(&first), order(&second));
     let batch = &first[2];
-    assert_eq!((batch.n, batch.channels, batch.size), (4, 3, 8));
+    assert_eq!((batch.n, batch.channels, batch.views.len()), (4, 3, 2));
     for row in 0..4 {
         let index = batch.indices[row];
         assert_eq!(batch.labels[row], source.label(index));
@@ -78,13 +75,12 @@ fn an_epoch_visits_images_once_and_views_are_keyed_by_image_and_epoch() {
             CONFIG.seed,
             0,
             index as u64,
-            &mut a,
-            &mut b,
+            &mut [&mut a, &mut b],
         );
-        assert_eq!(
-            (&batch.view_a[row * 192..][..192], &batch.view_b[row * 192..][..192]),
-            (&a[..], &b[..])
-        );
+        for (number, (view, expected)) in batch.views.iter().zip([a, b]).enumerate() {
+            assert_eq!((view.size, view.group), (8, number));
+            assert_eq!(view.pixels[row * 192..][..192], expected);
+        }
     }
 }
 
@@ -116,7 +112,7 @@ fn the_last_batch_is_dropped_or_kept_but_never_a_single_image() {
     ] {
         let loader = loader(
             &source,
-            TwinLoaderConfig {
+            LoaderConfig {
                 batch_size,
                 drop_last,
                 ..CONFIG
@@ -132,7 +128,7 @@ fn the_last_batch_is_dropped_or_kept_but_never_a_single_image() {
 fn a_batch_size_that_cannot_be_is_an_error_with_both_numbers() {
     let dir = two_classes(2);
     let error = |batch_size| {
-        TwinLoader::new(source(&dir), views(), TwinLoaderConfig { batch_size, ..CONFIG })
+        ViewLoader::new(source(&dir), views(), LoaderConfig { batch_size, ..CONFIG })
             .err()
             .unwrap()
     };
@@ -152,7 +148,7 @@ fn leaving_an_epoch_early_stops_the_work_before_it_returns() {
     for (workers, queue) in [(1, 0), (1, 2), (3, 0), (3, 2)] {
         let loader = loader(
             &source,
-            TwinLoaderConfig {
+            LoaderConfig {
                 workers,
                 queue,
                 batch_size: 2,
@@ -182,7 +178,7 @@ fn leaving_an_epoch_early_stops_the_work_before_it_returns() {
 fn the_queue_bounds_what_is_made_ahead() {
     let dir = two_classes(50);
     let counting = Counting::new(source(&dir));
-    let loader = TwinLoader::new(counting.clone(), views(), TwinLoaderConfig { queue: 3, ..CONFIG }).unwrap();
+    let loader = ViewLoader::new(counting.clone(), views(), LoaderConfig { queue: 3, ..CONFIG }).unwrap();
     let mut epoch = loader.epoch(0, 0);
     assert!(epoch.next().unwrap().is_ok());
     // One taken, three waiting, one in the hands of the blocked thread: 5 batches of 4.
@@ -198,7 +194,7 @@ fn the_queue_bounds_what_is_made_ahead() {
 fn images_and_statistics_of_other_channels_are_an_error_before_the_first_batch() {
     let dir = two_classes(4);
     let grey: Arc<dyn ImageSource> = Arc::new(ImageFolder::open(dir.path(), 1).unwrap());
-    let Err(error) = TwinLoader::new(grey, views(), CONFIG) else {
+    let Err(error) = ViewLoader::new(grey, views(), CONFIG) else {
         panic!("grey images went through a normalisation of three channels")
     };
     assert!(
@@ -220,7 +216,7 @@ fn a_bad_image_stops_the_epoch_with_its_path() {
     let source = source(&dir);
     let mut errors = Vec::new();
     for workers in [0, 1, 5] {
-        let loader = loader(&source, TwinLoaderConfig { workers, ..CONFIG });
+        let loader = loader(&source, LoaderConfig { workers, ..CONFIG });
         let results: Vec<_> = loader.epoch(0, 0).collect();
         let (last, good) = results.split_last().unwrap();
         assert!(good.iter().all(Result::is_ok));
@@ -239,13 +235,13 @@ fn skipped_images_are_replaced_the_same_way_for_any_workers_and_counted() {
     let dir = two_classes(9);
     let [cut, ..] = add_hostile_files(dir.path());
     let source = source(&dir);
-    let config = TwinLoaderConfig {
+    let config = LoaderConfig {
         bad_images: BadImages::Skip,
         ..CONFIG
     };
     let mut made = Vec::new();
     for workers in [0, 2, 5] {
-        let loader = loader(&source, TwinLoaderConfig { workers, ..config });
+        let loader = loader(&source, LoaderConfig { workers, ..config });
         assert_eq!(loader.skipped().count, 0);
         let all = [batches(&loader, 0, 0), batches(&loader, 1, 0)].concat();
         assert!(
@@ -268,7 +264,7 @@ fn a_set_without_a_good_image_is_an_error_even_when_skipping() {
     let dir = tempfile::tempdir().unwrap();
     add_hostile_files(dir.path());
     let source = source(&dir);
-    let config = TwinLoaderConfig {
+    let config = LoaderConfig {
         bad_images: BadImages::Skip,
         batch_size: 2,
         ..CONFIG
@@ -284,7 +280,7 @@ fn a_set_without_a_good_image_is_an_error_even_when_skipping() {
 fn a_panic_of_a_worker_reaches_the_caller_as_an_error() {
     for workers in [0, 1, 3] {
         let source: Arc<dyn ImageSource> = Arc::new(Panicking(7));
-        let results: Vec<_> = loader(&source, TwinLoaderConfig { workers, ..CONFIG })
+        let results: Vec<_> = loader(&source, LoaderConfig { workers, ..CONFIG })
             .epoch(0, 0)
             .collect();
         let error = results.last().unwrap().as_ref().unwrap_err();
@@ -293,18 +289,4 @@ fn a_panic_of_a_worker_reaches_the_caller_as_an_error() {
             "{error}"
         );
     }
-}
-
-#[test]
-fn a_batch_goes_to_the_device_in_its_shape() {
-    let dir = two_classes(4);
-    let batch = batches(&loader(&source(&dir), CONFIG), 0, 0).remove(0);
-    let on_device = batch.clone().to_device::<Flex>(&Default::default());
-    assert_eq!(
-        (on_device.view_a.dims(), on_device.view_b.dims()),
-        ([4, 3, 8, 8], [4, 3, 8, 8])
-    );
-    assert_eq!(on_device.view_a.into_data().to_vec::<f32>().unwrap(), batch.view_a);
-    assert_eq!(on_device.view_b.into_data().to_vec::<f32>().unwrap(), batch.view_b);
-    assert_eq!((on_device.labels, on_device.indices), (batch.labels, batch.indices));
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use allocations::{NOW, PEAK};
-use barlow_augment::{Image8, Normalization, TwinViews, TwinViewsConfig};
-use barlow_data::{DataError, ImageSource, TwinLoader, TwinLoaderConfig};
+use barlow_augment::{Image8, Normalization, Views, ViewsConfig};
+use barlow_data::{DataError, ImageSource, LoaderConfig, ViewLoader};
 
 /// A million images that nobody asks for.
 struct Million;
@@ -37,14 +37,14 @@ impl ImageSource for Million {
 
 #[test]
 fn the_plan_of_a_million_images_takes_less_than_a_hundred_megabytes() {
-    let views = TwinViews::new(&TwinViewsConfig::default(), Normalization::imagenet()).unwrap();
+    let views = Views::new(&ViewsConfig::default().groups(), Normalization::imagenet()).unwrap();
     let before = NOW.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
-    let config = TwinLoaderConfig {
+    let config = LoaderConfig {
         workers: 0,
         ..Default::default()
     };
-    let loader = TwinLoader::new(Arc::new(Million), views, config).unwrap();
+    let loader = ViewLoader::new(Arc::new(Million), views, config).unwrap();
     let epoch = loader.epoch(3, 17);
     let (peak, held) = [&PEAK, &NOW].map(|bytes| bytes.load(Ordering::Relaxed) - before).into();
     assert_eq!(epoch.size_hint().1, Some(1_000_000 / 128 - 17));

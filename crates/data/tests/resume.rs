@@ -8,15 +8,15 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use barlow_augment::Image8;
-use barlow_data::{BadImages, DataError, HostBatch, ImageFolder, ImageSource, TwinLoader, TwinLoaderConfig};
+use barlow_data::{BadImages, DataError, HostBatch, ImageFolder, ImageSource, LoaderConfig, ViewLoader};
 use common::{add_hostile_files, image, two_classes, views};
 
 /// Long enough for any machine; a test that takes so long hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 const THREADS: [usize; 3] = [1, 2, 7];
 
-fn config(workers: usize) -> TwinLoaderConfig {
-    TwinLoaderConfig {
+fn config(workers: usize) -> LoaderConfig {
+    LoaderConfig {
         batch_size: 4,
         workers,
         queue: 2,
@@ -27,9 +27,9 @@ fn config(workers: usize) -> TwinLoaderConfig {
 }
 
 /// Everything from the beginning, as a program does that has just started.
-fn fresh(folder: &std::path::Path, workers: usize) -> TwinLoader {
+fn fresh(folder: &std::path::Path, workers: usize) -> ViewLoader {
     let source = Arc::new(ImageFolder::open(folder, 3).unwrap());
-    TwinLoader::new(source, views(), config(workers)).unwrap()
+    ViewLoader::new(source, views(), config(workers)).unwrap()
 }
 
 /// Runs `work` and fails instead of waiting for ever.
@@ -88,14 +88,14 @@ fn leaving_at_any_moment_never_hangs() {
     let source: Arc<dyn ImageSource> = Arc::new(ImageFolder::open(dir.path(), 3).unwrap());
     for workers in THREADS {
         for queue in [0, 1, 4] {
-            let config = TwinLoaderConfig {
+            let config = LoaderConfig {
                 queue,
                 batch_size: 2,
                 ..config(workers)
             };
             let source = Arc::clone(&source);
             within_patience(format!("{workers} threads, queue {queue}"), move || {
-                let loader = TwinLoader::new(source, views(), config).unwrap();
+                let loader = ViewLoader::new(source, views(), config).unwrap();
                 // Moments from before the first image to after several batches, and the loader gone before the epoch.
                 for moment in 0..40 {
                     let mut epoch = loader.epoch(moment, 0);
@@ -177,7 +177,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 fn leaving_while_the_source_hangs_returns_and_its_threads_end_when_it_goes_on() {
     for (workers, free) in [(1, 0), (2, 6), (7, 1)] {
         let gate = Gate::new(free);
-        let loader = TwinLoader::new(gate.clone(), views(), config(workers)).unwrap();
+        let loader = ViewLoader::new(gate.clone(), views(), config(workers)).unwrap();
         let epoch = loader.epoch(0, 0);
         wait_until("no image is asked for", || gate.waiting.load(Ordering::SeqCst) > free);
         within_patience(format!("{workers} threads, {free} images"), move || {
@@ -193,7 +193,7 @@ fn leaving_while_the_source_hangs_returns_and_its_threads_end_when_it_goes_on() 
 #[test]
 fn a_slow_source_is_waited_for_so_that_no_thread_outlives_its_epoch() {
     let gate = Gate::new(0);
-    let loader = TwinLoader::new(gate.clone(), views(), config(2)).unwrap();
+    let loader = ViewLoader::new(gate.clone(), views(), config(2)).unwrap();
     let epoch = loader.epoch(0, 0);
     wait_until("no image is asked for", || gate.waiting.load(Ordering::SeqCst) > 0);
     let opener = {

@@ -19,6 +19,20 @@ pub struct BarlowTwinsLoss {
     pub(crate) config: BarlowTwinsLossConfig,
 }
 
+impl BarlowTwinsLossConfig {
+    /// Builds the loss.
+    ///
+    /// # Panics
+    ///
+    /// If a setting is out of its range, with the text of [`LossConfigError`](crate::LossConfigError); see [`Self::validate`].
+    pub fn init(&self) -> BarlowTwinsLoss {
+        if let Err(error) = self.validate() {
+            panic!("{error}");
+        }
+        BarlowTwinsLoss { config: self.clone() }
+    }
+}
+
 impl BarlowTwinsLoss {
     /// Loss of two batches of embeddings; row k of both comes from image k.
     ///

@@ -1,8 +1,8 @@
-//! The convolutions, batch norms and poolings of training steps, one by one, beside Burn's own ops (for batch norm: the same in
-//! tensor ops), on the CPU backend.
+//! The convolutions, batch norms and poolings of training steps, one by one, compared with Burn's own ops (for batch norm: with the
+//! same in tensor ops), on the CPU backend.
 //!
 //! `cargo bench -p barlow-model` prints a table; `-- --json` one object a line. `--case TEXT` takes the cases whose name
-//! contains it, `--without-burn` leaves Burn's column out, `--repeats N` sets how many runs the median is of.
+//! contains it, `--without-burn` omits Burn's column, `--repeats N` sets the number of runs of which the median is taken.
 
 #![allow(clippy::print_stdout)]
 
@@ -12,7 +12,7 @@ mod elementwise;
 use std::hint::black_box;
 use std::time::Instant;
 
-use barlow_model::ops::{ConvGeometry, ConvOps, reference};
+use barlow_ops::{ConvGeometry, ConvOps, reference};
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Shape, TensorData, TensorMetadata};
 use burn_flex::{Flex, FlexTensor};

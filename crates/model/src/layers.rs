@@ -1,15 +1,16 @@
-//! Convolution and linear layer without bias, the only weighted layers that the networks here have.
+//! Convolution and linear layer, the weighted layers of the networks in this crate.
 //!
-//! Both start at zero: [`crate::initialize`] draws them, or a state dict fills them. Lazily, so that a model which is
-//! only counted, or filled from a file, is never allocated twice. They know nothing of networks.
+//! Both start at zero: [`crate::initialize`] or a state dict fills them. The zeros are allocated on first use, so that a model that is
+//! only counted, or filled from a file, is never allocated twice.
 
-use crate::ops::{ConvGeometry, ConvOps, conv2d};
+use barlow_ops::{ConvGeometry, ConvOps, conv2d};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use serde::Serialize;
 
 /// Settings of a [`Conv2d`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Conv2dConfig {
     /// Channels of the input.
     pub in_channels: usize,
@@ -17,12 +18,12 @@ pub struct Conv2dConfig {
     pub out_channels: usize,
     /// Side of the square kernel, in pixels.
     pub kernel: usize,
-    /// Step between two outputs, in pixels.
+    /// Distance between two outputs, in pixels.
     pub stride: usize,
 }
 
 impl Conv2dConfig {
-    /// Padding is (kernel − 1) / 2, so that a stride of 1 keeps the size of an image.
+    /// The padding is (kernel − 1) / 2, so that a stride of 1 preserves the size of an image.
     pub fn new(in_channels: usize, out_channels: usize, kernel: usize, stride: usize) -> Self {
         Self {
             in_channels,
@@ -32,7 +33,7 @@ impl Conv2dConfig {
         }
     }
 
-    /// A layer of zeros.
+    /// The layer with zero weights, not yet allocated.
     pub fn init<B: Backend>(&self, device: &B::Device) -> Conv2d<B> {
         Conv2d {
             weight: zeros([self.out_channels, self.in_channels, self.kernel, self.kernel], device),
@@ -66,42 +67,57 @@ impl<B: ConvOps> Conv2d<B> {
 }
 
 /// Settings of a [`Linear`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LinearConfig {
     /// Width of the input.
     pub in_features: usize,
     /// Width of the output.
     pub out_features: usize,
+    /// Whether the layer has a bias.
+    pub bias: bool,
 }
 
 impl LinearConfig {
-    /// A layer from `in_features` to `out_features`.
+    /// A layer from `in_features` to `out_features`, without bias.
     pub fn new(in_features: usize, out_features: usize) -> Self {
         Self {
             in_features,
             out_features,
+            bias: false,
         }
     }
 
-    /// A layer of zeros.
+    /// Whether the layer has a bias.
+    pub fn with_bias(self, bias: bool) -> Self {
+        Self { bias, ..self }
+    }
+
+    /// The layer with zero weights, not yet allocated.
     pub fn init<B: Backend>(&self, device: &B::Device) -> Linear<B> {
         Linear {
             weight: zeros([self.in_features, self.out_features], device),
+            bias: self.bias.then(|| zeros([self.out_features], device)),
         }
     }
 }
 
-/// Linear layer without bias.
+/// Linear layer.
 #[derive(Module, Debug)]
 pub struct Linear<B: Backend> {
     /// [in, out], so that no pass transposes it; exported as torch's [out, in].
     pub weight: Param<Tensor<B, 2>>,
+    /// `[out]`
+    pub bias: Option<Param<Tensor<B, 1>>>,
 }
 
 impl<B: Backend> Linear<B> {
     /// [N, in] → [N, out].
     pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        x.matmul(self.weight.val())
+        let y = x.matmul(self.weight.val());
+        match &self.bias {
+            Some(bias) => y + bias.val().unsqueeze(),
+            None => y,
+        }
     }
 }
 

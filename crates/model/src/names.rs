@@ -1,21 +1,33 @@
-//! Names of parameters: torch's, from the path Burn walks. The one place where the two differ.
+//! Exported names and kinds of parameters, from the path that Burn walks through a module.
 //!
-//! Weights in files, draws of initial weights and buffers of an optimiser are all keyed by these names.
+//! Weights in files, initial values and the buffers of an optimiser are all keyed by these names. Whether a name differs from the
+//! path of field names is decided here alone, by the types on the path, never by field names alone.
 
+use crate::kind::ParamKind;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-/// Where a visitor or mapper of a module stands. Feed it from `enter_module` and `exit_module`.
+/// Position of a visitor or mapper in a module. Call [`enter`](Self::enter) from `enter_module` and [`exit`](Self::exit) from
+/// `exit_module`, with the same arguments.
 #[derive(Clone, Debug, Default)]
 pub struct PathStack {
-    segments: Vec<String>,
+    segments: Vec<Segment>,
+}
+
+#[derive(Clone, Debug)]
+struct Segment {
+    name: String,
+    container_type: String,
 }
 
 impl PathStack {
     /// To be called by `enter_module`.
-    pub fn enter(&mut self, name: &str, _container_type: &str) {
-        self.segments.push(name.to_owned());
+    pub fn enter(&mut self, name: &str, container_type: &str) {
+        self.segments.push(Segment {
+            name: name.to_owned(),
+            container_type: container_type.to_owned(),
+        });
     }
 
     /// To be called by `exit_module`.
@@ -23,70 +35,79 @@ impl PathStack {
         self.segments.pop();
     }
 
-    /// Torch's name of the parameter that is visited now, such as `backbone.layer1.0.conv1.weight`.
+    /// Exported name of the parameter that is being visited, such as `backbone.layer1.0.conv1.weight`.
+    ///
+    /// The fields of this crate's modules have torchvision's names, so the name is the path of field names and indices joined by
+    /// dots, except that
+    /// - `heads` of a [`Model`](crate::Model) is omitted: `projector.0.weight`;
+    /// - layer I of an [`Mlp`](crate::Mlp) has the numbers 3I (linear) and 3I + 1 (norm), as in an `nn.Sequential` of Linear,
+    ///   BatchNorm and activation; the numbers stay when norm or activation are absent;
+    /// - the layers of a ResNet's [`Downsample`](crate::Downsample) are `downsample.0` (convolution) and `downsample.1` (norm).
     pub fn name(&self) -> String {
-        torch_name(&self.segments)
+        let mut name: Vec<String> = Vec::with_capacity(self.segments.len());
+        let mut rest = &self.segments[..];
+        while let [segment, tail @ ..] = rest {
+            rest = tail;
+            match (segment.typed(), tail) {
+                (("Struct:Model", "heads"), [next, ..]) if next.container_type == "Struct:Heads" => {}
+                (("Struct:Mlp", "layers"), [index, layer, tail @ ..])
+                    if matches!(layer.typed(), ("Struct:MlpLayer", "linear" | "norm")) =>
+                {
+                    let index: usize = index.name.parse().expect("the index of a Vec's member");
+                    name.push((3 * index + usize::from(layer.name == "norm")).to_string());
+                    rest = tail;
+                }
+                (("Struct:Block", "downsample"), [layer, tail @ ..])
+                    if matches!(layer.typed(), ("Struct:Downsample", "conv" | "norm")) =>
+                {
+                    name.extend(["downsample".to_owned(), usize::from(layer.name == "norm").to_string()]);
+                    rest = tail;
+                }
+                ((container_type, _), _) if ParamKind::declared_by(container_type).is_some() => {}
+                ((_, field), _) => name.push(field.to_owned()),
+            }
+        }
+        name.join(".")
+    }
+
+    /// Kind of the parameter that is being visited.
+    pub fn kind(&self) -> ParamKind {
+        let last = self.segments.last().map(Segment::typed);
+        last.map_or(ParamKind::Other, |(container_type, field)| {
+            ParamKind::of(container_type, field)
+        })
     }
 }
 
-/// Torch's name of the parameter at a path of field names and indices.
-///
-/// Fields have torchvision's names, so the name is the path joined by dots, except that
-/// - `downsample.conv` and `downsample.norm` are `downsample.0` and `downsample.1`;
-/// - a projector's `layers.I.linear` and `layers.I.norm` are `3I` and `3I+1`, as in the official `nn.Sequential` of
-///   Linear, BatchNorm, ReLU (a projector without norms keeps these numbers).
-pub fn torch_name(path: &[String]) -> String {
-    let mut name: Vec<String> = Vec::with_capacity(path.len());
-    let mut rest = path;
-    loop {
-        rest = match rest {
-            [] => break,
-            [layers, index, kind, tail @ ..] if layers == "layers" && (kind == "linear" || kind == "norm") => {
-                let index: usize = index.parse().expect("Burn names the members of a Vec by their index");
-                name.push((3 * index + usize::from(kind == "norm")).to_string());
-                tail
-            }
-            [downsample, kind, tail @ ..] if downsample == "downsample" && (kind == "conv" || kind == "norm") => {
-                name.extend([downsample.clone(), usize::from(kind == "norm").to_string()]);
-                tail
-            }
-            [segment, tail @ ..] => {
-                name.push(segment.clone());
-                tail
-            }
-        };
+impl Segment {
+    fn typed(&self) -> (&str, &str) {
+        (&self.container_type, &self.name)
     }
-    name.join(".")
 }
 
 /// A parameter or running statistic of a module, without its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedShape {
-    /// Torch's name.
+    /// Exported name.
     pub name: String,
-    /// Torch's shape: a linear weight is [out, in].
+    /// Shape in torch's layout: a linear weight is [out, in].
     pub shape: Vec<usize>,
+    /// What the parameter is.
+    pub kind: ParamKind,
 }
 
-impl NamedShape {
-    /// Whether a forward pass moves it, and no optimiser.
-    pub fn is_running_statistic(&self) -> bool {
-        self.name.ends_with("running_mean") || self.name.ends_with("running_var")
-    }
-}
-
-/// Names and shapes of everything in a module, in its own order. Allocates no weights.
+/// Names, shapes and kinds of every parameter and running statistic, in the module's order. Allocates no weights.
 pub fn named_shapes<B: Backend, M: Module<B>>(module: &M) -> Vec<NamedShape> {
     let mut visitor = ShapeVisitor::default();
     module.visit(&mut visitor);
     visitor.shapes
 }
 
-/// Number of trained values: weights and biases without running statistics. Allocates no weights.
+/// Number of trained values: everything but [`ParamKind::RunningStatistic`]. Allocates no weights.
 pub fn parameter_count<B: Backend, M: Module<B>>(module: &M) -> usize {
     let trained = named_shapes(module)
         .into_iter()
-        .filter(|named| !named.is_running_statistic());
+        .filter(|named| named.kind != ParamKind::RunningStatistic);
     trained.map(|named| named.shape.iter().product::<usize>()).sum()
 }
 
@@ -106,13 +127,15 @@ impl<B: Backend> ModuleVisitor<B> for ShapeVisitor {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let kind = self.path.kind();
         let mut shape = param.lazy_shape().to_vec();
-        if D == 2 {
+        if kind.is_transposed(D) {
             shape.reverse();
         }
         self.shapes.push(NamedShape {
             name: self.path.name(),
             shape,
+            kind,
         });
     }
 }
@@ -121,22 +144,67 @@ impl<B: Backend> ModuleVisitor<B> for ShapeVisitor {
 mod tests {
     use super::*;
 
+    fn path(segments: &[(&str, &str)]) -> PathStack {
+        let mut path = PathStack::default();
+        for (name, container_type) in segments {
+            path.enter(name, container_type);
+        }
+        path
+    }
+
     #[test]
-    fn paths_become_torch_names() {
+    fn only_this_crate_s_types_are_renamed() {
+        let in_block = |container, field| {
+            path(&[
+                ("layer2", "Struct:ResNet"),
+                ("0", "Vec"),
+                ("downsample", "Struct:Block"),
+                (field, container),
+                ("weight", "Struct:Conv2d"),
+            ])
+        };
+        let in_layers = |mlp, layer, field| {
+            path(&[
+                ("heads", "Struct:Model"),
+                ("projector", "Struct:Heads"),
+                ("layers", mlp),
+                ("1", "Vec"),
+                (field, layer),
+                ("weight", "Struct:Linear"),
+            ])
+        };
         for (path, name) in [
-            ("backbone/layer1/0/conv1/weight", "backbone.layer1.0.conv1.weight"),
-            ("layer2/0/downsample/conv/weight", "layer2.0.downsample.0.weight"),
+            (in_block("Struct:Downsample", "conv"), "layer2.0.downsample.0.weight"),
+            (in_block("Struct:Downsample", "norm"), "layer2.0.downsample.1.weight"),
+            (in_block("Struct:Other", "conv"), "layer2.0.downsample.conv.weight"),
             (
-                "layer2/0/downsample/norm/running_var",
-                "layer2.0.downsample.1.running_var",
+                in_layers("Struct:Mlp", "Struct:MlpLayer", "linear"),
+                "projector.3.weight",
             ),
-            ("projector/layers/0/linear/weight", "projector.0.weight"),
-            ("projector/layers/1/norm/bias", "projector.4.bias"),
-            ("layers/2/linear/weight", "6.weight"),
-            ("layers/0/other/weight", "layers.0.other.weight"),
+            (in_layers("Struct:Mlp", "Struct:MlpLayer", "norm"), "projector.4.weight"),
+            (
+                in_layers("Struct:Mlp", "Struct:Other", "linear"),
+                "projector.layers.1.linear.weight",
+            ),
+            (
+                in_layers("Struct:Other", "Struct:MlpLayer", "norm"),
+                "projector.layers.1.norm.weight",
+            ),
+            (
+                path(&[
+                    ("layers", "Struct:Own"),
+                    ("first", "Struct:Layers"),
+                    ("norm", "Struct:First"),
+                ]),
+                "layers.first.norm",
+            ),
+            (
+                path(&[("heads", "Struct:Model"), ("weight", "Struct:Linear")]),
+                "heads.weight",
+            ),
+            (path(&[("cls", "Struct:Own"), ("", ParamKind::Token.marker())]), "cls"),
         ] {
-            let path: Vec<_> = path.split('/').map(str::to_owned).collect();
-            assert_eq!(torch_name(&path), name);
+            assert_eq!(path.name(), name);
         }
     }
 }

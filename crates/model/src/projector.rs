@@ -1,23 +1,15 @@
-//! The projector: representations to the embeddings that the loss compares.
-//!
-//! The official one is Linear–BN–ReLU, Linear–BN–ReLU, Linear, none with a bias; here any depth and widths. It has no
-//! norm after the last layer: the loss normalises the embeddings itself. Knows nothing of backbones.
+//! The text form of a projector: the widths of its layers, such as "8192-8192-8192".
 
-use crate::layers::{Linear, LinearConfig};
-use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
-use crate::ops::NormOps;
-use burn::module::Module;
-use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
-use burn::tensor::backend::Backend;
+use crate::mlp::{Activation, HeadNorm, LayerConfig, MlpConfig};
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Widths of the projector's layers, written "512-512-512".
+/// Widths of a projector's layers, written and serialised as "512-512-512".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectorConfig {
-    /// One width a layer, none of them 0, at least one; the last is D, the width of the embeddings.
+    /// The width of each layer (≥ 1), at least one; the last is D, the width of the embeddings.
     pub widths: Vec<usize>,
 }
 
@@ -30,30 +22,30 @@ impl ProjectorConfig {
         *self.widths.last().expect("a projector has at least one layer")
     }
 
-    /// The projector with its weights at zero: follow with [`crate::initialize`] or [`crate::load_state_dict`].
-    ///
-    /// `in_features` is the width of the representations; `norm` puts batch norm between the layers, as the paper has
-    /// it.
-    ///
-    /// # Panics
-    /// If there is no layer, or one of width 0.
-    pub fn init<B: Backend>(&self, in_features: usize, norm: bool, device: &B::Device) -> Projector<B> {
-        let widths = &self.widths;
-        assert!(
-            !widths.is_empty() && !widths.contains(&0),
-            "a projector needs layers wider than 0, got {widths:?}"
-        );
-        let inputs = std::iter::once(&in_features).chain(widths);
-        let layers = inputs
-            .zip(widths)
-            .enumerate()
-            .map(|(index, (&from, &to))| ProjectorLayer {
-                linear: LinearConfig::new(from, to).init(device),
-                norm: (norm && index + 1 < widths.len()).then(|| BatchNormConfig::new(to).init(device)),
-            });
-        Projector {
+    /// The layers: every hidden one without bias, with batch norm if `norm`, and with a ReLU; the last a bare linear map, because the
+    /// loss normalises the embeddings itself. With `norm` this is the projector of the Barlow Twins paper.
+    pub fn mlp(&self, norm: bool) -> MlpConfig {
+        let last = self.widths.len().saturating_sub(1);
+        let hidden_norm = if norm { HeadNorm::Affine } else { HeadNorm::None };
+        let layers = self.widths.iter().enumerate().map(|(index, &width)| LayerConfig {
+            width,
+            bias: false,
+            norm: if index < last { hidden_norm } else { HeadNorm::None },
+            activation: if index < last {
+                Activation::Relu
+            } else {
+                Activation::None
+            },
+        });
+        MlpConfig {
             layers: layers.collect(),
         }
+    }
+}
+
+impl Serialize for ProjectorConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -91,16 +83,16 @@ impl fmt::Display for ProjectorConfig {
     }
 }
 
-/// Why a text names no projector.
+/// Why a text is no valid projector.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ProjectorError {
     /// No layer at all.
     #[error("the projector has no layer; give the widths of its layers joined by '-', such as 512-512-512")]
     Empty,
-    /// A width that is no whole number.
-    #[error("'{part}' in the projector '{text}' is no width; give whole numbers joined by '-', such as 512-512-512")]
+    /// A width that is not a whole number.
+    #[error("'{part}' in the projector '{text}' is not a width; give whole numbers joined by '-', such as 512-512-512")]
     NotANumber {
-        /// What stands between two dashes.
+        /// The text between two dashes.
         part: String,
         /// The whole text.
         text: String,
@@ -111,41 +103,6 @@ pub enum ProjectorError {
         /// The whole text.
         text: String,
     },
-}
-
-/// Representations to embeddings.
-#[derive(Module, Debug)]
-pub struct Projector<B: Backend> {
-    layers: Vec<ProjectorLayer<B>>,
-}
-
-/// One linear layer with the norm behind it; torch numbers them 3i and 3i + 1 (3i + 2 is the ReLU).
-#[derive(Module, Debug)]
-pub struct ProjectorLayer<B: Backend> {
-    linear: Linear<B>,
-    norm: Option<BatchNorm<B>>,
-}
-
-impl<B: NormOps> Projector<B> {
-    /// Embeddings, not normalised.
-    ///
-    /// # Shapes
-    /// - `x`: [N, F] representations
-    /// - returns [N, D]
-    pub fn forward(&self, x: Tensor<B, 2>, mode: NormMode) -> Tensor<B, 2> {
-        let mut x = x;
-        for (index, ProjectorLayer { linear, norm }) in self.layers.iter().enumerate() {
-            x = linear.forward(x);
-            let is_last = index + 1 == self.layers.len();
-            x = match norm {
-                Some(norm) if is_last => norm.forward(x, mode),
-                Some(norm) => norm.forward_relu(x, mode),
-                None if is_last => x,
-                None => relu(x),
-            };
-        }
-        x
-    }
 }
 
 #[cfg(test)]
@@ -160,6 +117,24 @@ mod tests {
         assert_eq!(config.to_string(), "512-256-128");
         assert_eq!("64".parse::<ProjectorConfig>().unwrap().widths, [64]);
         assert_eq!(ProjectorConfig::default().to_string(), "8192-8192-8192");
+    }
+
+    #[test]
+    fn the_layers_are_the_paper_s() {
+        let layer = |width, norm, activation| LayerConfig {
+            width,
+            bias: false,
+            norm,
+            activation,
+        };
+        let config: ProjectorConfig = "12-8".parse().unwrap();
+        for (norm, hidden) in [(true, HeadNorm::Affine), (false, HeadNorm::None)] {
+            let expected = [
+                layer(12, hidden, Activation::Relu),
+                layer(8, HeadNorm::None, Activation::None),
+            ];
+            assert_eq!(config.mlp(norm).layers, expected);
+        }
     }
 
     #[test]

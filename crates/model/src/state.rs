@@ -1,31 +1,37 @@
-//! A module as named host tensors and back, under torch's names and in torch's layouts.
+//! State dicts: a module as named host tensors and back, under exported names and in torch's layouts.
 //!
-//! What checkpoints, exports and imports are made of. No files here: bytes of a file format are the next module's,
-//! files the program's.
+//! Checkpoints, exports and imports consist of them. Their bytes in a file are the business of `safetensors.rs`, files that of the
+//! program.
 
-use crate::init::transpose;
+use crate::layout::transpose;
 use crate::names::{PathStack, named_shapes};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
-/// Parameters and running statistics by torch's names.
+/// Parameters and running statistics by exported name.
 pub type StateDict = BTreeMap<String, HostTensor>;
 
-/// Values of a tensor in memory, row by row.
+/// A tensor in host memory, row by row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostTensor {
     /// Length of each axis; empty for a scalar.
     pub shape: Vec<usize>,
-    /// As many values as the shape has room for.
+    /// As many values as the shape has elements.
     pub data: Vec<f32>,
 }
 
-/// Why a state dict does not fit a module.
+/// Why a module has no state dict, or why a state dict does not fit a module.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum StateError {
+    /// Two parameters of the module have one exported name.
+    #[error("two parameters of the model have the exported name '{key}'; rename one of their fields")]
+    Duplicate {
+        /// The name.
+        key: String,
+    },
     /// The module has a parameter that the dict lacks.
     #[error(
         "the weights lack '{key}' ({count} of the model's {total} tensors are missing); are they of another model?"
@@ -72,19 +78,35 @@ pub enum StateError {
 }
 
 /// Every parameter and running statistic of a module, on the host.
-pub fn state_dict<B: Backend, M: Module<B>>(module: &M) -> StateDict {
+///
+/// # Errors
+/// [`StateError::Duplicate`].
+pub fn state_dict<B: Backend, M: Module<B>>(module: &M) -> Result<StateDict, StateError> {
+    check_names(module)?;
     let mut reader = Reader {
         path: PathStack::default(),
         state: StateDict::new(),
     };
     module.visit(&mut reader);
-    reader.state
+    Ok(reader.state)
 }
 
-/// The module with all its values replaced, on the device and with the parameter ids that it has.
+/// Whether the exported names of a module's parameters are unique. Allocates no weights.
 ///
 /// # Errors
-/// [`StateError`] if names or shapes differ in any way; the module is then dropped unchanged.
+/// [`StateError::Duplicate`].
+pub fn check_names<B: Backend, M: Module<B>>(module: &M) -> Result<(), StateError> {
+    let mut names = BTreeSet::new();
+    let twice = named_shapes(module)
+        .into_iter()
+        .find_map(|named| names.replace(named.name));
+    twice.map_or(Ok(()), |key| Err(StateError::Duplicate { key }))
+}
+
+/// The module with all its values replaced; device and parameter ids stay.
+///
+/// # Errors
+/// As [`check_state_dict`]; the module is then dropped.
 pub fn load_state_dict<B: Backend, M: Module<B>>(module: M, state: &StateDict) -> Result<M, StateError> {
     check_state_dict(&module, state)?;
     Ok(module.map(&mut Writer {
@@ -93,7 +115,7 @@ pub fn load_state_dict<B: Backend, M: Module<B>>(module: M, state: &StateDict) -
     }))
 }
 
-/// The entries below `prefix` (such as `"backbone."`), with the prefix cut off.
+/// The entries whose name starts with `prefix` (such as `"backbone."`), without the prefix.
 pub fn strip_prefix(state: &StateDict, prefix: &str) -> StateDict {
     let below = state
         .iter()
@@ -101,11 +123,12 @@ pub fn strip_prefix(state: &StateDict, prefix: &str) -> StateDict {
     below.collect()
 }
 
-/// Whether a dict's names and shapes are a module's. Allocates no weights.
+/// Whether a state dict has the names and shapes of a module. Allocates no weights.
 ///
 /// # Errors
-/// [`StateError`].
+/// [`StateError`] at the first difference, or if two parameters of the module have one exported name.
 pub fn check_state_dict<B: Backend, M: Module<B>>(module: &M, state: &StateDict) -> Result<(), StateError> {
+    check_names(module)?;
     let expected = named_shapes(module);
     let mut missing = expected.iter().filter(|named| !state.contains_key(&named.name));
     if let Some(first) = missing.next() {
@@ -163,8 +186,8 @@ impl<B: Backend> ModuleVisitor<B> for Reader {
         let data = param.val().into_data().convert::<f32>();
         let mut shape = data.shape.to_vec();
         let mut data = data.into_vec::<f32>().expect("just converted to f32");
-        if let [inputs, outputs] = shape[..] {
-            data = transpose(&data, inputs, outputs);
+        if self.path.kind().is_transposed(D) {
+            data = transpose(&data, shape[0], shape[1]);
             shape.reverse();
         }
         self.state.insert(self.path.name(), HostTensor { shape, data });
@@ -187,9 +210,10 @@ impl<B: Backend> ModuleMapper<B> for Writer<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
         let HostTensor { shape, data } = &self.state[&self.path.name()];
-        let data = match shape[..] {
-            [outputs, inputs] => transpose(data, outputs, inputs),
-            _ => data.clone(),
+        let data = if self.path.kind().is_transposed(D) {
+            transpose(data, shape[0], shape[1])
+        } else {
+            data.clone()
         };
         let tensor = Tensor::from_data(TensorData::new(data, param.lazy_shape()), &param.lazy_device());
         let id = param.id;

@@ -1,12 +1,12 @@
-//! Modes of batch norm, who sees its running statistics when, and repeatable bytes on large batches.
+//! Batch norm: modes, visibility of the running statistics, and repeatable bytes on large batches.
 #![cfg(feature = "cpu")]
 
 mod common;
 
-use barlow_model::{BatchNorm, BatchNormConfig, NormMode, state_dict};
+use barlow_model::{BatchNorm, BatchNormConfig, NormMode};
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::{FloatDType, Tensor};
-use common::{Cpu, Train, assert_close, fill, host, images, value};
+use common::{Cpu, Train, assert_close, fill, host, images, tensors, value};
 
 fn layer(features: usize) -> BatchNorm<Train> {
     BatchNormConfig::new(features).init(&Default::default())
@@ -41,11 +41,11 @@ fn every_reader_sees_the_newest_statistics() {
     let norm = layer(4);
     let kept = norm.clone();
     norm.forward(images([6, 4, 3, 5]), NormMode::Train);
-    let newest = state_dict(&norm);
+    let newest = tensors(&norm);
     assert_ne!(newest["running_mean"].data, [0.0; 4]);
-    assert_eq!(state_dict(&norm.valid()), newest);
-    assert_eq!(state_dict(&norm.clone()), newest);
-    assert_eq!(state_dict(&norm.clone().fork(&Default::default())), newest);
+    assert_eq!(tensors(&norm.valid()), newest);
+    assert_eq!(tensors(&norm.clone()), newest);
+    assert_eq!(tensors(&norm.clone().fork(&Default::default())), newest);
     assert_eq!(host(norm.running_mean.value()), newest["running_mean"]);
     assert_eq!(
         value(&kept, "running_mean"),
@@ -53,8 +53,8 @@ fn every_reader_sees_the_newest_statistics() {
         "a copy does not move with the original"
     );
     let restored = layer(4).load_record(norm.clone().into_record());
-    assert_eq!(state_dict(&restored), newest);
-    assert_eq!(state_dict(&BatchNorm::<Train>::from_inner(norm.valid())), newest);
+    assert_eq!(tensors(&restored), newest);
+    assert_eq!(tensors(&BatchNorm::<Train>::from_inner(norm.valid())), newest);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_vector_is_an_image_of_one_pixel() {
 #[test]
 fn a_large_mean_does_not_eat_the_variance() {
     let norm: BatchNorm<Cpu> = BatchNormConfig::new(2).with_affine(false).init(&Default::default());
-    assert_eq!(state_dict(&norm).len(), 2, "no weight and no bias");
+    assert_eq!(tensors(&norm).len(), 2, "no weight and no bias");
     let x = images::<Cpu, 4>([8, 2, 4, 4]);
     let plain = norm.forward(x.clone(), NormMode::Train);
     let shifted = norm.forward(x.add_scalar(1000.0), NormMode::Train);
@@ -161,7 +161,7 @@ fn a_large_batch_gives_the_same_bytes_every_time() {
             of("weight", norm.weight.as_ref().unwrap().grad(&gradients).unwrap()),
             of("bias", norm.bias.as_ref().unwrap().grad(&gradients).unwrap()),
         ];
-        (gradients, state_dict(&norm))
+        (gradients, tensors(&norm))
     };
     let first = once();
     assert!(first.0[0].1.data.iter().all(|v| v.is_finite()));

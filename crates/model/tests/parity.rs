@@ -91,7 +91,7 @@ fn resnet50_with_the_cifar_stem_agrees_with_torchvision() {
 #[test]
 fn a_projector_agrees_with_torch() {
     let config: ProjectorConfig = "6-5-4".parse().unwrap();
-    let projector = fill(config.init::<Train>(7, true, &Default::default()));
+    let projector = fill(config.mlp(true).init::<Train>(7, &Default::default()));
     let x = images::<Train, 2>([5, 7]).require_grad();
     let y = projector.forward(x.clone(), NormMode::Train);
     assert_eq!(y.dims(), [5, 4]);
@@ -140,7 +140,7 @@ fn check(
     let network: ResNet<Train> = fill(config.init(&Default::default()));
     let x = images::<Train, 4>(shape).require_grad();
     let y = network.forward(x.clone(), NormMode::Train);
-    assert_eq!(y.dims(), [shape[0], config.features()]);
+    assert_eq!(y.dims(), [shape[0], config.feature_dim()]);
     assert_close("y", &host(y.clone()).data, train, 2e-5);
     let gradients = gradients(&network, &x, y);
     for (name, first, length) in expected_gradients {

@@ -1,19 +1,20 @@
-//! Sizes, names and the way in and out of a module, against torchvision and the official code.
+//! Sizes and names against torchvision and the official code; state dicts out of a module and into it.
 #![cfg(feature = "cpu")]
 
 mod common;
 
 use barlow_model::{
-    BarlowTwinsModel, BarlowTwinsModelConfig, NormMode, ProjectorConfig, ResNet, ResNetConfig, ResNetDepth, StateError,
-    Stem, load_state_dict, named_shapes, parameter_count, read_safetensors, save_safetensors, state_dict, strip_prefix,
+    HeadsConfig, Model, ModelConfig, NormMode, ParamKind, ProjectorConfig, ResNet, ResNetConfig, ResNetDepth,
+    StateError, Stem, load_state_dict, named_shapes, parameter_count, read_safetensors, save_safetensors, strip_prefix,
 };
-use common::{Cpu, Train, fill, formula, host, images};
+use common::{Cpu, Train, fill, formula, host, images, tensors};
 
-fn small_model() -> BarlowTwinsModelConfig {
+fn small_model() -> ModelConfig {
     let backbone = ResNetConfig::new(ResNetDepth::ResNet18)
         .with_stem(Stem::Cifar)
         .with_width(4);
-    BarlowTwinsModelConfig::new(backbone, "12-10-8".parse().unwrap())
+    let projector: ProjectorConfig = "12-10-8".parse().unwrap();
+    ModelConfig::new(backbone, HeadsConfig::new(projector.mlp(true)))
 }
 
 /// `sum(p.numel() for p in torchvision.models.resnetNN().parameters())` less the classifier's. Nothing is allocated.
@@ -27,7 +28,7 @@ fn backbones_have_torchvision_s_sizes() {
         let config = ResNetConfig::new(depth);
         let network: ResNet<Cpu> = config.init(&Default::default());
         assert_eq!(parameter_count(&network), count, "{depth:?}");
-        assert_eq!(config.features(), features);
+        assert_eq!(config.feature_dim(), features);
         assert_eq!(named_shapes(&network).len(), tensors);
     }
 }
@@ -35,27 +36,27 @@ fn backbones_have_torchvision_s_sizes() {
 /// mmpretrain's model card of the official network gives this number.
 #[test]
 fn the_official_model_has_174_535_744_parameters() {
-    let config = BarlowTwinsModelConfig::default();
-    let model: BarlowTwinsModel<Cpu> = config.init_zeros(&Default::default());
+    let config = ModelConfig::default();
+    let model: Model<Cpu> = config.init_zeros(&Default::default());
     assert_eq!(parameter_count(&model), 174_535_744);
-    assert_eq!(config.projector.embedding_width(), 8192);
+    assert_eq!(config.heads.embedding_width(), 8192);
 }
 
 #[test]
 fn an_allocated_model_has_the_parameters_it_counts() {
-    let model: BarlowTwinsModel<Cpu> = small_model().init(&Default::default(), 1);
-    let state = state_dict(&model);
+    let model: Model<Cpu> = small_model().init(&Default::default(), 1);
+    let state = tensors(&model);
     let trained = state.iter().filter(|(key, _)| !key.contains("running"));
     assert_eq!(
         trained.map(|(_, tensor)| tensor.data.len()).sum::<usize>(),
         parameter_count(&model)
     );
     let projector = 32 * 12 + 12 * 10 + 10 * 8 + 2 * (12 + 10);
-    assert_eq!(parameter_count(&model.projector), projector);
+    assert_eq!(parameter_count(&model.heads), projector);
     assert_eq!(parameter_count(&model), parameter_count(&model.backbone) + projector);
 }
 
-/// `m = torchvision.models.resnet18(); m.fc = torch.nn.Identity(); list(m.state_dict())` has 120 entries, these first.
+/// `m = torchvision.models.resnet18(); m.fc = torch.nn.Identity(); list(m.state())` has 120 entries, these first.
 #[test]
 fn names_are_torchvision_s() {
     let network: ResNet<Cpu> = ResNetConfig::new(ResNetDepth::ResNet18)
@@ -84,7 +85,7 @@ fn names_are_torchvision_s() {
     ] {
         assert!(names.iter().any(|found| found == name), "{name}");
     }
-    let export = save_safetensors(&state_dict(&network), Some(3), None).unwrap();
+    let export = save_safetensors(&tensors(&network), Some(3), None).unwrap();
     let file = read_safetensors(&export).unwrap();
     assert_eq!(file.tensors.len() + file.counters.len(), 120);
     assert_eq!(file.counters["layer4.0.downsample.1.num_batches_tracked"], 3);
@@ -92,7 +93,7 @@ fn names_are_torchvision_s() {
 
 #[test]
 fn a_whole_model_has_the_official_names() {
-    let model: BarlowTwinsModel<Cpu> = small_model().init_zeros(&Default::default());
+    let model: Model<Cpu> = small_model().init_zeros(&Default::default());
     let names: Vec<_> = named_shapes(&model).into_iter().collect();
     let projector: Vec<_> = names
         .iter()
@@ -124,7 +125,9 @@ fn a_whole_model_has_the_official_names() {
 
 #[test]
 fn a_projector_without_norms_keeps_its_numbers() {
-    let projector = ProjectorConfig { widths: vec![5, 6, 7] }.init::<Cpu>(4, false, &Default::default());
+    let projector = ProjectorConfig { widths: vec![5, 6, 7] }
+        .mlp(false)
+        .init::<Cpu>(4, &Default::default());
     let names: Vec<_> = named_shapes(&projector).into_iter().map(|named| named.name).collect();
     assert_eq!(names, ["0.weight", "3.weight", "6.weight"]);
     assert_eq!(projector.forward(images([2, 4]), NormMode::Train).dims(), [2, 7]);
@@ -132,9 +135,9 @@ fn a_projector_without_norms_keeps_its_numbers() {
 
 #[test]
 fn a_state_dict_goes_out_through_bytes_and_in_again() {
-    let model: BarlowTwinsModel<Train> = fill(small_model().init_zeros(&Default::default()));
+    let model: Model<Train> = fill(small_model().init_zeros(&Default::default()));
     model.forward(images([4, 3, 8, 8]), NormMode::Train);
-    let state = state_dict(&model);
+    let state = tensors(&model);
     assert_eq!(
         state["projector.0.weight"].data,
         formula("projector.0.weight", &[12, 32]).data
@@ -142,9 +145,9 @@ fn a_state_dict_goes_out_through_bytes_and_in_again() {
     let bytes = save_safetensors(&state, None, Some(("step", "1"))).unwrap();
     let read = read_safetensors(&bytes).unwrap().tensors;
     assert_eq!(read, state);
-    let restored: BarlowTwinsModel<Train> =
+    let restored: Model<Train> =
         load_state_dict(small_model().init(&Default::default(), 9), &read).expect("the same config");
-    assert_eq!(state_dict(&restored), state);
+    assert_eq!(tensors(&restored), state);
     let outputs = [&model, &restored].map(|model| {
         let output = model.forward(images([4, 3, 8, 8]), NormMode::Eval);
         (host(output.representations), host(output.embeddings))
@@ -160,12 +163,12 @@ fn a_state_dict_goes_out_through_bytes_and_in_again() {
 
 #[test]
 fn loaded_parameters_are_trained_and_statistics_are_not() {
-    let model: BarlowTwinsModel<Train> = fill(small_model().init_zeros(&Default::default()));
+    let model: Model<Train> = fill(small_model().init_zeros(&Default::default()));
     let x = images::<Train, 4>([4, 3, 8, 8]).require_grad();
     let gradients = common::gradients(&model, &x, model.forward(x.clone(), NormMode::Train).embeddings);
     let trained: Vec<_> = named_shapes(&model)
         .into_iter()
-        .filter(|named| !named.is_running_statistic())
+        .filter(|named| named.kind != ParamKind::RunningStatistic)
         .collect();
     for named in &trained {
         assert_eq!(gradients[&named.name].shape, named.shape, "{}", named.name);
@@ -176,7 +179,7 @@ fn loaded_parameters_are_trained_and_statistics_are_not() {
 #[test]
 fn a_state_dict_of_another_model_is_refused_in_one_line() {
     let init = || small_model().init_zeros::<Cpu>(&Default::default());
-    let state = state_dict(&init());
+    let state = tensors(&init());
     let refuse = |state: &_| {
         let error = load_state_dict(init(), state).expect_err("must not load");
         assert!(!error.to_string().contains('\n'));

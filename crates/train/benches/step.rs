@@ -15,10 +15,15 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use barlow_loss::{BarlowTwinsLoss, BarlowTwinsLossConfig};
-use barlow_model::{BarlowTwinsModel, BarlowTwinsModelConfig, ResNetConfig, ResNetDepth, Stem};
-use barlow_train::backend::{BackendChoice, OnBackend, TrainBackend, on_backend, select};
-use barlow_train::pretrain::{Profile, step_gradients};
+use barlow_augment::ViewsConfig;
+use barlow_data::DeviceBatch;
+use barlow_engine::backend::TrainBackend;
+use barlow_engine::host_memory;
+use barlow_engine::method::{Clock, Method, MethodInputs};
+use barlow_engine::methods::{LossSection, MethodSection};
+use barlow_engine::training::{Profile, StepContext, step_gradients};
+use barlow_model::{HeadsConfig, MlpConfig, Model, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, Stem};
+use barlow_train::device::{BackendChoice, OnBackend, on_backend, select};
 use burn::tensor::{Tensor, TensorData};
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -116,7 +121,7 @@ fn measure(case: Case, options: &Options) -> Value {
         "threads": rayon::current_num_threads(),
         "median_s": seconds[seconds.len() / 2],
         "min_s": seconds[0],
-        "peak_mb": peak_megabytes(),
+        "peak_mb": host_memory::peak().map(|bytes| bytes as f64 / 1024.0 / 1024.0),
     })
 }
 
@@ -132,9 +137,15 @@ impl OnBackend for Steps {
 
     fn run<B: TrainBackend>(self, device: &B::Device) -> Vec<f64> {
         let model = self.case.config().init::<B>(device, 0);
-        let loss = BarlowTwinsLossConfig::new().with_lambda(0.0051).init();
+        let inputs = MethodInputs {
+            views: ViewsConfig::default().groups(),
+            projector: self.case.projector(),
+            batch_size: self.case.pairs,
+            largest_buffer: B::largest_buffer(device),
+        };
+        let mut method = MethodSection::default().build::<B>(&LossSection::default(), &inputs);
         let views = [1, 2].map(|seed| self.case.view::<B>(seed, device));
-        let once = || step_seconds(&model, &loss, &views, device);
+        let mut once = || step_seconds(&model, method.as_mut(), &views, device);
         (0..self.warm_up).for_each(|_| {
             once();
         });
@@ -143,13 +154,30 @@ impl OnBackend for Steps {
 }
 
 fn step_seconds<B: TrainBackend>(
-    model: &BarlowTwinsModel<B>,
-    loss: &BarlowTwinsLoss,
+    model: &Model<B>,
+    method: &mut dyn Method<B>,
     views: &[Tensor<B, 4>; 2],
     device: &B::Device,
 ) -> f64 {
+    let profile = Profile::off();
+    let context = StepContext {
+        model,
+        teacher: None,
+        clock: Clock {
+            step: 0,
+            total_steps: 1,
+            steps_per_epoch: 1,
+        },
+        seed: 0,
+        profile: &profile,
+    };
+    let batch = DeviceBatch {
+        views: views.to_vec(),
+        labels: Vec::new(),
+        indices: Vec::new(),
+    };
     let start = Instant::now();
-    let results = black_box(step_gradients(model, loss, views.clone(), &Profile::off()));
+    let results = black_box(step_gradients(&context, method, batch));
     B::sync(device).expect("the device answers");
     let seconds = start.elapsed().as_secs_f64();
     drop(results);
@@ -182,18 +210,21 @@ impl Case {
         format!("{},{},{},{}", self.pairs, self.width, self.pixels, self.d)
     }
 
-    fn config(&self) -> BarlowTwinsModelConfig {
+    fn projector(&self) -> MlpConfig {
+        ProjectorConfig {
+            widths: vec![self.d; 3],
+        }
+        .mlp(true)
+    }
+
+    fn config(&self) -> ModelConfig {
         let backbone = match self.net {
             "resnet50" => ResNetConfig::new(ResNetDepth::ResNet50).with_zero_init_residual(true),
             _ => ResNetConfig::new(ResNetDepth::ResNet18)
                 .with_stem(Stem::Cifar)
                 .with_zero_init_residual(false),
         };
-        let projector = [self.d; 3].map(|width| width.to_string()).join("-");
-        BarlowTwinsModelConfig::new(
-            backbone.with_width(self.width),
-            projector.parse().expect("three widths"),
-        )
+        ModelConfig::new(backbone.with_width(self.width), HeadsConfig::new(self.projector()))
     }
 
     /// Noise of mean 0 and variance 1: the sum of twelve uniform numbers (xorshift).
@@ -212,14 +243,6 @@ impl Case {
             .collect();
         Tensor::from_data(TensorData::new(values, shape), device)
     }
-}
-
-/// Resident maximum of this process so far, in MiB, where the system tells it.
-fn peak_megabytes() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes / 1024.0)
 }
 
 struct Options {

@@ -1,33 +1,25 @@
-//! Pre-trains a network of one's own, on images of one's own, with a loss of one's own, and has everything else of the program:
-//! views, checkpoints, resuming, metrics, kNN and linear probe, report.
+//! Pre-trains a custom backbone on custom images with a custom loss, and has everything else of the program: views, checkpoints, resuming, metrics, kNN and linear probe, report.
 //!
 //!     cargo run -p train --release --example own_backbone -- runs/own-backbone
 //!
-//! Run it again and it goes on where it was stopped, or says that it is finished. `knn --from` and the program's other commands do
-//! not know the network; `backbone.safetensors` and the checkpoints hold its weights by the names of its fields.
+//! Run it again and it resumes where it was stopped, or says that it is finished. `knn --from` and the program's other commands cannot
+//! build the network; `backbone.safetensors` and the checkpoints hold its weights by the names of its fields.
 
 use barlow_augment::{Image8, Normalization, RgbImage8};
 use barlow_data::{DataError, ImageSource};
+use barlow_engine::config::Config;
+use barlow_engine::method::TwinLoss;
+use barlow_engine::metrics::{Metric, MetricsSink};
+use barlow_engine::run::Run;
+use barlow_engine::sources::Sources;
 use barlow_loss::{BarlowTwinsLoss, BarlowTwinsOutput};
-use barlow_model::ops::{ModelOps, mean_pool2d};
-use barlow_model::{
-    Backbone, BarlowTwinsModel, BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, NormMode, initialize, parameter_count,
-};
-use barlow_train::backend::{BackendChoice, Selected, TrainBackend, select};
-use barlow_train::config::Config;
-use barlow_train::console::Console;
-use barlow_train::error::AppError;
-use barlow_train::metrics::{Metric, MetricsSink};
-use barlow_train::plan::{Parameters, Plan};
-use barlow_train::pretrain::{Job, Parts, Start, TwinLoss, pretrain};
-use barlow_train::sources::Sources;
-use barlow_train::summary::Summary;
+use barlow_model::{Backbone, BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, NormMode};
+use barlow_ops::{ModelOps, mean_pool2d};
 use burn::backend::Autodiff;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use burn_flex::{Flex, FlexDevice};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Three convolutions that halve the image, each with its norm.
@@ -53,7 +45,7 @@ impl<B: Backend> SmallNet<B> {
 }
 
 impl<B: ModelOps> Backbone<B> for SmallNet<B> {
-    fn features(&self) -> usize {
+    fn feature_dim(&self) -> usize {
         self.features
     }
 
@@ -135,7 +127,7 @@ where
     }
 }
 
-/// Keeps the accuracies as they come.
+/// Collects the accuracies as they are logged.
 struct Accuracies<'a>(&'a mut Vec<f64>);
 
 impl MetricsSink for Accuracies<'_> {
@@ -162,56 +154,27 @@ const RECIPE: &str = r#"
     b = { crop_scale = [0.3, 1.0], jitter = { hue = 0.5 } }
 "#;
 
-/// Generic: any backend of the program will do.
-fn train<B: TrainBackend>(
-    out: &Path,
-    selected: Selected,
-    device: &B::Device,
-    accuracies: &mut Vec<f64>,
-) -> Result<Summary, AppError> {
-    let config: Config = toml::from_str(RECIPE).map_err(AppError::usage)?;
-    config.validate().map_err(AppError::usage)?;
-    let start = Start::at(out)?;
-    if let Some(summary) = start.finished(&config)? {
-        return Ok(summary);
-    }
-    let sources = Sources::of(
-        Arc::new(Stripes::new(1200, 0)),
-        Some(Arc::new(Stripes::new(300, 100_000))),
-        Normalization::imagenet(),
-    );
-    let model = BarlowTwinsModel::new(SmallNet::<B>::new(16, device), &config.projector(), true, device);
-    let parts = Parts {
-        model: initialize(model, config.run.seed),
-        loss: SmallEmbeddings(config.loss_config().init()),
-        sinks: vec![Box::new(Accuracies(accuracies))],
-    };
-    let parameters = Parameters {
-        backbone: parameter_count(&parts.model.backbone),
-        projector: parameter_count(&parts.model.projector),
-    };
-    let plan = Plan::new(
-        "own-backbone".into(),
-        config,
-        sources.counts(),
-        parameters,
-        B::largest_buffer(device),
-    );
-    plan.check_buffers().map_err(AppError::usage)?;
-    parts.check(&plan.config).map_err(AppError::usage)?;
-    let opened = start.open(&plan, &sources, &Console::new(false))?;
-    let (job, checkpoint) = Job::new(plan, sources, selected, opened);
-    pretrain(&job, device, parts, checkpoint)
-}
-
 fn main() -> anyhow::Result<()> {
     let out = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "runs/own-backbone".to_owned());
+    let config: Config = toml::from_str(RECIPE)?;
+    let images = Sources::of(
+        Arc::new(Stripes::new(1200, 0)),
+        Some(Arc::new(Stripes::new(300, 100_000))),
+        Normalization::imagenet(),
+    );
+    let loss = SmallEmbeddings(config.loss.loss_config().init());
     let mut accuracies = Vec::new();
-    let selected = select(BackendChoice::Cpu, None)?;
-    let summary = train::<Autodiff<Flex>>(Path::new(&out), selected, &FlexDevice, &mut accuracies)
-        .map_err(|error| anyhow::anyhow!(error.render(false)))?;
+    // Any other backend of Burn's that the engine is built for will do.
+    let summary = Run::builder::<Autodiff<Flex>>(config, FlexDevice)
+        .out(&out)
+        .images(images)
+        .backbone(SmallNet::new(16, &FlexDevice))
+        .loss(loss)
+        .sink(Accuracies(&mut accuracies))
+        .open()?
+        .train()?;
     #[expect(clippy::print_stdout, reason = "the result of an example")]
     {
         println!("kNN top-1 of this session: {accuracies:.3?}");

@@ -5,6 +5,9 @@
 
 mod cli;
 mod commands;
+mod console;
+mod exit;
+mod stop;
 
 fn main() -> std::process::ExitCode {
     barlow_train::allocator::keep_freed_memory();

@@ -1,52 +1,35 @@
 //! Ctrl-C and SIGTERM: the first asks the run to stop at the next step, the second ends the program at once.
 
-use crate::error::EXIT_INTERRUPTED;
+use crate::exit::EXIT_INTERRUPTED;
+use barlow_engine::stop::StopFlag;
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether somebody asked the run to stop.
-#[derive(Clone, Debug, Default)]
-pub struct StopFlag(Arc<AtomicBool>);
-
-impl StopFlag {
-    /// A flag that signals set. To be called once in a process.
-    ///
-    /// A hangup that was ignored when the program was started stays ignored: `nohup` means it. An interrupt is heard all the same,
-    /// though shells ignore it for what they start in the background: whoever sends one to this process means it.
-    ///
-    /// # Errors
-    /// When the system refuses the handler.
-    pub fn on_signals() -> Result<Self, ctrlc::Error> {
-        let flag = Self::default();
-        let shared = flag.clone();
-        #[cfg(unix)]
-        let ignored = is_ignored(libc::SIGHUP);
-        ctrlc::set_handler(move || {
-            if shared.0.swap(true, Ordering::SeqCst) {
-                end_at_once();
-            }
-            let line = "stopping as soon as a checkpoint is whole; once more to stop at once without";
-            // Whoever read standard error may have ended by the same signal.
-            drop(writeln!(std::io::stderr(), "{line}"));
-        })?;
-        #[cfg(unix)]
-        if ignored {
-            // SAFETY: a plain system call with constants.
-            unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+/// A flag that signals set. To be called once in a process.
+///
+/// A hangup that was ignored when the program was started stays ignored: `nohup` means it. An interrupt is heard all the same,
+/// though shells ignore it for what they start in the background: whoever sends one to this process means it.
+///
+/// # Errors
+/// When the system refuses the handler.
+pub fn on_signals() -> Result<StopFlag, ctrlc::Error> {
+    let flag = StopFlag::default();
+    let shared = flag.clone();
+    #[cfg(unix)]
+    let ignored = is_ignored(libc::SIGHUP);
+    ctrlc::set_handler(move || {
+        if shared.set() {
+            end_at_once();
         }
-        Ok(flag)
+        let line = "stopping as soon as a checkpoint is whole; once more to stop at once without";
+        // Whoever read standard error may have ended by the same signal.
+        drop(writeln!(std::io::stderr(), "{line}"));
+    })?;
+    #[cfg(unix)]
+    if ignored {
+        // SAFETY: a plain system call with constants.
+        unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
     }
-
-    /// Asks the run to stop at the next step.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether somebody asked.
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
+    Ok(flag)
 }
 
 /// Whether a signal is ignored now.

@@ -1,4 +1,4 @@
-//! View pairs a second, from files to two normalised f32 CHW views of preset `imagenet`; and what each operation costs.
+//! View pairs/s, from files to two normalised f32 CHW views of preset `imagenet`; and what each operation costs.
 //!
 //! `cargo bench -p barlow-augment` prints tables for 224 and 32 pixels on one and two threads, and one of the
 //! operations. `-- --images DIR` takes every image below DIR instead of synthetic ones, `--pixels N` and `--threads N`

@@ -3,26 +3,26 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use barlow_augment::{Normalization, TwinViews, TwinViewsConfig, decode};
+use barlow_augment::{Normalization, Views, ViewsConfig, decode};
 
 use crate::images::Images;
 
 const ROUNDS: u64 = 3;
 
-/// View pairs a second, the best of three rounds over all images.
+/// View pairs/s, the best of three rounds over all images.
 pub fn per_second(images: &Images, pixels: usize, threads: usize) -> f64 {
-    let config = TwinViewsConfig {
+    let config = ViewsConfig {
         size: pixels,
         ..Default::default()
     };
-    let views = TwinViews::new(&config, Normalization::imagenet()).expect("the preset is valid");
+    let views = Views::new(&config.groups(), Normalization::imagenet()).expect("the preset is valid");
     let mut best = f64::INFINITY;
     for round in 0..ROUNDS {
         let (next, start) = (AtomicUsize::new(0), Instant::now());
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
-                    let (mut a, mut b) = (vec![0.0; views.values()], vec![0.0; views.values()]);
+                    let (mut a, mut b) = (vec![0.0; views.values(0)], vec![0.0; views.values(1)]);
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         if index >= images.len() {
@@ -30,7 +30,7 @@ pub fn per_second(images: &Images, pixels: usize, threads: usize) -> f64 {
                         }
                         let image = decode(&images.bytes(index));
                         let image = image.unwrap_or_else(|error| panic!("{}: {error}", images.name(index)));
-                        views.apply(&image.into(), 0, round, index as u64, &mut a, &mut b);
+                        views.apply(&image.into(), 0, round, index as u64, &mut [&mut a, &mut b]);
                         std::hint::black_box((&a, &b));
                     }
                 });

@@ -12,10 +12,8 @@
 //! ```
 //! Numbers are little-endian; three channels are interleaved RGB, others planes. This file must not know what the fingerprint is made of.
 
-use super::CacheFault;
+use super::{CACHE_VERSION, CacheFault};
 
-/// Version of the layout; another one is built anew.
-pub const CACHE_VERSION: u32 = 1;
 pub(crate) const HEADER: usize = 128;
 const MAGIC: [u8; 8] = *b"BARLOWIC";
 const SUMMED: usize = 96;

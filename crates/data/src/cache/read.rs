@@ -13,7 +13,7 @@ pub(crate) type Index = Result<CacheIndex, CacheFault>;
 
 /// The file and its index; `None` if there is none.
 pub(crate) fn open(path: &Path) -> Result<Option<(File, Index)>, DataError> {
-    let read_error = |error| super::read_error(path, error);
+    let read_error = |error| read_error(path, error);
     match std::fs::metadata(path) {
         // A pipe would never end, and a folder must not be replaced.
         Ok(metadata) if !metadata.is_file() => {
@@ -69,4 +69,12 @@ pub(crate) fn exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> R
         }
     }
     Ok(())
+}
+
+/// The error of a cache file that cannot be read.
+pub(crate) fn read_error(path: &Path, source: std::io::Error) -> DataError {
+    DataError::Read {
+        path: path.into(),
+        source,
+    }
 }

@@ -1,169 +1,18 @@
-//! The list of a folder's images in one compact structure: a million images take some 30 MB.
+//! The index of a folder: which images lie below it, how that is found out, and how it is stored between runs.
 //!
-//! Order is part of the contract (sample numbers key the random draws): folders by path, files by name within, each
-//! compared byte by byte. This file must not read the disk.
+//! This file must hold nothing but the list of its parts.
 
 mod cache;
+mod folder_index;
 mod format;
 mod listing;
 mod names;
 mod scan;
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
-
-use crate::DataError;
 pub use cache::{IndexCache, IndexNote};
+pub use folder_index::{FolderIndex, FolderLayout};
 pub use format::{IndexError, StoredIndex, parse_index};
 pub use listing::IMAGE_EXTENSIONS;
 pub(crate) use listing::{has_image_extension, list};
 pub(crate) use names::Names;
 pub(crate) use scan::scan;
-
-/// How images lie below a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FolderLayout {
-    /// Directly in the folder: no labels.
-    Flat,
-    /// In one folder for each class.
-    Classes,
-    /// In folders of folders, as photos by year and month: no labels.
-    Nested,
-}
-
-/// The images below a folder: their names, folder by folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderIndex {
-    layout: FolderLayout,
-    /// Path of each folder below the root; a single empty one for a flat set.
-    folders: Names,
-    /// Names of each folder's images.
-    files: Vec<Names>,
-    /// Number of each folder's first image, and the number of all images.
-    starts: Vec<usize>,
-}
-
-impl FolderIndex {
-    /// An index of names that are known without listing a folder. Each item is the path of a folder below the root (empty
-    /// for the root itself) and the names of its images, both in any order.
-    ///
-    /// # Errors
-    /// [`DataError::NameNotUnicode`] for a name that this system's paths can hold and the index cannot.
-    pub fn new<F, I, N>(layout: FolderLayout, folders: impl IntoIterator<Item = (F, I)>) -> Result<Self, DataError>
-    where
-        F: Into<OsString>,
-        I: IntoIterator<Item = N>,
-        N: AsRef<OsStr>,
-    {
-        let mut parts = Vec::new();
-        for (folder, files) in folders {
-            let (folder, mut names) = (folder.into(), Names::default());
-            for file in files {
-                if !names.push(file.as_ref()) {
-                    let path = Path::new(&folder).join(file.as_ref());
-                    return Err(DataError::NameNotUnicode { path });
-                }
-            }
-            parts.push((PathBuf::from(folder), names.sorted()));
-        }
-        parts.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Self::from_sorted(layout, parts)
-    }
-
-    /// As [`FolderIndex::new`], of sorted parts.
-    pub(crate) fn from_sorted(layout: FolderLayout, parts: Vec<(PathBuf, Names)>) -> Result<Self, DataError> {
-        let (mut folders, mut files) = (Names::default(), Vec::with_capacity(parts.len()));
-        for (path, names) in parts {
-            if !folders.push(path.as_os_str()) {
-                return Err(DataError::NameNotUnicode { path });
-            }
-            files.push(names);
-        }
-        Ok(Self::from_names(layout, folders, files))
-    }
-
-    pub(crate) fn from_names(layout: FolderLayout, folders: Names, files: Vec<Names>) -> Self {
-        assert_eq!(folders.len(), files.len(), "folders and lists of files");
-        let mut starts = vec![0];
-        starts.extend(files.iter().scan(0, |total, names| {
-            *total += names.len();
-            Some(*total)
-        }));
-        Self {
-            layout,
-            folders,
-            files,
-            starts,
-        }
-    }
-
-    /// Number of images.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.starts[self.files.len()]
-    }
-
-    /// Whether there are no images.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How the images lie.
-    #[must_use]
-    pub fn layout(&self) -> FolderLayout {
-        self.layout
-    }
-
-    /// Path of image `index` below the root.
-    ///
-    /// # Panics
-    /// If `index >= len`.
-    #[must_use]
-    pub fn path(&self, index: usize) -> PathBuf {
-        let folder = self.folder(index);
-        Path::new(self.folders.get(folder)).join(self.files[folder].get(index - self.starts[folder]))
-    }
-
-    /// Number of the folder that holds image `index`.
-    ///
-    /// # Panics
-    /// If `index >= len`.
-    #[must_use]
-    pub fn folder(&self, index: usize) -> usize {
-        assert!(index < self.len(), "image {index} of a set of {}", self.len());
-        // The last folder that starts at or before it: empty folders start where the next one does.
-        self.starts.partition_point(|&start| start <= index) - 1
-    }
-
-    /// Paths of the folders below the root.
-    pub(crate) fn folders(&self) -> &Names {
-        &self.folders
-    }
-
-    /// Names of each folder's images.
-    pub(crate) fn files(&self) -> &[Names] {
-        &self.files
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_are_found_across_empty_folders() {
-        let folders = [("c", vec!["2", "1"]), ("b", vec![]), ("a", vec!["x"]), ("d", vec![])];
-        let index = FolderIndex::new(FolderLayout::Classes, folders).unwrap();
-        let all: Vec<_> = (0..index.len()).map(|i| (index.folder(i), index.path(i))).collect();
-        assert_eq!(all, [(0, "a/x".into()), (2, "c/1".into()), (2, "c/2".into())]);
-        let none = FolderIndex::new::<&str, [&str; 0], &str>(FolderLayout::Flat, []).unwrap();
-        assert!(none.is_empty());
-    }
-
-    #[test]
-    #[should_panic(expected = "image 1 of a set of 1")]
-    fn an_image_past_the_end_panics_with_both() {
-        let _ = FolderIndex::new(FolderLayout::Flat, [("", ["x"])]).unwrap().path(1);
-    }
-}

@@ -12,7 +12,7 @@ use super::listing::{Listing, list};
 use super::names::Names;
 use super::{FolderIndex, FolderLayout};
 use crate::DataError;
-use crate::splits::SPLIT_NAMES;
+use crate::split_names::SPLIT_NAMES;
 
 /// A folder below the root with the time of its last change before it was listed.
 pub(crate) type Stamp = (PathBuf, Option<i64>);

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barlow_augment::{Image8, Normalization, RgbImage8, TwinViews, TwinViewsConfig, ViewPreset, encode_png};
+use barlow_augment::{Image8, Normalization, RgbImage8, ViewPreset, Views, ViewsConfig, encode_png};
 use barlow_data::{DataError, ImageFolder, ImageSource};
 use tempfile::TempDir;
 
@@ -50,13 +50,13 @@ pub fn source(dir: &TempDir) -> Arc<dyn ImageSource> {
 }
 
 /// 8-pixel views.
-pub fn views() -> TwinViews {
-    let config = TwinViewsConfig {
+pub fn views() -> Views {
+    let config = ViewsConfig {
         preset: ViewPreset::Cifar,
         size: 8,
         ..Default::default()
     };
-    TwinViews::new(&config, Normalization::imagenet()).unwrap()
+    Views::new(&config.groups(), Normalization::imagenet()).unwrap()
 }
 
 /// The files of a set that no program should trust: cut JPEG, text, nothing, each under an image's name.

@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use barlow_data::{BadImages, DataError, DecodedSet, ImageFolder, ImageSource, TwinLoader, TwinLoaderConfig};
+use barlow_data::{BadImages, DataError, DecodedSet, ImageFolder, ImageSource, LoaderConfig, ViewLoader};
 use common::views;
 use make::{Damaged, FILES, Images, Verdict, damaged_files};
 use tempfile::TempDir;
@@ -159,11 +159,11 @@ fn with_error_the_first_bad_file_stops_the_loader_by_its_name() {
     assert_eq!(good, first / 50);
 }
 
-fn loader(bad_images: BadImages) -> TwinLoader {
-    let config = TwinLoaderConfig {
+fn loader(bad_images: BadImages) -> ViewLoader {
+    let config = LoaderConfig {
         batch_size: 50,
         bad_images,
         ..Default::default()
     };
-    TwinLoader::new(Arc::new(open()), views(), config).unwrap()
+    ViewLoader::new(Arc::new(open()), views(), config).unwrap()
 }

@@ -7,9 +7,7 @@ pub use choices::{LossForm, Normalization, Objective};
 use burn::config::Config;
 use thiserror::Error;
 
-use crate::BarlowTwinsLoss;
-
-/// Settings of the [loss](BarlowTwinsLoss); the defaults are the official ones.
+/// Settings of the [loss](crate::BarlowTwinsLoss); the defaults are the official ones.
 #[derive(Config, Debug, PartialEq)]
 pub struct BarlowTwinsLossConfig {
     /// λ, the weight of the redundancy reduction term; `>= 0`. The official code uses 0.0051, the paper writes 5e-3.
@@ -104,18 +102,6 @@ impl BarlowTwinsLossConfig {
             Normalization::Batch => Ok(()),
             other => refuse("loss.normalization", other.name()),
         }
-    }
-
-    /// Builds the loss.
-    ///
-    /// # Panics
-    ///
-    /// If a setting is out of its range, with the text of [`LossConfigError`]; see [`Self::validate`].
-    pub fn init(&self) -> BarlowTwinsLoss {
-        if let Err(error) = self.validate() {
-            panic!("{error}");
-        }
-        BarlowTwinsLoss { config: self.clone() }
     }
 }
 

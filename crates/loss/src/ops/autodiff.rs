@@ -1,5 +1,5 @@
-//! The forms under autodiff: one node for the packed sums with both embeddings as parents, whose gradients are the inner
-//! backend's.
+//! The forms under autodiff: one node for the packed sums with both embeddings as parents, whose gradients the inner backend
+//! computes.
 
 use burn::tensor::ops::FloatTensor;
 use burn_autodiff::checkpoint::base::Checkpointer;
@@ -21,7 +21,7 @@ impl<B: LossOps, C: CheckpointStrategy> LossOps for Autodiff<B, C> {
             OpsKind::Tracked(mut prep) => {
                 let ids = z.each_ref().map(|z| prep.checkpoint(z));
                 let Forward { sums, kept } = B::terms_forward(product, z.map(|z| z.primitive), epsilon, true);
-                prep.finish(Kept { product, z: ids, kept }, sums)
+                prep.finish(TermsState { product, z: ids, kept }, sums)
             }
             OpsKind::UnTracked(prep) => {
                 prep.finish(B::terms_forward(product, z.map(|z| z.primitive), epsilon, false).sums)
@@ -31,7 +31,7 @@ impl<B: LossOps, C: CheckpointStrategy> LossOps for Autodiff<B, C> {
     }
 
     /// # Panics
-    /// Always: second derivatives are not offered, as in Burn's own module ops.
+    /// Always: second derivatives are not supported, as in Burn's own module ops.
     fn terms_backward(
         _product: Product,
         _saved: Saved<Self>,
@@ -45,19 +45,19 @@ impl<B: LossOps, C: CheckpointStrategy> LossOps for Autodiff<B, C> {
 #[derive(Debug)]
 struct Terms;
 
-/// The embeddings lie in the checkpointer; what the form kept of them lies here.
+/// State of the node: the embeddings' ids in the checkpointer, and what the form has saved.
 #[derive(Clone, Debug)]
-struct Kept<T> {
+struct TermsState<T> {
     product: Product,
     z: [NodeId; 2],
     kept: Vec<T>,
 }
 
 impl<B: LossOps> Backward<B, 2> for Terms {
-    type State = Kept<FloatTensor<B>>;
+    type State = TermsState<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let Kept { product, z, kept } = ops.state;
+        let TermsState { product, z, kept } = ops.state;
         let z = z.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
         let gradient = grads.consume::<B>(&ops.node);
         let wanted = ops.parents.each_ref().map(Option::is_some);

@@ -1,14 +1,15 @@
-//! Both forms in tensor operations, forward and backward written out: the default bodies of
-//! [`LossOps::terms_forward`] and [`LossOps::terms_backward`], which GPU backends run.
+//! Both forms in tensor operations, forward and backward written out: the default implementations of
+//! [`LossOps::terms_forward`](super::LossOps::terms_forward) and [`LossOps::terms_backward`](super::LossOps::terms_backward), which GPU
+//! backends use.
 //!
-//! Backward recomputes the standardised views from the embeddings (which the graph holds anyway) instead of keeping
-//! two more [N, D]; of the large matrices it keeps C, or the two Gram matrices.
+//! Backward recomputes the standardised views from the embeddings (which the graph holds anyway) instead of saving
+//! two more [N, D]; of the large matrices it saves C, or the two Gram matrices.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::{Forward, LossOps, Product, Saved};
+use super::{Forward, Product, Saved};
 
 /// Mean and 1/σ of every feature of one view, each [1, D].
 #[derive(Clone)]
@@ -38,7 +39,14 @@ impl<B: Backend> Moments<B> {
     }
 }
 
-pub(super) fn forward<B: LossOps>(product: Product, z: [FloatTensor<B>; 2], epsilon: f64, keep: bool) -> Forward<B> {
+/// The forward pass; `correlation_sums` is the backend's [`LossOps::correlation_sums`](super::LossOps::correlation_sums).
+pub(super) fn forward<B: Backend>(
+    product: Product,
+    z: [FloatTensor<B>; 2],
+    epsilon: f64,
+    keep: bool,
+    correlation_sums: impl FnOnce(FloatTensor<B>) -> FloatTensor<B>,
+) -> Forward<B> {
     let [z_a, z_b] = z.map(wrap::<B, 2>);
     let n = z_a.dims()[0] as f64;
     let [moments_a, moments_b] = [&z_a, &z_b].map(|z| Moments::of(z, epsilon));
@@ -47,7 +55,7 @@ pub(super) fn forward<B: LossOps>(product: Product, z: [FloatTensor<B>; 2], epsi
         Product::Direct => {
             // Divided before the product, not after it: [N, D] is less to pass over than [D, D].
             let c = a.transpose().matmul(b.div_scalar(n));
-            let sums = B::correlation_sums(unwrap(c.clone()));
+            let sums = correlation_sums(unwrap(c.clone()));
             (sums, vec![c])
         }
         Product::Gram => {
@@ -67,11 +75,14 @@ pub(super) fn forward<B: LossOps>(product: Product, z: [FloatTensor<B>; 2], epsi
     Forward { sums, kept }
 }
 
-pub(super) fn backward<B: LossOps>(
+/// The backward pass; `correlation_gradient` is the backend's
+/// [`LossOps::correlation_gradient`](super::LossOps::correlation_gradient).
+pub(super) fn backward<B: Backend>(
     product: Product,
     saved: Saved<B>,
     gradient: FloatTensor<B>,
     wanted: [bool; 2],
+    correlation_gradient: impl FnOnce(FloatTensor<B>, FloatTensor<B>) -> FloatTensor<B>,
 ) -> [Option<FloatTensor<B>>; 2] {
     let [z_a, z_b] = saved.z.map(wrap::<B, 2>);
     let mut kept = saved.kept.into_iter().map(wrap::<B, 2>);
@@ -86,7 +97,7 @@ pub(super) fn backward<B: LossOps>(
     let [slope_a, slope_b] = match product {
         Product::Direct => {
             // The two weights are divided by N, not the whole [D, D] that comes out of them.
-            let slope = wrap::<B, 2>(B::correlation_gradient(unwrap(next()), unwrap(weights.div_scalar(n))));
+            let slope = wrap::<B, 2>(correlation_gradient(unwrap(next()), unwrap(weights.div_scalar(n))));
             [
                 wanted[0].then(|| b.clone().matmul(slope.clone().transpose())),
                 wanted[1].then(|| a.clone().matmul(slope)),

@@ -1,4 +1,4 @@
-//! The default bodies of [`LossOps`](super::LossOps), in Burn's own ops: for backends without kernels, and what the
+//! The default implementations of [`LossOps`](super::LossOps) in Burn's own ops: for backends without kernels, and what the
 //! kernels are tested against.
 
 use burn::tensor::backend::Backend;

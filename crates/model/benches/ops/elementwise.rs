@@ -1,10 +1,10 @@
-//! Batch norm with what follows it, and pooling, which memory and not arithmetic bounds. Operands are fresh, and nobody else holds them, as
-//! in a training step: outputs may take their place. x is held where a step holds it.
+//! Batch norm with its epilogues, and pooling: bound by memory, not by arithmetic. As in a training step, operands are new and not shared,
+//! so that outputs may reuse their memory; x is shared where a step shares it.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use barlow_model::ops::{
+use barlow_ops::{
     Affine, ConvGeometry, Epilogue, MaxPooled, NormGradients, NormOps, NormSaved, Normalized, PoolOps, Statistics,
     Window, norm_reference, pool_reference,
 };
@@ -160,7 +160,7 @@ fn run_mean(name: &str, shape: [usize; 4], options: &Options) {
     );
 }
 
-/// Times both of `ops` on operands that are made anew, and not timed, for each run.
+/// Times both of `ops`, each run on new operands, whose construction is not timed.
 fn compare<O: Copy, T, R>(
     name: &str,
     pass: &str,

@@ -1,8 +1,8 @@
-//! Random numbers of one parameter: ChaCha8 keyed by (seed, name), and the two distributions weights are drawn from.
+//! Random numbers of one parameter: ChaCha8 keyed by (seed, name), uniform and normal.
 //!
-//! Everything between the key and the `f32` stands in this file, written out in additions, multiplications, divisions
+//! Everything between the key and the `f32` is written out in this file, in additions, multiplications, divisions
 //! and square roots, which IEEE 754 fixes to the bit: neither an upgrade of `rand` nor the logarithm of another
-//! platform's C library moves a weight. Knows nothing of tensors.
+//! platform's C library changes a weight.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

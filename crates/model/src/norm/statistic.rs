@@ -1,8 +1,9 @@
-//! A running statistic: a vector that a forward pass moves through a shared reference.
+//! A running statistic: a vector that a forward pass updates through a shared reference.
 //!
-//! Burn has `RunningState` for this, but its value lags one update behind until someone synchronises it, and its clones
-//! share one value, so that a copy of a model kept aside moves with the original. This type has neither trait.
+//! Burn's `RunningState` lags one update behind until it is synchronised, and its clones share one value, so that a saved copy of a
+//! model changes with the original. This type does neither.
 
+use crate::kind::ParamKind;
 use burn::module::{
     AutodiffModule, Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param,
     ParamId,
@@ -12,7 +13,11 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A vector `[C]` outside the autodiff graph, moved by [`RunningStatistic::set`]; every reader sees the newest value.
+const MARKER: &str = ParamKind::RunningStatistic.marker();
+
+/// A vector `[C]` outside the autodiff graph, updated by [`RunningStatistic::set`]; every reader sees the newest value.
+///
+/// In any module its kind is [`ParamKind::RunningStatistic`] and its exported name that of the field.
 #[derive(Debug)]
 pub struct RunningStatistic<B: Backend> {
     id: ParamId,
@@ -20,7 +25,7 @@ pub struct RunningStatistic<B: Backend> {
 }
 
 impl<B: Backend> RunningStatistic<B> {
-    /// A statistic that starts at `value` `[C]`.
+    /// A statistic with the initial value `value`, `[C]`.
     pub fn new(value: Tensor<B, 1>) -> Self {
         Self::with_id(ParamId::new(), value)
     }
@@ -30,7 +35,7 @@ impl<B: Backend> RunningStatistic<B> {
         self.lock().clone()
     }
 
-    /// Replaces the value; the new one is cut from the autodiff graph.
+    /// Replaces the value; the new one is detached from the autodiff graph.
     pub fn set(&self, value: Tensor<B, 1>) {
         *self.lock() = value.detach();
     }
@@ -42,7 +47,7 @@ impl<B: Backend> RunningStatistic<B> {
         }
     }
 
-    /// A thread that panicked while it held the lock cannot have left half a tensor behind.
+    /// A poisoned lock is no error: a thread that panicked while it held the lock cannot have left half a tensor.
     fn lock(&self) -> MutexGuard<'_, Tensor<B, 1>> {
         self.value.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -52,7 +57,7 @@ impl<B: Backend> RunningStatistic<B> {
     }
 }
 
-/// A deep copy: the clone does not move with the original.
+/// A deep copy: the clone does not change with the original.
 impl<B: Backend> Clone for RunningStatistic<B> {
     fn clone(&self) -> Self {
         Self::with_id(self.id, self.value())
@@ -63,11 +68,15 @@ impl<B: Backend> Module<B> for RunningStatistic<B> {
     type Record = Param<Tensor<B, 1>>;
 
     fn visit<V: ModuleVisitor<B>>(&self, visitor: &mut V) {
+        visitor.enter_module("", MARKER);
         visitor.visit_float(&self.as_param());
+        visitor.exit_module("", MARKER);
     }
 
     fn map<M: ModuleMapper<B>>(self, mapper: &mut M) -> Self {
+        mapper.enter_module("", MARKER);
         let param = mapper.map_float(self.as_param());
+        mapper.exit_module("", MARKER);
         Self::with_id(param.id, param.val().detach())
     }
 

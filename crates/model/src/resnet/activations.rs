@@ -1,13 +1,12 @@
-//! How much a ResNet keeps for its backward pass: arithmetic on the architecture, for estimates made before a run.
+//! Size of the activations that a ResNet saves for its backward pass: arithmetic on the architecture, for estimates before a run.
 
-use super::{ResNetConfig, Stem};
+use super::config::{ResNetConfig, Stem};
 
 impl ResNetConfig {
-    /// Values that one image leaves in memory between the forward and the backward pass, at `pixels` × `pixels`.
+    /// Number of values saved per image between the forward and the backward pass, at `pixels` × `pixels`.
     ///
-    /// Each convolution leaves its output (the norm's operand) and the activated output (the next convolution's operand);
-    /// a norm without a ReLU of its own leaves the first alone, max pooling its output and the places of the maxima, and
-    /// nothing of what it reads.
+    /// Each convolution saves its output (the norm's operand) and the activated output (the next convolution's operand); a norm without
+    /// a ReLU of its own saves the first alone, max pooling its output and the positions of the maxima, but not its input.
     pub fn kept_values(&self, pixels: usize) -> usize {
         let square = |side: usize| side * side;
         let [stem, entering] = self.stem_sides(pixels);
@@ -26,7 +25,7 @@ impl ResNetConfig {
             } = stage;
             for block in 0..blocks {
                 let before = if block == 0 { before } else { side };
-                // The last norm's output is kept once, activated, after the sum with the shortcut.
+                // The last norm's output is saved once, activated, after the sum with the shortcut.
                 kept += if self.depth.is_bottleneck() {
                     2 * channels * (square(before) + square(side)) + 2 * channels_out * square(side)
                 } else {
@@ -41,7 +40,7 @@ impl ResNetConfig {
         kept
     }
 
-    /// Channels and side in pixels of the map of an image of `pixels` × `pixels` that has the most values, the image itself left out.
+    /// Channels and side in pixels of the map of an image of `pixels` × `pixels` that has the most values, other than the image itself.
     pub fn largest_map(&self, pixels: usize) -> (usize, usize) {
         let [stem, entering] = self.stem_sides(pixels);
         let of_stage = |stage: Stage| {
@@ -60,7 +59,7 @@ impl ResNetConfig {
         maps.max_by_key(values).expect("a network has maps")
     }
 
-    /// Sides of the first convolution's output and of what enters the first stage.
+    /// Sides of the first convolution's output and of the first stage's input.
     fn stem_sides(&self, pixels: usize) -> [usize; 2] {
         match self.stem {
             Stem::Cifar => [pixels; 2],
@@ -101,7 +100,7 @@ struct Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ResNetDepth;
+    use crate::resnet::config::ResNetDepth;
 
     #[test]
     fn a_basic_network_by_hand() {

@@ -1,11 +1,11 @@
 //! The residual block, basic (two 3×3) or bottleneck (1×1, 3×3, 1×1), as torchvision has it.
 //!
-//! One type for both: the bottleneck only has a third pair. Its stride sits in the 3×3 ("ResNet V1.5"), where the
-//! paper's first version had it in the first 1×1; all published weights are of this kind.
+//! One type for both: the bottleneck has a third pair of convolution and norm. Its stride is in the 3×3 convolution ("ResNet V1.5"),
+//! as in all published weights; the paper's first version has it in the first 1×1.
 
 use crate::layers::{Conv2d, Conv2dConfig};
 use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
-use crate::ops::ModelOps;
+use barlow_ops::ModelOps;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -22,7 +22,7 @@ pub(super) struct BlockConfig {
 }
 
 impl BlockConfig {
-    /// Channels that leave the block.
+    /// Channels of the block's output.
     pub(super) fn out_channels(&self) -> usize {
         self.channels * if self.bottleneck { 4 } else { 1 }
     }
@@ -84,7 +84,7 @@ pub struct Block<B: Backend> {
     downsample: Option<Downsample<B>>,
 }
 
-/// The shortcut where size or channels change; torch calls its two layers `downsample.0` and `downsample.1`.
+/// The shortcut where size or channels change; torch names its two layers `downsample.0` and `downsample.1`.
 #[derive(Module, Debug)]
 pub struct Downsample<B: Backend> {
     conv: Conv2d<B>,
@@ -92,7 +92,7 @@ pub struct Downsample<B: Backend> {
 }
 
 impl<B: Backend> Block<B> {
-    /// Channels that leave the block.
+    /// Channels of the block's output.
     pub(super) fn out_channels(&self) -> usize {
         let last = self.conv3.as_ref().unwrap_or(&self.conv2);
         last.weight.lazy_shape()[0]

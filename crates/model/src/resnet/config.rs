@@ -1,8 +1,8 @@
-//! Which ResNet: depth, stem and width. Data only; what a network computes stands in the module above.
+//! Settings of a ResNet: depth, stem and width.
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of a [`ResNet`](super::ResNet). The default is the official backbone: ResNet-50, ImageNet stem, width 64.
+/// Settings of a [`ResNet`](crate::ResNet). The default is the official backbone: ResNet-50, ImageNet stem, width 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResNetConfig {
@@ -49,7 +49,7 @@ impl ResNetConfig {
     }
 
     /// Width F of the representations: 512 for the standard ResNet-18 and -34, 2048 for ResNet-50.
-    pub fn features(&self) -> usize {
+    pub fn feature_dim(&self) -> usize {
         8 * self.width * if self.depth.is_bottleneck() { 4 } else { 1 }
     }
 }
@@ -91,7 +91,7 @@ impl ResNetDepth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stem {
-    /// 7×7 with stride 2, then 3×3 max pooling with stride 2: a quarter of the side is left.
+    /// 7×7 with stride 2, then 3×3 max pooling with stride 2: the side is divided by 4.
     Imagenet,
     /// 3×3 with stride 1, no pooling: for images of about 32 pixels.
     Cifar,

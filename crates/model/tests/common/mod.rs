@@ -27,11 +27,11 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use barlow_model::{HostTensor, PathStack, StateDict, load_state_dict, named_shapes, state_dict};
+use barlow_model::{HostTensor, ParamKind, PathStack, StateDict, load_state_dict, named_shapes, state_dict};
+use burn::backend::Autodiff;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
-use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ pub fn fill<B: Backend, M: Module<B>>(module: M) -> M {
             (named.name, tensor)
         })
         .collect();
-    load_state_dict(module, &state).expect("the formula was asked for exactly these names")
+    load_state_dict(module, &state).expect("exactly the names and shapes of the module")
 }
 
 /// The formula image or matrix.
@@ -78,7 +78,7 @@ pub fn images<B: Backend, const D: usize>(shape: [usize; D]) -> Tensor<B, D> {
     Tensor::from_data(TensorData::new(values, shape), &Default::default())
 }
 
-/// Gradients of Σ yᵢ·sin(i), in torch's layouts by torch's names; `x`'s is called "x".
+/// Gradients of Σ yᵢ·sin(i), in torch's layouts by exported name; that of `x` is "x".
 pub fn gradients<M: Module<Train>, const D: usize>(module: &M, x: &Tensor<Train, D>, y: Tensor<Train, 2>) -> StateDict {
     let [rows, columns] = y.dims();
     let weights: Vec<f32> = (0..rows * columns).map(|i| (i as f64).sin() as f32).collect();
@@ -112,7 +112,10 @@ impl ModuleVisitor<Train> for GradientVisitor<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Train, D>>) {
         if let Some(gradient) = param.val().grad(self.gradients) {
-            let gradient = if D == 2 { gradient.transpose() } else { gradient };
+            let gradient = match self.path.kind() {
+                ParamKind::Linear => gradient.transpose(),
+                _ => gradient,
+            };
             self.found.insert(self.path.name(), host(gradient));
         }
     }
@@ -129,7 +132,12 @@ pub fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> HostTensor {
 
 /// A value of the module's state dict.
 pub fn value<B: Backend, M: Module<B>>(module: &M, name: &str) -> Vec<f32> {
-    state_dict(module)[name].data.clone()
+    tensors(module)[name].data.clone()
+}
+
+/// The state dict of a module whose names are unique.
+pub fn tensors<B: Backend, M: Module<B>>(module: &M) -> StateDict {
+    state_dict(module).expect("unique names")
 }
 
 /// Euclidean norm.

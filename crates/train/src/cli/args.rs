@@ -1,6 +1,6 @@
 //! What was typed: clap's structs and help texts. No input or output here.
 
-use barlow_train::backend::BackendChoice;
+use barlow_train::device::BackendChoice;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
@@ -88,6 +88,8 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Draw the two views of an image several times, to look at
     Views(ViewsArgs),
+    /// List the methods: what each minimises, what it is made of, its source and recipes
+    Methods(JsonArgs),
     /// List the backends and devices that are there, and what they can do
     Devices(JsonArgs),
     /// Compare everything that a backend computes with the CPU

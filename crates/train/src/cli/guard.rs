@@ -1,6 +1,6 @@
 //! A panic as one line: libraries that drive a device panic where the device gives up, for instance out of memory.
 
-use barlow_train::error::AppError;
+use barlow_engine::error::RunError;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use std::sync::Mutex;
 static SEEN: Mutex<Option<String>> = Mutex::new(None);
 
 /// Runs `work`; a panic in it is an error of the program's own kind. `RUST_BACKTRACE` shows it as Rust does.
-pub(super) fn run(work: impl FnOnce() -> Result<(), AppError>) -> Result<(), AppError> {
+pub(super) fn run(work: impl FnOnce() -> Result<(), RunError>) -> Result<(), RunError> {
     if std::env::var_os("RUST_BACKTRACE").is_none() {
         std::panic::set_hook(Box::new(note));
     }
@@ -17,7 +17,7 @@ pub(super) fn run(work: impl FnOnce() -> Result<(), AppError>) -> Result<(), App
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         let seen = SEEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         let what = seen.unwrap_or_else(|| "a panic".to_owned());
-        Err(AppError::Failed(anyhow::anyhow!(
+        Err(RunError::Failed(anyhow::anyhow!(
             "internal error: {what}; what was computed up to the last checkpoint is kept (--resume); if the device ran out \
              of memory, pass a smaller --batch-size; else please report this with RUST_BACKTRACE=1"
         )))

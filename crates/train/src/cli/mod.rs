@@ -6,12 +6,14 @@ mod resolve;
 mod usage;
 
 use crate::commands;
+use crate::console::Terminal;
+use crate::exit::{EXIT_DONE, exit_code};
+use crate::stop::on_signals;
 use args::{Args, Command, PretrainArgs};
+use barlow_engine::error::RunError;
+use barlow_engine::stop::StopFlag;
 #[cfg(feature = "cpu")]
-use barlow_train::backend::select;
-use barlow_train::console::Console;
-use barlow_train::error::{AppError, EXIT_DONE};
-use barlow_train::stop::StopFlag;
+use barlow_train::device::select;
 use std::process::ExitCode;
 
 /// Runs the program and returns its exit code.
@@ -20,17 +22,17 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let console = Console::new(args.run.quiet);
+    let console = Terminal::new(args.run.quiet);
     match guard::run(|| dispatch(&args)) {
         Ok(()) => ExitCode::from(EXIT_DONE),
         Err(error) => {
             console.error(&error.render(args.run.verbose > 0));
-            ExitCode::from(error.exit_code())
+            ExitCode::from(exit_code(&error))
         }
     }
 }
 
-fn dispatch(args: &Args) -> Result<(), AppError> {
+fn dispatch(args: &Args) -> Result<(), RunError> {
     let pretrain = Command::Pretrain(PretrainArgs::default());
     let command = args.command.as_ref().unwrap_or(&pretrain);
     usage::refuse_what_is_not_read(command, &args.run)?;
@@ -41,10 +43,10 @@ fn dispatch(args: &Args) -> Result<(), AppError> {
             let stop = if args.run.dry_run {
                 StopFlag::default()
             } else {
-                StopFlag::on_signals().map_err(anyhow::Error::from)?
+                on_signals().map_err(anyhow::Error::from)?
             };
             let request = resolve::pretrain(&args.run, pretrain.from.as_deref())?;
-            commands::pretrain::run(request, Console::new(args.run.quiet), stop)
+            commands::pretrain::run(request, Terminal::new(args.run.quiet), stop)
         }
         Command::Knn(probe) => commands::probe::knn(&resolve::probe(&args.run, &probe.from)?),
         Command::Linear(probe) => commands::probe::linear(&resolve::probe(&args.run, &probe.from)?),
@@ -53,11 +55,12 @@ fn dispatch(args: &Args) -> Result<(), AppError> {
             let (_, config) = resolve::config(&args.run)?;
             commands::views::run(&views.image, &config, args.run.out.as_deref())
         }
+        Command::Methods(methods) => commands::methods::run(methods.json),
         Command::Devices(devices) => commands::devices::run(devices.json),
         #[cfg(feature = "cpu")]
         Command::Conformance(conformance) => {
-            let selected = select(args.run.backend, args.run.device).map_err(AppError::usage)?;
-            commands::conformance::run(&selected, conformance.json, &Console::new(args.run.quiet))
+            let selected = select(args.run.backend, args.run.device).map_err(RunError::usage)?;
+            commands::conformance::run(&selected, conformance.json, &Terminal::new(args.run.quiet))
         }
         Command::Completions(completions) => {
             usage::print_completions(completions.shell);

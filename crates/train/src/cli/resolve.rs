@@ -3,50 +3,48 @@
 use super::args::RunArgs;
 use crate::commands::pretrain::Request;
 use crate::commands::probe::ProbeRequest;
+use crate::console::Terminal;
 use barlow_data::DataFormat;
-use barlow_train::backend::{BackendChoice, select};
-use barlow_train::config::{Config, Layers, MOST_THREADS, Normalize, NormalizeName, load};
-use barlow_train::console::Console;
-use barlow_train::error::AppError;
-use barlow_train::optim::settle_rates;
-use barlow_train::pretrain::Start;
-use barlow_train::run_dir::{RunDir, RunDirError, default_root};
-use barlow_train::sources::{self, SourceError};
-use barlow_train::weights::{Weights, split_last};
+use barlow_engine::config::{Config, DataPathError, Layers, MOST_THREADS, load, settle_rates};
+use barlow_engine::error::RunError;
+use barlow_engine::run::RunOrigin;
+use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
+use barlow_engine::weights::{Weights, split_last};
+use barlow_train::device::{BackendChoice, select};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
 /// Sizes the pool that decodes images and that the CPU backend computes on.
-pub(super) fn set_threads(args: &RunArgs) -> Result<(), AppError> {
+pub(super) fn set_threads(args: &RunArgs) -> Result<(), RunError> {
     let Some(threads) = args.threads else { return Ok(()) };
     if threads == 0 {
-        return Err(AppError::usage(
+        return Err(RunError::usage(
             "--threads 0: at least one thread is needed; leave it out to take all cores",
         ));
     }
     if threads > MOST_THREADS {
-        return Err(AppError::usage(format!(
+        return Err(RunError::usage(format!(
             "--threads {threads}: at most {MOST_THREADS}; leave it out to take all cores"
         )));
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    pool.map_err(|error| AppError::usage(format!("--threads {threads}: {error}")))
+    pool.map_err(|error| RunError::usage(format!("--threads {threads}: {error}")))
 }
 
 /// The config of the command line, with the recipe's name.
-pub(super) fn config(args: &RunArgs) -> Result<(String, Config), AppError> {
-    load(&layers(args)?).map_err(AppError::usage)
+pub(super) fn config(args: &RunArgs) -> Result<(String, Config), RunError> {
+    load(&layers(args)?).map_err(RunError::usage)
 }
 
 /// [`load`] of a config whose network this program can build.
-fn load_ours(layers: &Layers) -> Result<(String, Config), AppError> {
-    let (name, config) = load(layers).map_err(AppError::usage)?;
-    config.model_config().map_err(AppError::usage)?;
+fn load_ours(layers: &Layers) -> Result<(String, Config), RunError> {
+    let (name, config) = load(layers).map_err(RunError::usage)?;
+    config.backbone().map_err(RunError::usage)?;
     Ok((name, config))
 }
 
 /// Recipe and overrides as they were given.
-fn layers(args: &RunArgs) -> Result<Layers, AppError> {
+fn layers(args: &RunArgs) -> Result<Layers, RunError> {
     let mut flags = Vec::new();
     let mut flag = |key, value: Option<Value>| flags.extend(value.map(|value| (key, value)));
     flag("data.path", data_path(args)?);
@@ -75,40 +73,40 @@ fn layers(args: &RunArgs) -> Result<Layers, AppError> {
 }
 
 /// The value of `--data`; a config is text.
-fn data_path(args: &RunArgs) -> Result<Option<Value>, AppError> {
+fn data_path(args: &RunArgs) -> Result<Option<Value>, RunError> {
     let Some(path) = &args.data else { return Ok(None) };
     let text = path.to_str();
-    let text = text.ok_or_else(|| AppError::usage(SourceError::NotUnicode(path.clone())))?;
+    let text = text.ok_or_else(|| RunError::usage(DataPathError::NotUnicode(path.clone())))?;
     Ok(Some(Value::String(text.to_owned())))
 }
 
 /// TOML's integers are signed.
-fn integer(flag: &str, value: u64) -> Result<Value, AppError> {
+fn integer(flag: &str, value: u64) -> Result<Value, RunError> {
     let value = i64::try_from(value)
-        .map_err(|_| AppError::usage(format!("{flag} {value}: the largest number possible is {}", i64::MAX)))?;
+        .map_err(|_| RunError::usage(format!("{flag} {value}: the largest number possible is {}", i64::MAX)))?;
     Ok(Value::Integer(value))
 }
 
 /// What `pretrain` is to do.
-pub(super) fn pretrain(args: &RunArgs, from: Option<&str>) -> Result<Request, AppError> {
-    let (start, recipe, config) = if args.resume { resume(args)? } else { fresh(args, from)? };
-    let selected = select(args.backend, args.device).map_err(AppError::usage)?;
+pub(super) fn pretrain(args: &RunArgs, from: Option<&str>) -> Result<Request, RunError> {
+    let (origin, recipe, config) = if args.resume { resume(args)? } else { fresh(args, from)? };
+    let selected = select(args.backend, args.device).map_err(RunError::usage)?;
     Ok(Request {
         recipe,
         config,
         selected,
-        start,
+        origin,
         dry_run: args.dry_run,
         profile: args.profile,
     })
 }
 
-fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(Start, String, Config), AppError> {
+fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(RunOrigin, String, Config), RunError> {
     let mut layers = layers(args)?;
     let mut weights = None;
     let mut name = None;
     if let Some(from) = from {
-        let read = Weights::read(from).map_err(AppError::Usage)?;
+        let read = Weights::read(from).map_err(RunError::Usage)?;
         let run = RunDir::open(Path::new(split_last(from).0));
         // A run goes on with its own recipe, unless another one is named.
         if let (Ok(run), None) = (run, &layers.recipe) {
@@ -128,17 +126,17 @@ fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(Start, String, Config), 
     }
     let recipe = name.unwrap_or(recipe);
     let root = args.out.clone().unwrap_or_else(|| default_root(&recipe));
-    Ok((Start::New { root, weights }, recipe, config))
+    Ok((RunOrigin::New { root, weights }, recipe, config))
 }
 
 /// A run stores its rates with numbers, also those that were defaults; for another batch or optimiser they are chosen anew.
-fn forget_default_rates(layers: &Layers, config: &mut Config) -> Result<(), AppError> {
+fn forget_default_rates(layers: &Layers, config: &mut Config) -> Result<(), RunError> {
     let given = |set: &String| set.starts_with("optimizer.learning_rate");
     let file = Layers {
         recipe: layers.recipe.clone(),
         ..Layers::default()
     };
-    let (_, stored) = load(&file).map_err(AppError::usage)?;
+    let (_, stored) = load(&file).map_err(RunError::usage)?;
     let mut defaults = stored.clone();
     defaults.optimizer.learning_rate_weights = None;
     defaults.optimizer.learning_rate_biases = None;
@@ -168,41 +166,35 @@ fn take_all_of_other_images(args: &RunArgs, config: &mut Config) {
 }
 
 /// A resumed run has its own config, which flags and a recipe of their own may change.
-fn resume(args: &RunArgs) -> Result<(Start, String, Config), AppError> {
+fn resume(args: &RunArgs) -> Result<(RunOrigin, String, Config), RunError> {
     let run = match &args.out {
         Some(root) => RunDir::open(root).map_err(|_| RunDirError::NothingToResume(root.clone())),
         None => RunDir::newest(Path::new("runs")),
     }
-    .map_err(AppError::usage)?;
+    .map_err(RunError::usage)?;
     let own = Layers::of_file(&run.config());
     let (_, stored) = load_ours(&own)?;
     let given = layers(args)?;
     let recipe = given.recipe.or(own.recipe);
     let given = load_ours(&Layers { recipe, ..given })?.1;
-    let mut given = sources::settle(given).map_err(AppError::usage)?;
-    settle_rates(&mut given);
-    // Statistics that were computed are stored as numbers.
-    if given.data.normalize == Normalize::Named(NormalizeName::Data) {
-        given.data.normalize = stored.data.normalize.clone();
-    }
     let name = run
         .root()
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let start = Start::Resume {
+    let origin = RunOrigin::Resume {
         run,
         stored: Box::new(stored),
         accept_changes: args.accept_changes,
     };
-    Ok((start, name, given))
+    Ok((origin, name, given))
 }
 
 /// What a probe is to do.
-pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError> {
+pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, RunError> {
     let (root, last) = split_last(from);
-    let run = RunDir::open(&PathBuf::from(root)).map_err(AppError::usage)?;
+    let run = RunDir::open(&PathBuf::from(root)).map_err(RunError::usage)?;
     let mut layers = Layers {
         sets: args.sets.clone(),
         ..Layers::of_file(&run.config())
@@ -219,12 +211,12 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, AppError
     } else {
         args.backend
     };
-    let selected = select(choice, args.device).map_err(AppError::usage)?;
+    let selected = select(choice, args.device).map_err(RunError::usage)?;
     Ok(ProbeRequest {
         run,
         last,
         config,
         selected,
-        console: Console::new(args.quiet),
+        console: Terminal::new(args.quiet),
     })
 }

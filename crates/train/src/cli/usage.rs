@@ -1,9 +1,10 @@
 //! What clap has to say, in the program's own manner: help and version on standard output, a mistake as one line.
 
 use super::args::{Args, Command, RunArgs};
-use barlow_train::backend::BackendChoice;
-use barlow_train::console::Console;
-use barlow_train::error::{AppError, EXIT_DONE, EXIT_USAGE, usage_line};
+use crate::console::Terminal;
+use crate::exit::{EXIT_DONE, EXIT_USAGE};
+use barlow_engine::error::RunError;
+use barlow_train::device::BackendChoice;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use std::io::Write;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 pub(super) fn parse() -> Result<Args, ExitCode> {
     Args::try_parse().map_err(|error| {
         if error.use_stderr() {
-            Console::new(false).error(&usage_line(&error.render().to_string()));
+            Terminal::new(false).error(&usage_line(&error.render().to_string()));
             return ExitCode::from(EXIT_USAGE);
         }
         // A closed pipe is not an error.
@@ -25,16 +26,16 @@ pub(super) fn parse() -> Result<Args, ExitCode> {
 /// Refuses flags that the command would not look at: a person who gives one expects it to do something.
 ///
 /// # Errors
-/// [`AppError::Usage`] with the first such flag.
-pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Result<(), AppError> {
+/// [`RunError::Usage`] with the first such flag.
+pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Result<(), RunError> {
     let (name, read): (&str, &[&str]) = match command {
         Command::Pretrain(_) if run.profile && run.dry_run => {
-            return Err(AppError::usage(
+            return Err(RunError::usage(
                 "--profile does nothing with --dry-run: nothing is run; leave one of them out",
             ));
         }
         Command::Pretrain(pretrain) if pretrain.from.is_some() && run.resume => {
-            return Err(AppError::usage(
+            return Err(RunError::usage(
                 "--from starts a new run and --resume continues one; leave one of them out",
             ));
         }
@@ -43,6 +44,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
         Command::Report(_) => ("report", &["--out"]),
         Command::Views(_) => ("views", &["--config", "--set", "--seed", "--out"]),
+        Command::Methods(_) => ("methods", &[]),
         Command::Devices(_) => ("devices", &["--threads"]),
         #[cfg(feature = "cpu")]
         Command::Conformance(_) => ("conformance", &["--backend", "--device", "--threads"]),
@@ -66,7 +68,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         ("--profile", run.profile),
     ];
     match given.into_iter().find(|(flag, given)| *given && !read.contains(flag)) {
-        Some((flag, _)) => Err(AppError::usage(format!(
+        Some((flag, _)) => Err(RunError::usage(format!(
             "{flag} does nothing with {name}; leave it out"
         ))),
         None => Ok(()),
@@ -78,4 +80,30 @@ pub(super) fn print_completions(shell: Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "train", &mut script);
     drop(std::io::stdout().write_all(&script));
+}
+
+/// The paragraphs of a command line parser's message on one line, without the usage, which `--help` shows.
+fn usage_line(message: &str) -> String {
+    let paragraphs = message
+        .split("\n\n")
+        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let kept: Vec<String> = paragraphs
+        .filter(|text| !text.is_empty() && !text.starts_with("Usage:") && !text.starts_with("For more information"))
+        .collect();
+    format!("{}; see --help", kept.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usage_message_of_several_paragraphs_is_one_line() {
+        let message = "error: unexpected argument '--epoch' found\n\n  tip: a similar argument exists: '--epochs'\n\n\
+                       Usage: train [OPTIONS]\n\nFor more information, try '--help'.\n";
+        assert_eq!(
+            usage_line(message),
+            "error: unexpected argument '--epoch' found; tip: a similar argument exists: '--epochs'; see --help"
+        );
+    }
 }

@@ -1,9 +1,11 @@
 //! `conformance`: whether a backend computes here what it should.
 
-use barlow_train::backend::{OnBackend, Selected, TrainBackend, on_backend};
-use barlow_train::conformance::{self, Comparison};
-use barlow_train::console::{Console, print_result};
-use barlow_train::error::AppError;
+use crate::console::{Terminal, print_result};
+use barlow_engine::backend::TrainBackend;
+use barlow_engine::conformance::{self, Comparison};
+use barlow_engine::console::Console;
+use barlow_engine::error::RunError;
+use barlow_train::device::{OnBackend, Selected, on_backend};
 use serde::Serialize;
 
 /// A line of `--json`.
@@ -18,15 +20,15 @@ struct Line<'a> {
 /// Prints a line a comparison, as JSON if asked for.
 ///
 /// # Errors
-/// [`AppError::Failed`] if the backend computes something else.
-pub fn run(selected: &Selected, json: bool, console: &Console) -> Result<(), AppError> {
+/// [`RunError::Failed`] if the backend computes something else.
+pub fn run(selected: &Selected, json: bool, console: &Terminal) -> Result<(), RunError> {
     console.line(&format!("backend     {selected}"));
     if selected.backend != "cpu" {
         console.line("each first use of a kernel compiles it, and tunes it where there is a choice: minutes");
     }
     let (comparisons, failed) = on_backend(selected, Work { selected, json });
     if failed > 0 {
-        return Err(AppError::Failed(anyhow::anyhow!(
+        return Err(RunError::Failed(anyhow::anyhow!(
             "{failed} of {comparisons} comparisons fail on {} ({})",
             selected.backend,
             selected.name

@@ -1,8 +1,8 @@
 //! `devices`: every backend that is built in, and every device that is there, with what it can do.
 
-use barlow_train::backend::{BackendChoice, Details, Found, probe_all, select};
-use barlow_train::console::print_result;
-use barlow_train::error::AppError;
+use crate::console::print_result;
+use barlow_engine::error::RunError;
+use barlow_train::device::{BackendChoice, Details, Found, probe_all, select};
 use serde::Serialize;
 
 /// A line of `--json`.
@@ -31,8 +31,8 @@ enum Line<'a> {
 /// Prints a line a device, a line for what is missing, and what `auto` takes.
 ///
 /// # Errors
-/// [`AppError::Usage`] when no backend can be used at all.
-pub fn run(json: bool) -> Result<(), AppError> {
+/// [`RunError::Usage`] when no backend can be used at all.
+pub fn run(json: bool) -> Result<(), RunError> {
     let print = |line: &Line<'_>| {
         print_result(&if json {
             serde_json::to_string(line).expect("names and numbers")
@@ -55,7 +55,7 @@ pub fn run(json: bool) -> Result<(), AppError> {
         };
         print(&Line::Missing { backend, missing });
     }
-    let auto = select(BackendChoice::Auto, None).map_err(AppError::usage)?;
+    let auto = select(BackendChoice::Auto, None).map_err(RunError::usage)?;
     print(&Line::Auto {
         auto: auto.backend,
         name: &auto.name,

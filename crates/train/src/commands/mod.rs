@@ -3,6 +3,7 @@
 #[cfg(feature = "cpu")]
 pub mod conformance;
 pub mod devices;
+pub mod methods;
 pub mod pretrain;
 pub mod probe;
 pub mod report;

@@ -1,30 +1,32 @@
-//! `knn` and `linear`: judge the frozen features of a run, on its own images or on others.
+//! `knn` and `linear`: evaluate the frozen features of a run, on its own images or on others.
 
+use crate::console::{Terminal, print_result};
 use anyhow::{Context, Result};
 use barlow_data::DataFormat;
-use barlow_model::{StateDict, load_state_dict, strip_prefix};
-use barlow_train::backend::{OnBackend, Selected, TrainBackend, on_backend};
-use barlow_train::checkpoint::{Checkpoint, Damaged};
-use barlow_train::config::Config;
-use barlow_train::console::{Console, print_result};
-use barlow_train::error::AppError;
-use barlow_train::pretrain::{Accuracy, accuracy};
-use barlow_train::run_dir::{RunDir, write_json};
-use barlow_train::sources::{self, Sources};
+use barlow_engine::backend::TrainBackend;
+use barlow_engine::checkpoint::{Checkpoint, Damaged};
+use barlow_engine::config::Config;
+use barlow_engine::console::Console;
+use barlow_engine::error::RunError;
+use barlow_engine::evaluation::{Accuracy, evaluate_checkpoint};
+use barlow_engine::files::write_json;
+use barlow_engine::run_dir::RunDir;
+use barlow_engine::sources::{self, Sources};
+use barlow_train::device::{OnBackend, Selected, on_backend};
 use serde::Serialize;
 
-/// What to judge.
+/// What to evaluate.
 pub struct ProbeRequest {
     /// The run.
     pub run: RunDir,
     /// Take the last checkpoint, not the best one.
     pub last: bool,
-    /// The run's config, with the data set to judge on.
+    /// The run's config, with the data set to evaluate on.
     pub config: Config,
     /// Where the features are computed.
     pub selected: Selected,
-    /// Where the person is told how it goes.
-    pub console: Console,
+    /// Where messages go.
+    pub console: Terminal,
 }
 
 /// `eval/knn.json`.
@@ -52,8 +54,8 @@ struct LinearReport<'a> {
 ///
 /// # Errors
 /// When the run has no checkpoint, or the images no labels.
-pub fn knn(request: &ProbeRequest) -> Result<(), AppError> {
-    let (accuracy, step) = judge(request, false)?;
+pub fn knn(request: &ProbeRequest) -> Result<(), RunError> {
+    let (accuracy, step) = evaluate(request, false)?;
     let eval = &request.config.eval;
     let data = request.config.data.path.to_string_lossy();
     let report = KnnReport {
@@ -75,8 +77,8 @@ pub fn knn(request: &ProbeRequest) -> Result<(), AppError> {
 ///
 /// # Errors
 /// When the run has no checkpoint, or the images no labels.
-pub fn linear(request: &ProbeRequest) -> Result<(), AppError> {
-    let (accuracy, step) = judge(request, true)?;
+pub fn linear(request: &ProbeRequest) -> Result<(), RunError> {
+    let (accuracy, step) = evaluate(request, true)?;
     let linear = accuracy.linear.context("a probe was asked for")?;
     let data = request.config.data.path.to_string_lossy();
     let report = LinearReport {
@@ -95,28 +97,27 @@ pub fn linear(request: &ProbeRequest) -> Result<(), AppError> {
     Ok(())
 }
 
-fn judge(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64), AppError> {
+fn evaluate(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64), RunError> {
     let kept = Checkpoint::chosen(&request.run, request.last)?;
     for Damaged { error, .. } in &kept.damaged {
         request.console.warn(&format!("{error:#}"));
     }
     let checkpoint = kept.checkpoint.ok_or_else(|| {
-        AppError::usage(format!(
+        RunError::usage(format!(
             "{} has no checkpoint yet; run it with --resume",
             request.run.root().display()
         ))
     })?;
-    let sources = sources::open(&request.config, true, &|line| request.console.line(line)).map_err(AppError::usage)?;
-    let backbone = strip_prefix(&checkpoint.model, "backbone.");
-    let work = Judge {
+    let sources = sources::open(&request.config, true, &|line| request.console.line(line)).map_err(RunError::usage)?;
+    let work = Evaluate {
         request,
         sources: &sources,
-        backbone,
+        checkpoint: &checkpoint,
         with_linear,
     };
     let accuracy = on_backend(&request.selected, work)?.ok_or_else(|| {
         let path = request.config.data.path.display();
-        AppError::usage(match sources.classes.as_slice() {
+        RunError::usage(match sources.classes.as_slice() {
             [only] => format!("{path} has one class only ({only}), so accuracy cannot be measured; pass --data DIR"),
             _ if sources.format == DataFormat::Voc => {
                 format!("{path} has several labels an image, so top-1 accuracy cannot be measured; pass --data DIR")
@@ -129,20 +130,18 @@ fn judge(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64), A
     Ok((accuracy, checkpoint.progress.step))
 }
 
-struct Judge<'a> {
+struct Evaluate<'a> {
     request: &'a ProbeRequest,
     sources: &'a Sources,
-    backbone: StateDict,
+    checkpoint: &'a Checkpoint,
     with_linear: bool,
 }
 
-impl OnBackend for Judge<'_> {
+impl OnBackend for Evaluate<'_> {
     type Output = Result<Option<Accuracy>>;
 
     fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
         let config = &self.request.config;
-        let backbone = config.model_config()?.backbone.init::<B::InnerBackend>(device);
-        let backbone = load_state_dict(backbone, &self.backbone).context("the checkpoint does not fit the model")?;
-        accuracy(&backbone, None, self.sources, config, self.with_linear, device)
+        evaluate_checkpoint::<B::InnerBackend>(self.checkpoint, self.sources, config, self.with_linear, device)
     }
 }

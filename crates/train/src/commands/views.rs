@@ -1,55 +1,59 @@
-//! `views`: the two views of one image as a sheet of pixels, to look at before hours are spent on them.
+//! `views`: the views of one image as a sheet of pixels, to look at before hours are spent on them.
 
+use crate::console::print_result;
 use anyhow::Context;
-use barlow_augment::{
-    CropBox, Image8, Normalization, RgbImage8, TwinViews, decode_channels, encode_png, resize_bicubic,
-};
-use barlow_train::config::Config;
-use barlow_train::console::print_result;
-use barlow_train::error::AppError;
-use barlow_train::run_dir::write_atomic;
+use barlow_augment::{CropBox, Image8, Normalization, RgbImage8, Views, decode_channels, encode_png, resize_bicubic};
+use barlow_engine::config::Config;
+use barlow_engine::error::RunError;
+use barlow_engine::files::write_atomic;
 use std::path::Path;
 
-/// Pairs on a sheet.
-const PAIRS: usize = 8;
+/// Draws of each view on a sheet.
+const DRAWS: usize = 8;
 /// Pixels between two views.
 const GAP: usize = 2;
 
-/// Writes a sheet: the image on the left, beside it view_a in the upper row and view_b in the lower one.
+/// Writes a sheet: the image on the left, beside it a row of draws for each view of the method.
 ///
 /// # Errors
 /// When the image cannot be read or the sheet not be written.
-pub fn run(image: &Path, config: &Config, out: Option<&Path>) -> Result<(), AppError> {
+pub fn run(image: &Path, config: &Config, out: Option<&Path>) -> Result<(), RunError> {
     let bytes = std::fs::read(image).with_context(|| format!("cannot read {}", image.display()));
-    let bytes = bytes.map_err(AppError::Usage)?;
+    let bytes = bytes.map_err(RunError::Usage)?;
     let channels = config.model.in_channels;
     let image = decode_channels(&bytes, channels)
         .with_context(|| format!("cannot decode {}", image.display()))
-        .map_err(AppError::Usage)?;
-    let views = TwinViews::new(&config.views, Normalization::unit(channels)).map_err(AppError::usage)?;
+        .map_err(RunError::Usage)?;
+    let spec = config.method_definition().spec(&config.method_inputs(None));
+    let views = Views::new(&spec.views, Normalization::unit(channels)).map_err(RunError::usage)?;
     let out = out.unwrap_or(Path::new("views.png"));
     write_atomic(
         out,
         &encode_png(&sheet(&image, &views, config)).map_err(anyhow::Error::from)?,
     )?;
     print_result(&format!(
-        "the image and {PAIRS} pairs of its views (view_a above view_b) are in {}",
+        "the image and {DRAWS} draws of its views ({}, from top to bottom) are in {}",
+        (0..views.len())
+            .map(|view| views.name(view))
+            .collect::<Vec<_>>()
+            .join(", "),
         out.display()
     ));
     Ok(())
 }
 
-fn sheet(image: &Image8, views: &TwinViews, config: &Config) -> RgbImage8 {
-    let size = config.views.size;
-    let height = 2 * size + GAP;
-    let original = fitted(image, 2 * size, height);
+fn sheet(image: &Image8, views: &Views, config: &Config) -> RgbImage8 {
+    let largest = (0..views.len()).map(|view| views.size(view)).max().unwrap_or(1);
+    let row = largest + GAP;
+    let height = views.len() * row - GAP;
+    let original = fitted(image, 2 * largest, height);
     let first = original.width() + 2 * GAP;
-    let mut sheet = Sheet::new(first + PAIRS * (size + GAP) - GAP, height);
+    let mut sheet = Sheet::new(first + DRAWS * row - GAP, height);
     sheet.put(&original, 0, (height - original.height()) / 2);
-    for pair in 0..PAIRS {
-        let (view_a, view_b) = views.apply_u8(image, config.run.seed, 0, pair as u64);
-        for (row, view) in [view_a, view_b].iter().enumerate() {
-            sheet.put(&view.preview(), first + pair * (size + GAP), row * (size + GAP));
+    for draw in 0..DRAWS {
+        let drawn = views.apply_u8(image, config.run.seed, 0, draw as u64);
+        for (view, picture) in drawn.iter().enumerate() {
+            sheet.put(&picture.preview(), first + draw * row, view * row);
         }
     }
     RgbImage8::new(sheet.width, height, sheet.pixels)

@@ -1,23 +1,25 @@
-//! The direct form on the CPU: C by one product, its sums by rows; backward by C itself, so that there is no second D × D
-//! matrix, in runs of whole rows of the embeddings, which are standardised once more in the cache.
+//! The direct form on the CPU: C by one product, its sums by rows. The backward pass multiplies with C itself, so that there is no
+//! second D × D matrix, in runs of whole rows of the embeddings, which are standardised again in the cache.
 
+use barlow_simd::{Level, scratch, vectorised};
 use burn_flex::Flex;
 use rayon::prelude::*;
 
-use super::columns::{Layout, Moments, MomentsRef, standardise};
-use super::gradient::{Weights, finish_rows};
+use super::buffers::{BLOCK_A, BLOCK_B};
+use super::columns::{ColumnMoments, EmbeddingLayout, MomentsRef, standardise};
+use super::diagonal::DiagonalSums;
+use super::gradient::{TermWeights, finish_rows};
 use super::matmul::{Strides, multiply, threads_each};
 use super::rows;
-use super::scratch::{Use, with};
-use super::sums::Sums;
-use super::wide::wide;
-use super::{DiagonalSums, Forward, tensor};
+use super::sums::ColumnSums;
+use super::tensors::tensor;
+use crate::ops::Forward;
 
 /// Rows of C that are summed by one task.
 const PANEL: usize = 64;
 
-pub(super) fn forward(layout: Layout, z: [&[f32]; 2], epsilon: f64, keep: bool) -> Forward<Flex> {
-    let Layout { n, d } = layout;
+pub(super) fn forward(layout: EmbeddingLayout, z: [&[f32]; 2], epsilon: f64, keep: bool) -> Forward<Flex> {
+    let EmbeddingLayout { n, d } = layout;
     let [(a, moments_a), (b, moments_b)] = z.map(|z| rows::measure(layout, z, epsilon));
     let mut c = vec![0.0; d * d];
     let (left, right) = ((&a[..], Strides::columns(d)), (&b[..], Strides::rows(d)));
@@ -45,7 +47,7 @@ pub(super) fn forward(layout: Layout, z: [&[f32]; 2], epsilon: f64, keep: bool) 
             .collect();
         let squares = [squares_a, squares_b].map(|squares| tensor::<1>(squares, [d]));
         let [squares_a, squares_b] = squares;
-        let [moments_a, moments_b] = [moments_a, moments_b].map(Moments::store);
+        let [moments_a, moments_b] = [moments_a, moments_b].map(ColumnMoments::store);
         vec![
             moments_a,
             moments_b,
@@ -62,19 +64,19 @@ pub(super) fn forward(layout: Layout, z: [&[f32]; 2], epsilon: f64, keep: bool) 
 
 /// Gradients for the embeddings, [n, d] row-major, where wanted.
 pub(super) fn backward(
-    layout: Layout,
+    layout: EmbeddingLayout,
     z: [&[f32]; 2],
     kept: &[&[f32]],
-    weights: Weights,
+    weights: TermWeights,
     wanted: [bool; 2],
 ) -> [Option<Vec<f32>>; 2] {
-    let Layout { n, d } = layout;
+    let EmbeddingLayout { n, d } = layout;
     let &[moments_a, moments_b, squares_a, squares_b, diagonal, c] = kept else {
         panic!("direct: forward keeps six tensors, not {}", kept.len());
     };
     let moments = [moments_a, moments_b].map(|stored| MomentsRef::load(stored, 0..d));
-    let tilts = [squares_a, squares_b].map(|squares| weights.tilts(diagonal, squares));
-    let slopes = weights.of_diagonal(diagonal);
+    let projections = [squares_a, squares_b].map(|squares| weights.projections(diagonal, squares));
+    let of_diagonal = weights.of_diagonal(diagonal);
     // Z_b · Cᵀ for view a, Z_a · C for view b.
     let right = [(c, Strides::columns(d)), (c, Strides::rows(d))];
     let floats = rows::run(layout) * d;
@@ -84,8 +86,8 @@ pub(super) fn backward(
         let start = index * floats;
         let end = (start + floats).min(n * d);
         let run = end - start;
-        with(Use::BlockA, run, |a| {
-            with(Use::BlockB, run, |b| {
+        scratch::with(BLOCK_A, run, |a| {
+            scratch::with(BLOCK_B, run, |b| {
                 standardise(&z[0][start..end], d, 0..d, moments[0], a);
                 standardise(&z[1][start..end], d, 0..d, moments[1], b);
                 let views = [&*a, &*b];
@@ -101,8 +103,8 @@ pub(super) fn backward(
                         factor,
                         own,
                         other,
-                        &slopes,
-                        &tilts[view],
+                        &of_diagonal,
+                        &projections[view],
                         moments[view].inverse_std,
                     );
                 }
@@ -119,7 +121,7 @@ pub(super) fn backward(
     gradients
 }
 
-/// The `count` runs of a gradient, or as many times nothing.
+/// The `count` runs of a gradient, or as many times `None`.
 fn runs(gradient: &mut Option<Vec<f32>>, floats: usize, count: usize) -> Vec<Option<&mut [f32]>> {
     match gradient {
         Some(gradient) => gradient.chunks_mut(floats).map(Some).collect(),
@@ -127,7 +129,7 @@ fn runs(gradient: &mut Option<Vec<f32>>, floats: usize, count: usize) -> Vec<Opt
     }
 }
 
-/// Some rows of C and what is summed over them.
+/// Sums over some rows of C.
 struct Panel {
     diagonal: Vec<f32>,
     /// Σ_{j≠i} c_ij² of each row.
@@ -140,44 +142,58 @@ struct Panel {
 impl Panel {
     /// Divides rows `first`.. of N · C by N and sums them.
     fn of(panel: &mut [f32], first: usize, d: usize, n: usize) -> Self {
-        let mut columns = Sums::new(d);
-        let (mut diagonal, mut rows) = (vec![], vec![]);
-        let mut redundancy = 0.0;
-        for (index, c) in panel.chunks_exact_mut(d).enumerate() {
-            let mut sum = 0.0;
-            let c_ii = c[first + index] / n as f32;
-            // The sums are of the rest: zero in its place, for the time being.
-            c[first + index] = 0.0;
-            divide_and_sum(c, n as f32, &mut sum, &mut columns);
-            c[first + index] = c_ii;
-            diagonal.push(c_ii);
-            rows.push(sum as f32);
-            redundancy += sum;
-        }
+        let mut columns = ColumnSums::new(d);
+        let (mut diagonal, mut rows) = (vec![0.0; panel.len() / d], vec![0.0; panel.len() / d]);
+        divide_and_sum(panel, first, n as f32, &mut diagonal, &mut rows, &mut columns);
         Self {
             diagonal,
-            rows,
+            redundancy: rows.iter().sum(),
+            rows: rows.into_iter().map(|sum| sum as f32).collect(),
             columns: columns.means(1).collect(),
-            redundancy,
         }
     }
 }
 
-wide! {
-    /// Divides a row by `n` and adds its squares up: over the row in 16 lanes of 32 bits over short runs, in 64 bits beyond.
-    fn divide_and_sum(row: &mut [f32], n: f32, total: &mut f64, columns: &mut Sums) {
-        const LANES: usize = 16;
-        for run in row.chunks_mut(16 * LANES) {
-            run.iter_mut().for_each(|c| *c /= n);
-            let mut lanes = [0.0f32; LANES];
-            let chunks = run.chunks_exact(LANES);
-            let rest = chunks.remainder();
-            for chunk in chunks {
-                lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane += x * x);
-            }
-            lanes.iter_mut().zip(rest).for_each(|(lane, x)| *lane += x * x);
-            *total += f64::from(lanes.iter().sum::<f32>());
+vectorised! {
+    max: Level::Avx2;
+
+    /// Divides rows `first`.. of a [D, D] matrix by `n`, copies the `diagonal`, and sums the squares of the other elements by row and by
+    /// column.
+    fn divide_and_sum<'a>(
+        panel: &'a mut [f32],
+        first: usize,
+        n: f32,
+        diagonal: &'a mut [f32],
+        rows: &'a mut [f64],
+        columns: &'a mut ColumnSums,
+    ) {
+        let d = panel.len() / rows.len();
+        for (index, c) in panel.chunks_exact_mut(d).enumerate() {
+            diagonal[index] = c[first + index] / n;
+            // The sums exclude the diagonal: zero in its place meanwhile.
+            c[first + index] = 0.0;
+            rows[index] = divide_and_sum_row(c, n);
+            columns.add_products(c, c);
+            c[first + index] = diagonal[index];
         }
-        columns.add_products(row, row);
     }
+}
+
+/// Divides a row by `n` and sums its squares: in 16 lanes of f32 over short runs, in f64 beyond.
+#[inline(always)]
+fn divide_and_sum_row(row: &mut [f32], n: f32) -> f64 {
+    const LANES: usize = 16;
+    let mut total = 0.0;
+    for run in row.chunks_mut(16 * LANES) {
+        run.iter_mut().for_each(|c| *c /= n);
+        let mut lanes = [0.0f32; LANES];
+        let chunks = run.chunks_exact(LANES);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane += x * x);
+        }
+        lanes.iter_mut().zip(rest).for_each(|(lane, x)| *lane += x * x);
+        total += f64::from(lanes.iter().sum::<f32>());
+    }
+    total
 }

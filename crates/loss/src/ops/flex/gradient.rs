@@ -1,15 +1,16 @@
-//! From the product of a form to the gradient for the embeddings. Both forms end here.
+//! From the product of a form to the gradient for the embeddings, for both forms.
 //!
-//! For the standardised view, slope = factor · product + v ⊙ other view; for the embeddings (slope − mean(slope) − own ·
-//! mean(slope ⊙ own)) / σ, means over the batch. As the other view is centred, mean(slope) is zero but for rounding.
+//! The gradient for the standardised view is g = factor · product + v ⊙ other view; for the embeddings it is
+//! (g − mean(g) − own · mean(g ⊙ own)) / σ, with means over the batch. As the other view is centred, mean(g) is zero up to rounding.
+
+use barlow_simd::{Level, vectorised};
 
 use super::columns::MomentsRef;
-use super::sums::Sums;
-use super::wide::wide;
+use super::sums::ColumnSums;
 
-/// What the backward pass needs of the gradient of the packed sums.
+/// The gradient of the packed sums, as the backward pass uses it.
 #[derive(Clone, Copy)]
-pub(super) struct Weights {
+pub(super) struct TermWeights {
     /// w₀ / N, of Σ (1 − c_ii)².
     invariance: f32,
     /// w₁ / N, of Σ_{i≠j} c_ij².
@@ -17,7 +18,7 @@ pub(super) struct Weights {
     n: usize,
 }
 
-impl Weights {
+impl TermWeights {
     pub fn of(gradient: &[f32], n: usize) -> Self {
         let count = n as f32;
         Self {
@@ -39,15 +40,15 @@ impl Weights {
 
     /// v, (−2 w₀ (1 − c_ii) − 2 w₁ c_ii) / N: the product counts the diagonal as if it were off the diagonal.
     pub fn of_diagonal(self, diagonal: &[f32]) -> Vec<f32> {
-        let slope = |&c: &f32| -2.0 * self.invariance * (1.0 - c) - 2.0 * self.redundancy * c;
-        diagonal.iter().map(slope).collect()
+        let gradient = |&c: &f32| -2.0 * self.invariance * (1.0 - c) - 2.0 * self.redundancy * c;
+        diagonal.iter().map(gradient).collect()
     }
 
-    /// mean(slope ⊙ own) by C alone: Σ_j c_ij dL/dc_ij / N, from c_ii and Σ_{j≠i} c_ij².
-    pub fn tilts(self, diagonal: &[f32], squares: &[f32]) -> Vec<f32> {
-        let tilt =
+    /// mean(g ⊙ own) from C alone: Σ_j c_ij dL/dc_ij / N, from c_ii and Σ_{j≠i} c_ij².
+    pub fn projections(self, diagonal: &[f32], squares: &[f32]) -> Vec<f32> {
+        let projection =
             |(&c, &squares): (&f32, &f32)| 2.0 * self.redundancy * squares - 2.0 * self.invariance * (1.0 - c) * c;
-        diagonal.iter().zip(squares).map(tilt).collect()
+        diagonal.iter().zip(squares).map(projection).collect()
     }
 }
 
@@ -57,74 +58,78 @@ impl Weights {
 pub(super) fn finish_columns(
     (product, factor): (&mut [f32], f32),
     [own, other]: [&[f32]; 2],
-    slopes: &[f32],
+    diagonal: &[f32],
     moments: MomentsRef<'_>,
     out: &mut [&mut [f32]],
 ) {
-    let width = slopes.len();
-    let (mut means, mut tilts) = (Sums::new(width), Sums::new(width));
-    add_slopes(product, factor, own, other, slopes, &mut means, &mut tilts);
-    let [means, tilts] = [means, tilts].map(|mut sums| sums.means(out.len()).map(|x| x as f32).collect::<Vec<_>>());
-    write_columns(product, own, &means, &tilts, moments.inverse_std, out);
+    let width = diagonal.len();
+    let (mut means, mut projections) = (ColumnSums::new(width), ColumnSums::new(width));
+    to_gradient(product, factor, own, other, diagonal, &mut means, &mut projections);
+    let [means, projections] =
+        [means, projections].map(|mut sums| sums.means(out.len()).map(|x| x as f32).collect::<Vec<_>>());
+    write_columns(product, own, &means, &projections, moments.inverse_std, out);
 }
 
-wide! {
-    fn add_slopes(
-        product: &mut [f32],
+vectorised! {
+    max: Level::Avx2;
+
+    /// Turns the product into g, in place, and sums g and g ⊙ own over the batch.
+    fn to_gradient<'a>(
+        product: &'a mut [f32],
         factor: f32,
-        own: &[f32],
-        other: &[f32],
-        slopes: &[f32],
-        means: &mut Sums,
-        tilts: &mut Sums,
+        own: &'a [f32],
+        other: &'a [f32],
+        diagonal: &'a [f32],
+        means: &'a mut ColumnSums,
+        projections: &'a mut ColumnSums,
     ) {
-        let width = slopes.len();
+        let width = diagonal.len();
         let views = own.chunks_exact(width).zip(other.chunks_exact(width));
         for (product, (own, other)) in product.chunks_exact_mut(width).zip(views) {
-            for ((x, other), slope) in product.iter_mut().zip(other).zip(slopes) {
-                *x = factor * *x + slope * other;
+            for ((x, other), v) in product.iter_mut().zip(other).zip(diagonal) {
+                *x = factor * *x + v * other;
             }
             means.add(product);
-            tilts.add_products(product, own);
+            projections.add_products(product, own);
         }
     }
 
-    fn write_columns(
-        slopes: &[f32],
-        own: &[f32],
-        means: &[f32],
-        tilts: &[f32],
-        inverse_std: &[f32],
-        out: &mut [&mut [f32]],
+    fn write_columns<'a, 'b>(
+        gradient: &'a [f32],
+        own: &'a [f32],
+        means: &'a [f32],
+        projections: &'a [f32],
+        inverse_std: &'a [f32],
+        out: &'a mut [&'b mut [f32]],
     ) {
         let width = means.len();
-        for ((slope, own), out) in slopes.chunks_exact(width).zip(own.chunks_exact(width)).zip(out) {
-            let columns = means.iter().zip(tilts).zip(inverse_std);
-            let rows = out.iter_mut().zip(slope).zip(own);
-            for (((out, slope), own), ((mean, tilt), inverse_std)) in rows.zip(columns) {
-                *out = (slope - mean - own * tilt) * inverse_std;
+        for ((gradient, own), out) in gradient.chunks_exact(width).zip(own.chunks_exact(width)).zip(out) {
+            let columns = means.iter().zip(projections).zip(inverse_std);
+            let rows = out.iter_mut().zip(gradient).zip(own);
+            for (((out, g), own), ((mean, projection), inverse_std)) in rows.zip(columns) {
+                *out = (g - mean - own * projection) * inverse_std;
             }
         }
     }
 
-    /// Turns whole rows of a product, [rows, d], into the gradient for the embeddings, in place. `tilts` are known beforehand, so no
-    /// other row matters.
-    pub(super) fn finish_rows(
-        product: &mut [f32],
+    /// Turns whole rows of a product, [rows, d], into the gradient for the embeddings, in place. The `projections` are known
+    /// beforehand, so rows are independent.
+    pub(super) fn finish_rows<'a>(
+        product: &'a mut [f32],
         factor: f32,
-        own: &[f32],
-        other: &[f32],
-        slopes: &[f32],
-        tilts: &[f32],
-        inverse_std: &[f32],
+        own: &'a [f32],
+        other: &'a [f32],
+        diagonal: &'a [f32],
+        projections: &'a [f32],
+        inverse_std: &'a [f32],
     ) {
-        let d = slopes.len();
+        let d = diagonal.len();
         let views = own.chunks_exact(d).zip(other.chunks_exact(d));
         for (product, (own, other)) in product.chunks_exact_mut(d).zip(views) {
-            let columns = slopes.iter().zip(tilts).zip(inverse_std);
+            let columns = diagonal.iter().zip(projections).zip(inverse_std);
             let rows = product.iter_mut().zip(own).zip(other);
-            for (((x, own), other), ((slope, tilt), inverse_std)) in rows.zip(columns) {
-                *x = (factor * *x + slope * other - own * tilt) * inverse_std;
+            for (((x, own), other), ((v, projection), inverse_std)) in rows.zip(columns) {
+                *x = (factor * *x + v * other - own * projection) * inverse_std;
             }
         }
     }

@@ -2,21 +2,24 @@
 
 use std::ops::Range;
 
+use barlow_simd::scratch;
 use burn_flex::{Flex, FlexTensor};
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::columns::{Layout, Moments, MomentsRef, diagonal, measure, standardise};
-use super::gradient::{Weights, finish_columns};
+use super::buffers::{BLOCK_A, BLOCK_B, PRODUCT};
+use super::columns::{ColumnMoments, EmbeddingLayout, MomentsRef, diagonal, measure, standardise};
+use super::diagonal::DiagonalSums;
+use super::gradient::{TermWeights, finish_columns};
 use super::matmul::{Strides, multiply, threads_each};
-use super::scratch::{Use, with};
-use super::{DiagonalSums, Forward, tensor};
+use super::tensors::tensor;
+use crate::ops::Forward;
 
-/// Floats of a block: what one view's block may take of a processor's own cache.
+/// Floats per block of one view: its share of a core's own cache.
 const BLOCK_FLOATS: usize = 1 << 15;
 
-/// Features of a block.
-fn width(layout: Layout) -> usize {
+/// Features per block.
+fn width(layout: EmbeddingLayout) -> usize {
     (BLOCK_FLOATS / layout.n)
         .next_multiple_of(16)
         .clamp(128, 1024)
@@ -24,18 +27,18 @@ fn width(layout: Layout) -> usize {
 }
 
 /// A part of the features, with its own share of both Gram matrices.
-struct Part {
-    moments: [Moments; 2],
+struct GramPart {
+    moments: [ColumnMoments; 2],
     diagonal: Vec<f32>,
     grams: [Vec<f32>; 2],
 }
 
-pub(super) fn forward(layout: Layout, z: [&[f32]; 2], epsilon: f64, keep: bool) -> Forward<Flex> {
-    let Layout { n, d } = layout;
+pub(super) fn forward(layout: EmbeddingLayout, z: [&[f32]; 2], epsilon: f64, keep: bool) -> Forward<Flex> {
+    let EmbeddingLayout { n, d } = layout;
     let blocks = d.div_ceil(width(layout));
     let parts = parts(layout, blocks);
     let threads = threads_each(parts);
-    // The blocks of a part are fixed, not handed out: so are the order of all sums and their bytes.
+    // The blocks of a part are fixed, not work-stolen: so are the order of all sums and their bytes.
     let mut parts = (0..parts)
         .into_par_iter()
         .map(|part| accumulate(layout, z, epsilon, share(blocks, part, parts), threads))
@@ -59,7 +62,7 @@ pub(super) fn forward(layout: Layout, z: [&[f32]; 2], epsilon: f64, keep: bool) 
     let sums = DiagonalSums::of(&all.diagonal);
     let kept = if keep {
         all.grams.iter_mut().for_each(|gram| mirror(gram, n));
-        let [moments_a, moments_b] = all.moments.map(Moments::store);
+        let [moments_a, moments_b] = all.moments.map(ColumnMoments::store);
         let [gram_a, gram_b] = all.grams.map(|gram| tensor(gram, [n, n]));
         vec![moments_a, moments_b, tensor(all.diagonal, [d]), gram_a, gram_b]
     } else {
@@ -73,13 +76,13 @@ pub(super) fn forward(layout: Layout, z: [&[f32]; 2], epsilon: f64, keep: bool) 
 
 /// Gradients for the embeddings, [n, d] row-major, where wanted.
 pub(super) fn backward(
-    layout: Layout,
+    layout: EmbeddingLayout,
     z: [&[f32]; 2],
     kept: &[&[f32]],
-    weights: Weights,
+    weights: TermWeights,
     wanted: [bool; 2],
 ) -> [Option<Vec<f32>>; 2] {
-    let Layout { n, d } = layout;
+    let EmbeddingLayout { n, d } = layout;
     let &[moments_a, moments_b, diagonal, gram_a, gram_b] = kept else {
         panic!("gram: forward keeps five tensors, not {}", kept.len());
     };
@@ -95,20 +98,20 @@ pub(super) fn backward(
         let features = layout.block(index, width);
         let floats = n * features.len();
         let moments = [moments_a, moments_b].map(|stored| MomentsRef::load(stored, features.clone()));
-        let slopes = weights.of_diagonal(&diagonal[features.clone()]);
-        with(Use::BlockA, floats, |a| {
-            with(Use::BlockB, floats, |b| {
+        let of_diagonal = weights.of_diagonal(&diagonal[features.clone()]);
+        scratch::with(BLOCK_A, floats, |a| {
+            scratch::with(BLOCK_B, floats, |b| {
                 standardise(z[0], d, features.clone(), moments[0], a);
                 standardise(z[1], d, features.clone(), moments[1], b);
                 let [a, b] = [&*a, &*b];
                 let block = |gram, [own, other]: [&[f32]; 2], moments, mut out: Vec<&mut [f32]>| {
-                    with(Use::Product, floats, |product| {
-                        let rows = Strides::rows(slopes.len());
-                        // A Gram matrix is symmetric; by columns it is packed faster.
-                        let (sizes, left) = ([n, slopes.len(), n], (gram, Strides::columns(n)));
+                    scratch::with(PRODUCT, floats, |product| {
+                        let rows = Strides::rows(of_diagonal.len());
+                        // A Gram matrix is symmetric; as columns it is packed faster.
+                        let (sizes, left) = ([n, of_diagonal.len(), n], (gram, Strides::columns(n)));
                         multiply(sizes, (product, rows), left, (own, rows), false, threads);
                         let product = (product, weights.of_gram());
-                        finish_columns(product, [own, other], &slopes, moments, &mut out);
+                        finish_columns(product, [own, other], &of_diagonal, moments, &mut out);
                     });
                 };
                 if let Some(out) = out_a {
@@ -123,9 +126,9 @@ pub(super) fn backward(
     gradients
 }
 
-/// How many parts the blocks are dealt to: one a thread, but no more than their Gram matrices, two each, may take memory: about
-/// twice what the embeddings take.
-fn parts(Layout { n, d }: Layout, blocks: usize) -> usize {
+/// Number of parts that the blocks are split into: one per thread, but so few that their Gram matrices, two each, take at most about
+/// twice the memory of the embeddings.
+fn parts(EmbeddingLayout { n, d }: EmbeddingLayout, blocks: usize) -> usize {
     rayon::current_num_threads().min(blocks).min(2 * d / n).max(1)
 }
 
@@ -134,10 +137,16 @@ fn share(blocks: usize, part: usize, parts: usize) -> Range<usize> {
     blocks * part / parts..blocks * (part + 1) / parts
 }
 
-/// Statistics, diagonal and the lower triangles of both Gram matrices (the rest of them is unspecified) of some blocks.
-fn accumulate(layout: Layout, z: [&[f32]; 2], epsilon: f64, blocks: Range<usize>, threads: Parallelism) -> Part {
+/// Statistics, diagonal and the lower triangles of both Gram matrices (their upper triangles are unspecified) of some blocks.
+fn accumulate(
+    layout: EmbeddingLayout,
+    z: [&[f32]; 2],
+    epsilon: f64,
+    blocks: Range<usize>,
+    threads: Parallelism,
+) -> GramPart {
     let n = layout.n;
-    let mut part = Part {
+    let mut part = GramPart {
         moments: Default::default(),
         diagonal: vec![],
         grams: [vec![0.0; n * n], vec![0.0; n * n]],
@@ -145,8 +154,8 @@ fn accumulate(layout: Layout, z: [&[f32]; 2], epsilon: f64, blocks: Range<usize>
     for index in blocks {
         let features = layout.block(index, width(layout));
         let width = features.len();
-        with(Use::BlockA, n * width, |a| {
-            with(Use::BlockB, n * width, |b| {
+        scratch::with(BLOCK_A, n * width, |a| {
+            scratch::with(BLOCK_B, n * width, |b| {
                 part.moments[0].extend(measure(layout, z[0], features.clone(), epsilon, a));
                 part.moments[1].extend(measure(layout, z[1], features.clone(), epsilon, b));
                 part.diagonal.extend(diagonal(a, b, width));
@@ -158,7 +167,7 @@ fn accumulate(layout: Layout, z: [&[f32]; 2], epsilon: f64, blocks: Range<usize>
     part
 }
 
-/// gram += block · blockᵀ in and below the diagonal, panel by panel of rows: a little more than half of the operations.
+/// gram += block · blockᵀ on and below the diagonal, panel by panel of rows: a little more than half of the operations.
 fn add_gram(gram: &mut [f32], block: &[f32], [n, width]: [usize; 2], threads: Parallelism) {
     let height = panel(n);
     for start in (0..n).step_by(height) {
@@ -174,12 +183,12 @@ fn add_gram(gram: &mut [f32], block: &[f32], [n, width]: [usize; 2], threads: Pa
     }
 }
 
-/// Rows of a panel: enough for the product to be efficient.
+/// Rows per panel: enough for the product to be efficient.
 fn panel(n: usize) -> usize {
     (n / 4).next_multiple_of(64).max(64)
 }
 
-/// ⟨A, B⟩ of two symmetric matrices by their lower triangles, row by row in 64 bits.
+/// ⟨A, B⟩ of two symmetric matrices from their lower triangles, row by row in f64.
 fn inner_product([a, b]: &[Vec<f32>; 2], n: usize) -> f64 {
     let rows = a.par_chunks(n).zip(b.par_chunks(n)).enumerate();
     let sums: Vec<f64> = rows

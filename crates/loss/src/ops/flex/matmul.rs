@@ -1,11 +1,11 @@
 //! One matrix product: the `gemm` crate behind slices and bounds checks.
 //!
-//! The forms are parallel over blocks of features, so a product has threads of its own only where there are
-//! fewer blocks; they share its output among them, so with a fixed shape the order of its sums is fixed too.
+//! The forms are parallel over blocks of features, so a product uses several threads only if there are fewer blocks than threads. They
+//! split its output, not its sums, so with a fixed shape the order of its sums is fixed, too.
 
 use gemm::{Parallelism, gemm};
 
-/// A matrix in a slice: element (i, j) lies at `i · row + j · column`.
+/// A matrix in a slice: element (i, j) is at `i · row + j · column`.
 #[derive(Clone, Copy)]
 pub(super) struct Strides {
     pub row: usize,
@@ -59,7 +59,7 @@ pub(super) fn multiply(
         "product: [{depth}, {n}] is not in {} floats",
         right.0.len()
     );
-    // SAFETY: the three matrices lie inside their slices (asserted above; strides are non-negative), and `out`, borrowed
+    // SAFETY: the three matrices are inside their slices (asserted above; strides are non-negative), and `out`, borrowed
     // mutably, overlaps neither operand.
     unsafe {
         gemm(
@@ -86,7 +86,7 @@ pub(super) fn multiply(
     }
 }
 
-/// The threads for each of `tasks` products that run at the same time: those that would find no task.
+/// The threads for each of `tasks` products that run at the same time: those that would be idle otherwise.
 pub(super) fn threads_each(tasks: usize) -> Parallelism {
     match rayon::current_num_threads() / tasks.max(1) {
         0 | 1 => Parallelism::None,

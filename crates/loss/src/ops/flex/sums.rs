@@ -1,16 +1,16 @@
 //! Column sums over the rows of a block: f32 over a few rows, f64 beyond. The order depends on the number of rows alone.
 
-/// Rows that are summed in 32 bits before the sum goes on in 64.
+/// Rows that are summed in f32 before the sum continues in f64.
 const RUN: usize = 16;
 
 /// Sums of `width` columns.
-pub(super) struct Sums {
+pub(super) struct ColumnSums {
     run: Vec<f32>,
     total: Vec<f64>,
     rows: usize,
 }
 
-impl Sums {
+impl ColumnSums {
     pub fn new(width: usize) -> Self {
         Self {
             run: vec![0.0; width],

@@ -1,0 +1,62 @@
+//! The error of decoding, and the limits on the size of an image.
+
+use std::fmt::Display;
+
+/// Longest side of an image that is decoded, in pixels.
+pub const MAX_SIDE: usize = 16_384;
+/// Maximal size of a decoded image in bytes, both in the form of its file and as 8-bit RGB.
+pub const MAX_DECODED_BYTES: u64 = 512 << 20;
+
+/// Why bytes are not an image. The message is one line without the file's name, which the caller knows.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// There are no bytes at all.
+    #[error("the file is empty")]
+    Empty,
+    /// The first bytes are neither JPEG's nor PNG's.
+    #[error("not a JPEG or PNG image (the first bytes say so, whatever the name)")]
+    UnknownFormat,
+    /// The image would be larger than the limits.
+    #[error(
+        "{width}x{height} pixels ({bytes} bytes decoded) is over the limit of {MAX_SIDE} pixels a side and \
+         {MAX_DECODED_BYTES} bytes; scale it down first"
+    )]
+    TooLarge {
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Bytes of the decoded pixels.
+        bytes: u64,
+    },
+    /// A JPEG without its end: the decoder would fill the missing part with grey.
+    #[error("the JPEG data ends too early (a cut-off download?)")]
+    Truncated,
+    /// Files hold grey, RGB or RGBA.
+    #[error("an image file gives 1, 3 or 4 channels, not {channels}; set model.in_channels")]
+    Channels {
+        /// Channels asked for.
+        channels: usize,
+    },
+    /// The decoder refused the data.
+    #[error("damaged image: {0}")]
+    Damaged(String),
+}
+
+/// # Errors
+/// [`DecodeError::TooLarge`] beyond the limits.
+pub(crate) fn check_size(width: usize, height: usize, bytes: u64) -> Result<(), DecodeError> {
+    if width.max(height) <= MAX_SIDE && bytes <= MAX_DECODED_BYTES {
+        return Ok(());
+    }
+    Err(DecodeError::TooLarge {
+        width: width as u32,
+        height: height as u32,
+        bytes,
+    })
+}
+
+/// The decoder's reason, on one line.
+pub(crate) fn damaged(error: impl Display) -> DecodeError {
+    DecodeError::Damaged(error.to_string().replace('\n', " "))
+}

@@ -1,0 +1,149 @@
+//! One batch of an epoch: which images it holds, what replaces the bad ones, and their views.
+//!
+//! This file must not know tensors, nor what runs ahead of the caller.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use barlow_augment::{Image8, Views};
+use rayon::prelude::*;
+
+use crate::{BadImages, DataError, HostBatch, HostView, ImageSource, LoaderConfig, Skipped};
+
+/// Makes any batch of any epoch. Shared by all workers; all that changes is the list of bad images.
+pub(crate) struct BatchMaker {
+    pub(crate) source: Arc<dyn ImageSource>,
+    pub(crate) config: LoaderConfig,
+    views: Views,
+    /// The error of each bad image met, by its number.
+    bad: Mutex<BTreeMap<usize, String>>,
+}
+
+impl BatchMaker {
+    pub(crate) fn new(source: Arc<dyn ImageSource>, views: Views, config: LoaderConfig) -> Self {
+        Self {
+            source,
+            config,
+            views,
+            bad: Mutex::default(),
+        }
+    }
+
+    /// Images of the set.
+    pub(crate) fn len(&self) -> usize {
+        self.source.len()
+    }
+
+    /// Batches of an epoch.
+    pub(crate) fn steps(&self) -> usize {
+        let (len, batch) = (self.source.len(), self.config.batch_size);
+        len / batch + usize::from(!self.config.drop_last && len % batch >= 2)
+    }
+
+    /// Makes batch `step` of the epoch whose permutation is `order`: on the threads of the pool that this is called in,
+    /// or on the caller's where `parallel` is false. Gives up early, with an unfinished batch, once `stop` is set.
+    pub(crate) fn batch(
+        &self,
+        order: &[usize],
+        epoch: u64,
+        step: usize,
+        parallel: bool,
+        stop: &AtomicBool,
+    ) -> Result<HostBatch, DataError> {
+        let first = step * self.config.batch_size;
+        let n = self.config.batch_size.min(order.len() - first);
+        let mut views: Vec<HostView> = (0..self.views.len())
+            .map(|view| HostView {
+                pixels: vec![0.0; n * self.views.values(view)],
+                size: self.views.size(view),
+                group: self.views.group_of(view),
+            })
+            .collect();
+        let fill = |(row, outputs): (usize, &mut [&mut [f32]])| -> Result<usize, DataError> {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(0);
+            }
+            let (index, image) = self.good_image(order, first + row)?;
+            self.views.apply(&image, self.config.seed, epoch, index as u64, outputs);
+            Ok(index)
+        };
+        let mut outputs = by_image(&mut views, n);
+        // All results are collected before the first error is taken, so that it is always the same one.
+        let indices: Vec<Result<usize, DataError>> = if parallel {
+            let rows = outputs.par_chunks_mut(self.views.len());
+            rows.enumerate().map(fill).collect()
+        } else {
+            let rows = outputs.chunks_mut(self.views.len());
+            rows.enumerate().map(fill).collect()
+        };
+        let indices = indices.into_iter().collect::<Result<Vec<usize>, DataError>>()?;
+        let labels = indices.iter().map(|&index| self.source.label(index)).collect();
+        Ok(HostBatch {
+            views,
+            n,
+            channels: self.views.channels(),
+            labels,
+            indices,
+        })
+    }
+
+    /// Which images turned out bad so far.
+    pub(crate) fn skipped(&self) -> Skipped {
+        let bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
+        Skipped {
+            count: bad.len(),
+            first: bad.first_key_value().map(|(_, error)| error.clone()),
+        }
+    }
+
+    /// The image at `position` of the order. A bad one is replaced by the next good one of the order, going round at
+    /// its end: the same one whoever looks and whatever is known already.
+    fn good_image(&self, order: &[usize], position: usize) -> Result<(usize, Arc<Image8>), DataError> {
+        let skips = self.config.bad_images == BadImages::Skip;
+        for &index in order[position..].iter().chain(&order[..position]) {
+            if skips
+                && self
+                    .bad
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .contains_key(&index)
+            {
+                continue;
+            }
+            match self.source.image(index) {
+                Ok(image) => return Ok((index, image)),
+                Err(error) if skips && error.is_bad_image() => {
+                    let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
+                    bad.insert(index, error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = bad
+            .first_key_value()
+            .map(|(_, error)| error.clone())
+            .unwrap_or_default();
+        Err(DataError::AllBad {
+            count: order.len(),
+            first,
+        })
+    }
+}
+
+/// The pixels of each image of each view, sorted by image and then by view, so that the views of an image lie together.
+fn by_image(views: &mut [HostView], n: usize) -> Vec<&mut [f32]> {
+    let mut sorted = Vec::with_capacity(n * views.len());
+    let mut images: Vec<_> = views
+        .iter_mut()
+        .map(|view| {
+            let values = view.pixels.len() / n;
+            view.pixels.chunks_exact_mut(values)
+        })
+        .collect();
+    for _ in 0..n {
+        sorted.extend(images.iter_mut().filter_map(Iterator::next));
+    }
+    sorted
+}

@@ -1,0 +1,44 @@
+//! A run at one step, on the host.
+
+use super::Progress;
+use barlow_model::StateDict;
+
+/// A run at one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Where the run stands.
+    pub progress: Progress,
+    /// Weights and running statistics by name.
+    pub model: StateDict,
+    /// The optimiser's buffers by name.
+    pub optimizer: StateDict,
+    /// The online probe; empty without one.
+    pub probe: StateDict,
+    /// The teacher's weights and running statistics; empty without one.
+    pub teacher: StateDict,
+    /// What the method keeps beside its weights; empty for most.
+    pub method: StateDict,
+}
+
+#[cfg(test)]
+pub(super) fn example(step: u64) -> Checkpoint {
+    let tensor = barlow_model::HostTensor {
+        shape: vec![2, 3],
+        data: (0..6).map(|i| i as f32 * 0.1 + step as f32).collect(),
+    };
+    let images = crate::sources::Images {
+        count: 1662,
+        fingerprint: "0123".into(),
+    };
+    Checkpoint {
+        progress: Progress {
+            step,
+            ..Progress::start("[run]\nseed = 3\n".into(), images)
+        },
+        model: [("backbone.conv1.weight".to_owned(), tensor.clone())].into(),
+        optimizer: [("backbone.conv1.weight#0".to_owned(), tensor.clone())].into(),
+        probe: [("weight".to_owned(), tensor.clone())].into(),
+        teacher: [("backbone.conv1.weight".to_owned(), tensor.clone())].into(),
+        method: [("queue".to_owned(), tensor)].into(),
+    }
+}

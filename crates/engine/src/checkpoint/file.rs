@@ -1,0 +1,225 @@
+//! One checkpoint as bytes: tensors `model.<name>`, `optimizer.<name>#<buffer>`, `probe.<name>`, `teacher.<name>` and `method.<name>`, and
+//! the one metadata entry `run`, JSON that begins with a checksum of everything else.
+//!
+//! The checksum is taken of the entry's text with zeros in its own place, then of names, shapes and values: bits that rotted on
+//! a disk are found before they are trained on.
+
+use super::progress::{FORMAT, OLDEST_FORMAT};
+use super::{Checkpoint, Progress};
+use anyhow::{Context, Result, bail};
+use barlow_model::{SafetensorsFile, StateDict, read_safetensors, save_safetensors};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The entry's beginning, up to the checksum.
+const BEFORE: &str = "{\"checksum\":\"";
+/// Hexadecimal digits of a checksum.
+const DIGITS: usize = blake3::OUT_LEN * 2;
+
+#[derive(Serialize, Deserialize)]
+struct Entry<P> {
+    checksum: String,
+    #[serde(flatten)]
+    progress: P,
+}
+
+/// Why a file was not read.
+pub(super) struct Fault {
+    /// Its bytes are no checkpoint; else it could not be read, or another version of the program could.
+    pub damaged: bool,
+    /// One line with the path.
+    pub error: anyhow::Error,
+}
+
+/// A whole file of another layout.
+#[derive(Debug, thiserror::Error)]
+#[error("it has format {0}, this program reads formats {OLDEST_FORMAT} to {FORMAT}")]
+struct OtherFormat(u32);
+
+impl Checkpoint {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// If a parameter or a buffer holds what is not a finite number: nobody could go on from there.
+    pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
+        let mut tensors = StateDict::new();
+        for (prefix, group) in [
+            ("model", self.model),
+            ("optimizer", self.optimizer),
+            ("probe", self.probe),
+            ("teacher", self.teacher),
+            ("method", self.method),
+        ] {
+            for (name, tensor) in group {
+                if let Some(value) = tensor.data.iter().find(|value| !value.is_finite()) {
+                    let what = if prefix == "model" { "parameter" } else { "buffer" };
+                    bail!("{value} in the {what} {name} at step {}", self.progress.step);
+                }
+                tensors.insert(format!("{prefix}.{name}"), tensor);
+            }
+        }
+        let entry = serde_json::to_string(&Entry {
+            checksum: "0".repeat(DIGITS),
+            progress: &self.progress,
+        })?;
+        let rest = entry.strip_prefix(BEFORE).and_then(|rest| rest.get(DIGITS..));
+        let rest = rest.context("the checksum comes first")?;
+        let entry = format!("{BEFORE}{}{rest}", checksum(&entry, &tensors));
+        Ok(save_safetensors(&tensors, None, Some(("run", &entry)))?)
+    }
+
+    /// Reads a checkpoint file.
+    ///
+    /// # Errors
+    /// One line with the path when it is no checkpoint, damaged, or of another version.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::try_read(path).map_err(|fault| fault.error)
+    }
+
+    /// As [`Checkpoint::read`]; the error says whether the file itself is at fault.
+    pub(super) fn try_read(path: &Path) -> Result<Self, Fault> {
+        let named = |damaged, error: anyhow::Error| Fault {
+            damaged,
+            error: error.context(format!("cannot use the checkpoint {}", path.display())),
+        };
+        let bytes = std::fs::read(path).map_err(|error| named(false, error.into()))?;
+        Self::of_bytes(&bytes).map_err(|error| named(error.downcast_ref::<OtherFormat>().is_none(), error))
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::of_safetensors(read_safetensors(bytes)?)
+    }
+
+    /// What a file holds whose bytes were read.
+    ///
+    /// # Errors
+    /// One line without a path, as [`Checkpoint::read`].
+    pub(crate) fn of_safetensors(file: SafetensorsFile) -> Result<Self> {
+        let entry = file
+            .metadata
+            .get("run")
+            .context("it has no `run` entry, so it is no checkpoint of a run")?;
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let Version { format } = serde_json::from_str(entry)?;
+        if !(OLDEST_FORMAT..=FORMAT).contains(&format) {
+            return Err(OtherFormat(format).into());
+        }
+        let read: Entry<Progress> = serde_json::from_str(entry)?;
+        let rest = entry.strip_prefix(BEFORE).and_then(|rest| rest.get(DIGITS..));
+        let rest = rest.context("its checksum is missing")?;
+        let zeroed = format!("{BEFORE}{}{rest}", "0".repeat(DIGITS));
+        if checksum(&zeroed, &file.tensors) != read.checksum {
+            bail!("its checksum does not fit its content, so it is damaged");
+        }
+        let [mut model, mut optimizer, mut probe, mut teacher, mut method] = [(); 5].map(|()| StateDict::new());
+        for (name, tensor) in file.tensors {
+            let group = match name.split_once('.') {
+                Some(("model", name)) => model.insert(name.to_owned(), tensor),
+                Some(("optimizer", name)) => optimizer.insert(name.to_owned(), tensor),
+                Some(("probe", name)) => probe.insert(name.to_owned(), tensor),
+                Some(("teacher", name)) => teacher.insert(name.to_owned(), tensor),
+                Some(("method", name)) => method.insert(name.to_owned(), tensor),
+                _ => bail!("it has a tensor {name}, which is no part of a run"),
+            };
+            debug_assert!(group.is_none(), "names are unique");
+        }
+        Ok(Self {
+            // What is written from here on has the present layout.
+            progress: Progress {
+                format: FORMAT,
+                ..read.progress
+            },
+            model,
+            optimizer,
+            probe,
+            teacher,
+            method,
+        })
+    }
+}
+
+/// Of the entry's text and all tensors, each part with its length in front.
+fn checksum(entry: &str, tensors: &StateDict) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let length = |hasher: &mut blake3::Hasher, length: usize| {
+        hasher.update(&(length as u64).to_le_bytes());
+    };
+    length(&mut hasher, entry.len());
+    hasher.update(entry.as_bytes());
+    for (name, tensor) in tensors {
+        length(&mut hasher, name.len());
+        hasher.update(name.as_bytes());
+        length(&mut hasher, tensor.shape.len());
+        tensor.shape.iter().for_each(|&n| length(&mut hasher, n));
+        // In blocks: collected byte by byte this would take longer than the hash.
+        let mut block = [0; 4096];
+        for values in tensor.data.chunks(block.len() / 4) {
+            for (bytes, value) in block.as_chunks_mut().0.iter_mut().zip(values) {
+                *bytes = value.to_le_bytes();
+            }
+            hasher.update(&block[..4 * values.len()]);
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checkpoint::example;
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read() {
+        let bytes = example(7).into_bytes().unwrap();
+        assert_eq!(Checkpoint::of_bytes(&bytes).unwrap(), example(7));
+    }
+
+    #[test]
+    fn no_byte_can_change_unnoticed() {
+        let bytes = example(7).into_bytes().unwrap();
+        for index in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[index] ^= 1;
+            let read = Checkpoint::of_bytes(&changed);
+            // Blanks between the header and the tensors mean nothing.
+            assert!(
+                read.is_err() || (bytes[index] == b' ' && read.unwrap() == example(7)),
+                "byte {index} of {}, {:?}",
+                bytes.len(),
+                char::from(bytes[index])
+            );
+        }
+        assert!(Checkpoint::of_bytes(&bytes[..bytes.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_not_written() {
+        for (group, says) in [("model", "parameter"), ("optimizer", "buffer")] {
+            let mut checkpoint = example(7);
+            let tensors = if group == "model" {
+                &mut checkpoint.model
+            } else {
+                &mut checkpoint.optimizer
+            };
+            tensors.values_mut().for_each(|tensor| tensor.data[4] = f32::NAN);
+            let error = checkpoint.into_bytes().unwrap_err().to_string();
+            assert!(
+                error.contains("NaN") && error.contains(says) && error.contains("step 7"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_format_is_refused() {
+        let mut checkpoint = example(7);
+        checkpoint.progress.format = FORMAT + 1;
+        let error = Checkpoint::of_bytes(&checkpoint.into_bytes().unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(&format!("format {}", FORMAT + 1)), "{error}");
+    }
+}

@@ -1,0 +1,81 @@
+//! A config that cannot be used.
+
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// A config that cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// Neither a file nor a recipe.
+    #[error("no config {name}: it is neither a file nor one of the shipped recipes ({known}){hint}")]
+    NotFound {
+        /// What was asked for.
+        name: String,
+        /// The shipped recipes.
+        known: String,
+        /// The nearest recipe, as a sentence.
+        hint: String,
+    },
+    /// The file is there and cannot be read.
+    #[error("cannot read the config {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML.
+    #[error("{origin}: line {line}: {message}")]
+    Syntax {
+        /// The file or flag.
+        origin: String,
+        /// Line, from 1.
+        line: usize,
+        /// What the parser says.
+        message: String,
+    },
+    /// A key or a named value that does not exist.
+    #[error("{origin}: unknown key or value `{unknown}` at `{path}`{hint}")]
+    Unknown {
+        /// The file or flag.
+        origin: String,
+        /// Where, dotted.
+        path: String,
+        /// The word.
+        unknown: String,
+        /// The nearest known word, or the words that are taken, as a sentence.
+        hint: String,
+    },
+    /// A value of the wrong type.
+    #[error("{origin}: `{path}`: {message}")]
+    Type {
+        /// The file or flag.
+        origin: String,
+        /// Where, dotted.
+        path: String,
+        /// What serde says.
+        message: String,
+    },
+    /// `--set` without `=`.
+    #[error("--set {given}: expected KEY=VALUE, for example --set train.epochs=30")]
+    Set {
+        /// What was given.
+        given: String,
+    },
+    /// A network that this program does not have.
+    #[error(
+        "model.backbone is \"custom\": the network is part of the program that trained it, which alone can build it; this one \
+         has resnet18, resnet34 and resnet50"
+    )]
+    CustomBackbone,
+    /// A number outside its range.
+    #[error("`{key}` is {value}: {allowed}")]
+    Range {
+        /// The key, dotted.
+        key: String,
+        /// The value.
+        value: String,
+        /// What is allowed, and why where it is not plain.
+        allowed: String,
+    },
+}

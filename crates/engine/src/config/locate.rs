@@ -1,0 +1,44 @@
+//! Where a config's data set is.
+
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// A data set that cannot be found, or not be named in a config.
+#[derive(Debug, Error)]
+pub enum DataPathError {
+    /// No path was given.
+    #[error("no data set: set data.path in the config or pass --data DIR")]
+    NoPath,
+    /// The shipped images are not there.
+    #[error("{0} was looked for from the working directory upwards and beside the program's sources; pass --data DIR")]
+    NoAssets(PathBuf),
+    /// A folder whose name cannot be written into a config.
+    #[error("{0} has a name that is not Unicode, so it cannot be stored in config.toml; rename it or start elsewhere")]
+    NotUnicode(PathBuf),
+}
+
+/// Finds the folder of the config's data set.
+///
+/// A path that starts with `assets/` is sought from the working directory upwards, then beside the sources that the
+/// program was built from; any other path is taken as it is.
+///
+/// # Errors
+/// [`DataPathError::NoPath`], [`DataPathError::NoAssets`].
+pub fn locate_data(path: &Path) -> Result<PathBuf, DataPathError> {
+    if path.as_os_str().is_empty() {
+        return Err(DataPathError::NoPath);
+    }
+    if !path.starts_with("assets") {
+        return Ok(path.to_owned());
+    }
+    let working = std::env::current_dir().unwrap_or_default();
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Without the dots, which a person would have to read past in every line about it.
+    let built = built.canonicalize().unwrap_or(built);
+    working
+        .ancestors()
+        .chain([built.as_path()])
+        .map(|folder| folder.join(path))
+        .find(|folder| folder.exists())
+        .ok_or_else(|| DataPathError::NoAssets(path.to_owned()))
+}

@@ -1,0 +1,36 @@
+//! The configuration of a run: what a recipe file holds.
+//!
+//! Every section has the paper's ImageNet recipe as its default; the shipped files in `configs/` override it. The types
+//! here are what serde reads; [`load`] merges files and flags, and validation lives beside the numbers it checks.
+//! [`ResolvedConfig`] is what a run computes with and stores.
+
+mod changes;
+#[expect(clippy::module_inception, reason = "the struct that the module is named after")]
+mod config;
+mod data;
+mod default_rates;
+mod error;
+mod load;
+mod locate;
+mod model;
+mod rates;
+mod recipes;
+mod resolved;
+mod sections;
+mod suggest;
+mod validate;
+
+pub use changes::{Change, changes};
+pub use config::Config;
+pub use data::{CacheName, DataCache, DataConfig, Normalize, NormalizeName};
+pub use default_rates::{DefaultRates, default_rates};
+pub use error::ConfigError;
+pub use load::{Layers, load};
+pub use locate::{DataPathError, locate_data};
+pub use model::{BackboneKind, ModelSection};
+pub use rates::{peak_rates, rule, settle_rates};
+pub use recipes::{DEFAULT_RECIPE, RECIPES, find_recipe};
+pub use resolved::ResolvedConfig;
+pub use sections::{EvalConfig, OptimizerConfig, OptimizerKind, Precision, RunConfig, ScheduleConfig, TrainConfig};
+pub use suggest::nearest;
+pub use validate::MOST_THREADS;

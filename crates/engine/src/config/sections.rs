@@ -1,0 +1,155 @@
+//! The sections of a config and their defaults (the official ImageNet recipe unless a line says otherwise).
+
+use serde::{Deserialize, Serialize};
+
+/// `[run]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// Every random draw of the run is keyed by this number.
+    pub seed: u64,
+    /// Number format of weights and activations.
+    pub precision: Precision,
+}
+
+/// Number format of weights and activations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+}
+
+/// `[optimizer]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// The update rule.
+    pub kind: OptimizerKind,
+    /// Rate of convolutions and linear layers, per 256 images: the peak is this times `batch_size / 256`, and may be above 1.
+    /// Without one it is taken from the authors' table for LARS, 1e-3 for AdamW (`config/default_rates.rs`).
+    pub learning_rate_weights: Option<f64>,
+    /// Rate of biases and norm parameters, per 256 images. The official 0.0048 belongs to gradients averaged over 16 or more
+    /// GPUs (ARCHITECTURE.md); without one it is 0.0003 for LARS, which equals theirs on one, else that of the weights.
+    pub learning_rate_biases: Option<f64>,
+    /// Weight decay of all parameters but biases and norms.
+    pub weight_decay: f64,
+    /// Momentum (LARS, SGD).
+    pub momentum: f64,
+    /// Trust coefficient η (LARS).
+    pub trust_coefficient: f64,
+    /// Never let an adapted rate exceed the given one (LARS); helps on small data sets.
+    pub clip: bool,
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::Lars,
+            learning_rate_weights: None,
+            learning_rate_biases: None,
+            weight_decay: 1e-6,
+            momentum: 0.9,
+            trust_coefficient: 0.001,
+            clip: false,
+        }
+    }
+}
+
+/// The update rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Layer-wise adaptive rate scaling.
+    Lars,
+    /// Adam with decoupled weight decay.
+    AdamW,
+    /// Stochastic gradient descent with momentum; its rate has to be given.
+    Sgd,
+}
+
+/// `[schedule]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Epochs of linear warm-up; never more than a tenth of the run.
+    pub warmup_epochs: f64,
+    /// The same in steps, in the place of the epochs if given: taken as it is, at most the steps of the run.
+    pub warmup_steps: Option<u64>,
+    /// The rate at the end as a part of the peak, in [0, 1].
+    pub final_ratio: f64,
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self {
+            warmup_epochs: 10.0,
+            warmup_steps: None,
+            final_ratio: 0.001,
+        }
+    }
+}
+
+/// `[train]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the images.
+    pub epochs: u64,
+    /// Images a step, N. The last, smaller batch of an epoch is left out.
+    pub batch_size: usize,
+    /// Images that the device computes at once (≥ 2), where N of them do not fit: the same gradients in two passes, but for batch
+    /// norm inside the network, which sees so many images. Takes a fifth to a third longer.
+    pub micro_batch: Option<usize>,
+    /// Steps between two lines of metrics.
+    pub log_every: u64,
+    /// Epochs between two checkpoints.
+    pub checkpoint_every: u64,
+    /// Checkpoints kept besides the best one.
+    pub keep: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 1000,
+            batch_size: 2048,
+            micro_batch: None,
+            log_every: 100,
+            checkpoint_every: 1,
+            keep: 2,
+        }
+    }
+}
+
+/// `[eval]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalConfig {
+    /// The shorter side is resized to this many pixels.
+    pub resize: usize,
+    /// Then a square of this many pixels is cut from the centre.
+    pub crop: usize,
+    /// Train a linear probe beside the network, where there are labels; the network is the same with it and without.
+    pub online: bool,
+    /// Epochs between two kNN measurements; 0 measures at the end only.
+    pub every: u64,
+    /// Neighbours that vote.
+    pub knn_k: usize,
+    /// Temperature of the votes' weights.
+    pub knn_temperature: f64,
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self {
+            resize: 256,
+            crop: 224,
+            online: true,
+            every: 10,
+            knn_k: 20,
+            knn_temperature: 0.07,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The range of every number in a config, checked before anything is opened.
+
+use super::{Config, ConfigError, DataCache, Normalize, NormalizeName, default_rates};
+use crate::method::MethodDefinition;
+use barlow_augment::{EvalTransform, Normalization};
+use barlow_model::ProjectorConfig;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// The most threads that can be asked for: beyond lies a typing mistake.
+pub const MOST_THREADS: usize = 1024;
+/// The widest layer, in channels or features.
+const WIDEST: usize = 1 << 20;
+/// Channels of an image that any sensor has.
+const MOST_CHANNELS: usize = 1024;
+/// The largest side of an image for the network, in pixels.
+const LARGEST_SIDE: usize = 4096;
+
+impl Config {
+    /// Checks every number against its range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] with the key, the value and what is allowed.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let Self {
+            run: _,
+            data,
+            views,
+            model,
+            method: _,
+            loss,
+            optimizer,
+            schedule,
+            train,
+            eval,
+        } = self;
+        views
+            .validate()
+            .map_err(|error| range_text("views", &error.to_string()))?;
+        // Checked whatever the method: a stored config is to be one that any method can be switched to.
+        for definition in [self.method_definition(), loss as &dyn MethodDefinition] {
+            definition
+                .validate()
+                .map_err(|error| range(&error.key, error.value, error.allowed))?;
+        }
+        let projector = ProjectorConfig::from_str(&model.projector)
+            .map_err(|error| range("model.projector", format!("\"{}\"", model.projector), error))?;
+        for &width in &projector.widths {
+            within("model.projector", width, 1, WIDEST)?;
+        }
+        within("model.width", model.width, 1, WIDEST >> 5)?;
+        within("model.in_channels", model.in_channels, 1, MOST_CHANNELS)?;
+        at_least("data.train_images", data.train_images.unwrap_or(2), 2)?;
+        within("data.queue", data.queue, 1, MOST_THREADS)?;
+        within("data.workers", data.workers.unwrap_or(0), 0, MOST_THREADS)?;
+        if let DataCache::Side(side) = data.cache {
+            within("data.cache", side, 1, LARGEST_SIDE)?;
+        }
+        within("views.size", views.size, 1, LARGEST_SIDE)?;
+        normalize(&data.normalize, model.in_channels)?;
+        if let Some(rate) = optimizer.learning_rate_weights {
+            positive("optimizer.learning_rate_weights", rate)?;
+        }
+        if let Some(rate) = optimizer.learning_rate_biases {
+            non_negative("optimizer.learning_rate_biases", rate)?;
+        }
+        check(
+            "optimizer.learning_rate_weights",
+            "not given",
+            optimizer
+                .learning_rate_weights
+                .or(default_rates(self).weights)
+                .is_some(),
+            "sgd has no default, for its rate belongs to the loss's scale, lambda and D; it must be given",
+        )?;
+        non_negative("optimizer.weight_decay", optimizer.weight_decay)?;
+        let momentum = optimizer.momentum;
+        check(
+            "optimizer.momentum",
+            momentum,
+            (0.0..1.0).contains(&momentum),
+            "it must be in [0, 1)",
+        )?;
+        positive("optimizer.trust_coefficient", optimizer.trust_coefficient)?;
+        non_negative("schedule.warmup_epochs", schedule.warmup_epochs)?;
+        let ratio = schedule.final_ratio;
+        check(
+            "schedule.final_ratio",
+            ratio,
+            (0.0..=1.0).contains(&ratio),
+            "it must be in [0, 1]",
+        )?;
+        within("train.epochs", train.epochs, 1, 1_000_000)?;
+        check(
+            "train.batch_size",
+            train.batch_size,
+            train.batch_size >= 2,
+            "it must be at least 2: the loss correlates over the batch",
+        )?;
+        if let Some(micro_batch) = train.micro_batch {
+            let fits = micro_batch >= 2 && train.batch_size.is_multiple_of(micro_batch);
+            let allowed = format!(
+                "it must be at least 2 and divide train.batch_size, {}",
+                train.batch_size
+            );
+            check("train.micro_batch", micro_batch, fits, &allowed)?;
+        }
+        at_least("train.log_every", train.log_every, 1)?;
+        at_least("train.checkpoint_every", train.checkpoint_every, 1)?;
+        at_least("train.keep", train.keep, 1)?;
+        within("eval.crop", eval.crop, 1, LARGEST_SIDE)?;
+        check(
+            "eval.resize",
+            eval.resize,
+            eval.resize >= eval.crop,
+            "it must be at least eval.crop",
+        )?;
+        EvalTransform::new(eval.resize, eval.crop, Normalization::imagenet())
+            .map_err(|error| range_text("eval", &error.to_string()))?;
+        at_least("eval.knn_k", eval.knn_k, 1)?;
+        positive("eval.knn_temperature", eval.knn_temperature)
+    }
+}
+
+/// As many statistics as channels, and no division by nothing.
+fn normalize(normalize: &Normalize, channels: usize) -> Result<(), ConfigError> {
+    let numbers = format!("\"data\", or {{ mean, std }} with a number for each of the {channels} channels");
+    match normalize {
+        Normalize::Named(NormalizeName::Imagenet) => check(
+            "data.normalize",
+            "\"imagenet\"",
+            channels == 3,
+            &format!("it has 3 channels and model.in_channels is {channels}; it must be {numbers}"),
+        ),
+        Normalize::Named(NormalizeName::Data) => Ok(()),
+        Normalize::Given { mean, std } => {
+            let fits = mean.len() == channels && std.len() == channels;
+            let finite =
+                mean.iter().chain(std).all(|value| value.is_finite()) && std.iter().all(|&value| value >= 1e-6);
+            let given = format!("{mean:?} {std:?}");
+            check("data.normalize", &given, fits, &format!("it must be {numbers}"))?;
+            check(
+                "data.normalize",
+                &given,
+                finite,
+                "mean must be finite and std at least 1e-6",
+            )
+        }
+    }
+}
+
+fn range(key: &str, value: impl Display, allowed: impl Display) -> ConfigError {
+    ConfigError::Range {
+        key: key.to_owned(),
+        value: value.to_string(),
+        allowed: allowed.to_string(),
+    }
+}
+
+/// For errors of the library crates, whose text names the key and the value itself.
+fn range_text(section: &str, message: &str) -> ConfigError {
+    range(section, "not usable", message)
+}
+
+fn check(key: &str, value: impl Display, holds: bool, allowed: &str) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(range(key, value, allowed)) }
+}
+
+fn at_least<T: PartialOrd + Display>(key: &str, value: T, least: T) -> Result<(), ConfigError> {
+    if value >= least {
+        Ok(())
+    } else {
+        Err(range(key, value, format!("it must be at least {least}")))
+    }
+}
+
+fn within<T: PartialOrd + Display>(key: &str, value: T, least: T, most: T) -> Result<(), ConfigError> {
+    at_least(key, &value, &least)?;
+    if value <= most {
+        Ok(())
+    } else {
+        Err(range(key, value, format!("it must be at most {most}")))
+    }
+}
+
+fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
+    check(
+        key,
+        value,
+        value.is_finite() && value > 0.0,
+        "it must be a finite number above 0",
+    )
+}
+
+fn non_negative(key: &str, value: f64) -> Result<(), ConfigError> {
+    check(
+        key,
+        value,
+        value.is_finite() && value >= 0.0,
+        "it must be a finite number, at least 0",
+    )
+}

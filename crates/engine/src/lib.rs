@@ -1,0 +1,30 @@
+//! Self-supervised pre-training on Burn: config, methods, the training loop, checkpoints, metrics, evaluation, report.
+//!
+//! This crate puts the library crates together. A program of your own starts with [`run::Run::builder`]; a method of your own
+//! implements [`method::Method`]. The program `train` is a command line around it.
+
+pub mod backend;
+pub mod cache_folder;
+pub mod checkpoint;
+pub mod config;
+#[cfg(feature = "cpu")]
+pub mod conformance;
+pub mod console;
+pub mod context;
+pub mod error;
+pub mod evaluation;
+pub mod files;
+pub mod host_memory;
+pub mod method;
+pub mod methods;
+pub mod metrics;
+pub mod optim;
+pub mod plan;
+pub mod run;
+pub mod run_dir;
+pub mod sources;
+pub mod stop;
+pub mod summary;
+pub mod training;
+pub mod units;
+pub mod weights;

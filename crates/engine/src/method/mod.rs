@@ -1,0 +1,19 @@
+//! The seam between the training loop and the methods: what a method is made of, as data ([`MethodSpec`]), and what it does in a
+//! step ([`Method`]). Knows no method.
+
+mod about;
+mod batch;
+mod definition;
+mod outlook;
+mod spec;
+mod traits;
+mod twin_loss;
+
+pub use about::{Chart, MethodAbout};
+pub use batch::{Clock, LossOutput, MethodBatch};
+pub use definition::{MethodDefinition, MethodInputs, MethodKeyError};
+pub use outlook::{LargeTensor, Outlook};
+pub use spec::{EmaTiming, MethodSpec, Momentum, Passes, TeacherSpec};
+pub use traits::Method;
+pub(crate) use twin_loss::two;
+pub use twin_loss::{TwinLoss, TwinLossMethod};

@@ -1,0 +1,220 @@
+//! What a method is made of, as data: printed by `--dry-run`, checked against memory, stored in checkpoints.
+
+use crate::optim::ParamRule;
+use barlow_augment::ViewGroup;
+use barlow_model::HeadsConfig;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What a method is made of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MethodSpec {
+    /// Its name in configs, such as `barlow-twins`.
+    pub kind: String,
+    /// Groups of views of each image; the views of a batch are those of the groups in order.
+    pub views: Vec<ViewGroup>,
+    /// Which views go through the network at once.
+    pub passes: Passes,
+    /// A second network that follows the trained one.
+    pub teacher: Option<TeacherSpec>,
+    /// What lies behind the backbone.
+    pub heads: HeadsConfig,
+    /// Exceptions from what the optimiser does with each kind of parameter.
+    pub rules: Vec<ParamRule>,
+}
+
+/// Which views go through the network at once, and so share batch statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Passes {
+    /// A forward pass a view.
+    PerView,
+    /// A forward pass for all views of one size.
+    PerSize,
+}
+
+/// A second network whose weights are a moving average of the trained one's (backbone and projector, parameters only; its batch
+/// norms have statistics of their own).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TeacherSpec {
+    /// How much of the teacher is left by an update.
+    pub momentum: Momentum,
+    /// When in a step it is updated.
+    pub update: EmaTiming,
+    /// The view groups that it sees, by their numbers in the spec.
+    pub sees: Vec<usize>,
+    /// Whether the teacher is what is evaluated and exported (DINO).
+    pub evaluated: bool,
+}
+
+/// τ of `teacher ← τ · teacher + (1 − τ) · online`: `end − (end − start) (1 + cos(π k / K)) / 2` at step k of K; constant where both
+/// are equal. In [0, 1].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Momentum {
+    /// At the first step.
+    pub start: f64,
+    /// At the end of the run.
+    pub end: f64,
+}
+
+impl Momentum {
+    /// τ where `progress` of the run is done, in [0, 1].
+    pub fn at(&self, progress: f64) -> f64 {
+        let cosine = (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0;
+        self.end - (self.end - self.start) * cosine
+    }
+}
+
+/// When in a step a teacher is updated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmaTiming {
+    /// Before its forward pass, towards the weights before this step (MoCo).
+    BeforeForward,
+    /// After the optimiser's step (BYOL, DINO).
+    AfterStep,
+}
+
+impl MethodSpec {
+    /// The view group of each view of a batch.
+    pub fn groups_of_views(&self) -> Vec<usize> {
+        let groups = self.views.iter().enumerate();
+        groups
+            .flat_map(|(number, group)| std::iter::repeat_n(number, group.count))
+            .collect()
+    }
+
+    /// The side in pixels of each view of a batch.
+    pub fn sizes_of_views(&self) -> Vec<usize> {
+        let sizes = |group: &ViewGroup| std::iter::repeat_n(group.size, group.count);
+        self.views.iter().flat_map(sizes).collect()
+    }
+
+    /// Views that go through the network at once, each pass a list of their numbers.
+    pub fn passes_of_views(&self) -> Vec<Vec<usize>> {
+        let sizes = self.sizes_of_views();
+        match self.passes {
+            Passes::PerView => (0..sizes.len()).map(|view| vec![view]).collect(),
+            Passes::PerSize => {
+                let mut passes: Vec<Vec<usize>> = Vec::new();
+                for (view, size) in sizes.iter().enumerate() {
+                    match passes.iter_mut().find(|pass| sizes[pass[0]] == *size) {
+                        Some(pass) => pass.push(view),
+                        None => passes.push(vec![view]),
+                    }
+                }
+                passes
+            }
+        }
+    }
+
+    /// The part of the spec that a resumed run must share with its checkpoint: all but how views are drawn, which is the config's
+    /// to change.
+    pub fn identity(&self) -> Value {
+        let views: Vec<Value> = self
+            .views
+            .iter()
+            .map(|group| json!({ "name": group.name, "count": group.count }))
+            .collect();
+        json!({
+            "kind": self.kind,
+            "views": views,
+            "passes": self.passes,
+            "teacher": self.teacher,
+            "heads": self.heads,
+            "rules": self.rules,
+        })
+    }
+
+    /// What it is made of in a few words, for the plan.
+    pub fn describe(&self) -> String {
+        let view = |group: &ViewGroup| match group.count {
+            1 => format!("{} {} px", group.name, group.size),
+            count => format!("{} {count} x {} px", group.name, group.size),
+        };
+        let mut parts = vec![
+            format!("views {}", self.views.iter().map(view).collect::<Vec<_>>().join(", ")),
+            match self.passes {
+                Passes::PerView => "a forward pass a view".to_owned(),
+                Passes::PerSize => "a forward pass a view size".to_owned(),
+            },
+        ];
+        if let Some(teacher) = &self.teacher {
+            parts.push(format!(
+                "teacher with momentum {} to {}",
+                teacher.momentum.start, teacher.momentum.end
+            ));
+        }
+        if self.heads.predictor.is_some() {
+            parts.push("predictor".to_owned());
+        }
+        parts.extend(
+            self.heads
+                .prototypes
+                .iter()
+                .map(|prototypes| format!("{} prototypes", prototypes.count)),
+        );
+        if !self.rules.is_empty() {
+            parts.push(format!("{} rules for parameters", self.rules.len()));
+        }
+        format!("{}: {}", self.kind, parts.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barlow_augment::ViewConfig;
+    use barlow_model::ProjectorConfig;
+
+    fn spec(passes: Passes) -> MethodSpec {
+        let group = |name: &str, count, size| ViewGroup {
+            name: name.into(),
+            count,
+            size,
+            view: ViewConfig::default(),
+        };
+        MethodSpec {
+            kind: "test".into(),
+            views: vec![group("a", 1, 32), group("small", 2, 16), group("b", 1, 32)],
+            passes,
+            teacher: None,
+            heads: HeadsConfig {
+                projector: ProjectorConfig { widths: vec![8, 4] }.mlp(true),
+                predictor: None,
+                prototypes: Vec::new(),
+            },
+            rules: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn passes_gather_views_of_a_size() {
+        assert_eq!(spec(Passes::PerView).passes_of_views(), [[0], [1], [2], [3]]);
+        assert_eq!(spec(Passes::PerSize).passes_of_views(), [vec![0, 3], vec![1, 2]]);
+        assert_eq!(spec(Passes::PerSize).groups_of_views(), [0, 1, 1, 2]);
+    }
+
+    #[test]
+    fn how_views_are_drawn_is_no_part_of_the_identity() {
+        let (one, mut other) = (spec(Passes::PerView), spec(Passes::PerView));
+        other.views[0].view.flip = 0.0;
+        other.views[1].size = 8;
+        assert_eq!(one.identity(), other.identity());
+        other.views[1].count = 3;
+        assert_ne!(one.identity(), other.identity());
+        assert!(one.describe().contains("small 2 x 16 px"), "{}", one.describe());
+    }
+
+    #[test]
+    fn a_momentum_moves_by_a_cosine() {
+        let byol = Momentum { start: 0.99, end: 1.0 };
+        assert_eq!([byol.at(0.0), byol.at(1.0)], [0.99, 1.0]);
+        assert!((byol.at(0.5) - 0.995).abs() < 1e-12);
+        let moco = Momentum {
+            start: 0.999,
+            end: 0.999,
+        };
+        assert_eq!([0.0, 0.3, 1.0].map(|progress| moco.at(progress)), [0.999; 3]);
+    }
+}

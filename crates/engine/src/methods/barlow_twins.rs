@@ -1,0 +1,190 @@
+//! Barlow Twins (Zbontar et al. 2021, arXiv 2103.03230) with the variants of the paper's tables.
+
+use crate::backend::TrainBackend;
+use crate::method::{
+    Chart, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs, MethodKeyError,
+    MethodSpec, Outlook, Passes, two,
+};
+use barlow_loss::{BarlowTwinsLoss, BarlowTwinsLossConfig, LossForm, Normalization, Objective, loss_start};
+use barlow_model::{Heads, HeadsConfig};
+use serde::{Deserialize, Serialize};
+
+pub(super) const NAME: &str = "barlow-twins";
+
+pub(super) const ABOUT: MethodAbout = MethodAbout {
+    summary: "makes the cross-correlation matrix of two views' embeddings the identity",
+    source: "Zbontar et al. 2021, arXiv 2103.03230; facebookresearch/barlowtwins main.py",
+    recipes: &[
+        "sign-digits",
+        "smoke",
+        "cifar10-resnet18",
+        "cifar10-resnet18-cpu",
+        "imagenet-resnet50",
+    ],
+    keys: "[loss]",
+    charts: &[Chart {
+        title: "The two terms",
+        readings: &["invariance", "redundancy_reduction"],
+        log: true,
+    }],
+};
+
+/// `[loss]`: the settings of Barlow Twins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossSection {
+    /// Weight λ of the redundancy-reduction term (≥ 0); official 0.0051.
+    pub lambda: f64,
+    /// Factor on the whole loss (> 0).
+    pub scale: f64,
+    /// How it is computed.
+    pub form: LossForm,
+    /// How the embeddings are normalised before the product.
+    pub normalization: Normalization,
+    /// What is made of C.
+    pub objective: Objective,
+    /// τ of the objective "cross-entropy" (> 0); no other reads it.
+    pub temperature: f64,
+}
+
+impl Default for LossSection {
+    fn default() -> Self {
+        Self {
+            lambda: 0.0051,
+            scale: 1.0,
+            form: LossForm::Auto,
+            normalization: Normalization::Batch,
+            objective: Objective::BarlowTwins,
+            temperature: 0.1,
+        }
+    }
+}
+
+impl LossSection {
+    /// The loss of these settings.
+    pub fn loss_config(&self) -> BarlowTwinsLossConfig {
+        BarlowTwinsLossConfig::new()
+            .with_lambda(self.lambda)
+            .with_scale(self.scale)
+            .with_form(self.form)
+            .with_normalization(self.normalization)
+            .with_objective(self.objective)
+            .with_temperature(self.temperature)
+    }
+}
+
+impl MethodDefinition for LossSection {
+    fn validate(&self) -> Result<(), MethodKeyError> {
+        // The loss's error names the key and the value itself.
+        self.loss_config().validate().map_err(|error| MethodKeyError {
+            key: "loss".to_owned(),
+            value: "not usable".to_owned(),
+            allowed: error.to_string(),
+        })
+    }
+
+    fn spec(&self, inputs: &MethodInputs) -> MethodSpec {
+        MethodSpec {
+            kind: NAME.to_owned(),
+            views: inputs.views.clone(),
+            passes: Passes::PerView,
+            teacher: None,
+            heads: HeadsConfig {
+                projector: inputs.projector.clone(),
+                predictor: None,
+                prototypes: Vec::new(),
+            },
+            rules: Vec::new(),
+        }
+    }
+
+    fn outlook(&self, inputs: &MethodInputs) -> Outlook {
+        let (n, d) = (inputs.batch_size, inputs.projector.output_width());
+        let loss = self.loss_config().init();
+        let (form, reason) = loss.form(n, d, inputs.largest_buffer);
+        let plain = self.objective == Objective::BarlowTwins && self.normalization == Normalization::Batch;
+        let variant = if plain {
+            String::new()
+        } else {
+            format!(
+                "; objective {}, normalization {}",
+                name_of(&self.objective),
+                name_of(&self.normalization)
+            )
+        };
+        Outlook {
+            settings: format!("lambda {}, {} form ({reason}){variant}", self.lambda, name_of(&form)),
+            floor: loss.floor(n, d),
+            start: plain.then(|| loss_start(n, d, self.lambda) * self.scale),
+            peak_values: peak_values(form, n as u64, d as u64),
+            tensors: vec![matrix(form, n, d)],
+        }
+    }
+}
+
+/// The embeddings and their gradients, raw and standardised, and the matrices of the form.
+fn peak_values(form: LossForm, n: u64, d: u64) -> u64 {
+    let vectors = 8 * n * d;
+    match form {
+        // C, its off-diagonal as a copy, that one's square, and the gradients of each.
+        LossForm::Auto | LossForm::Reference => vectors + 6 * d * d,
+        // C and its gradient.
+        LossForm::Direct => vectors + 2 * d * d,
+        // A Gram matrix a view, and their product.
+        LossForm::Gram => vectors + 3 * n * n,
+    }
+}
+
+fn matrix(form: LossForm, n: usize, d: usize) -> LargeTensor {
+    match form {
+        LossForm::Gram => LargeTensor {
+            what: "the Gram matrix of the loss",
+            shape: vec![n, n],
+            way_out: "pass a smaller --batch-size",
+        },
+        LossForm::Direct | LossForm::Reference | LossForm::Auto => LargeTensor {
+            what: "the correlation matrix of the loss",
+            shape: vec![d, d],
+            way_out: "set loss.form to \"gram\" or lower model.projector",
+        },
+    }
+}
+
+/// The word that a config file has for a value.
+fn name_of(value: &impl Serialize) -> String {
+    toml::Value::try_from(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// Barlow Twins on two views.
+struct BarlowTwins {
+    loss: BarlowTwinsLoss,
+    spec: MethodSpec,
+    outlook: Outlook,
+}
+
+/// The method of these settings.
+pub(super) fn build<B: TrainBackend>(section: &LossSection, inputs: &MethodInputs) -> Box<dyn Method<B>> {
+    Box::new(BarlowTwins {
+        loss: section.loss_config().init(),
+        spec: section.spec(inputs),
+        outlook: section.outlook(inputs),
+    })
+}
+
+impl<B: TrainBackend> Method<B> for BarlowTwins {
+    fn spec(&self) -> &MethodSpec {
+        &self.spec
+    }
+
+    fn outlook(&self) -> &Outlook {
+        &self.outlook
+    }
+
+    fn loss(&mut self, _heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B> {
+        let [z_a, z_b] = two(batch.embeddings);
+        self.loss.forward(z_a, z_b).into()
+    }
+}

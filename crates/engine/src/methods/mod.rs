@@ -1,0 +1,7 @@
+//! The methods, a file each. A new one is its file, a `mod` line and a line of the registry.
+
+mod barlow_twins;
+mod registry;
+
+pub use barlow_twins::LossSection;
+pub use registry::{MethodKind, MethodSection};

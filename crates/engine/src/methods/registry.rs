@@ -1,0 +1,116 @@
+//! From a method's name in a config to its settings, its spec and its code.
+
+use super::{LossSection, barlow_twins};
+use crate::backend::TrainBackend;
+use crate::method::{Method, MethodAbout, MethodDefinition, MethodInputs};
+use serde::{Deserialize, Serialize};
+
+/// Declares the kinds, the `[method]` section with a table a method, and the ways from a kind to its module's items: `NAME`, `ABOUT`,
+/// `Config` (its table, a [`MethodDefinition`]) and `build`.
+macro_rules! registry {
+    ($($kind:ident = $module:ident, $name:literal;)*) => {
+        /// The methods, by their names in configs.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum MethodKind {
+            /// Barlow Twins.
+            #[default]
+            #[serde(rename = "barlow-twins")]
+            BarlowTwins,
+            $(
+                #[doc = concat!("`", $name, "`.")]
+                #[serde(rename = $name)]
+                $kind,
+            )*
+        }
+
+        /// `[method]`: which method, and a table of settings for each (Barlow Twins' are `[loss]`).
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct MethodSection {
+            /// The method.
+            pub kind: MethodKind,
+            $(
+                #[doc = concat!("`[method.", $name, "]`.")]
+                #[serde(rename = $name, skip_serializing_if = "is_default")]
+                pub $module: super::$module::Config,
+            )*
+        }
+
+        impl MethodKind {
+            /// Every method.
+            pub const ALL: &[Self] = &[Self::BarlowTwins, $(Self::$kind,)*];
+
+            /// Its name in configs.
+            pub fn name(self) -> &'static str {
+                match self {
+                    Self::BarlowTwins => barlow_twins::NAME,
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// What it is.
+            pub fn about(self) -> MethodAbout {
+                match self {
+                    Self::BarlowTwins => barlow_twins::ABOUT,
+                    $(Self::$kind => super::$module::ABOUT,)*
+                }
+            }
+        }
+
+        impl MethodSection {
+            /// The settings of the method; `loss` is the section of Barlow Twins.
+            pub fn definition<'a>(&'a self, loss: &'a LossSection) -> &'a dyn MethodDefinition {
+                match self.kind {
+                    MethodKind::BarlowTwins => loss,
+                    $(MethodKind::$kind => &self.$module,)*
+                }
+            }
+
+            /// The method on a backend.
+            pub fn build<B: TrainBackend>(&self, loss: &LossSection, inputs: &MethodInputs) -> Box<dyn Method<B>> {
+                match self.kind {
+                    MethodKind::BarlowTwins => barlow_twins::build(loss, inputs),
+                    $(MethodKind::$kind => super::$module::build(&self.$module, inputs),)*
+                }
+            }
+        }
+    };
+}
+
+registry! {}
+
+/// Whether a table is to be left out of a stored config.
+#[cfg_attr(not(test), allow(dead_code, reason = "no table of a method yet"))]
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barlow_augment::ViewsConfig;
+    use barlow_model::ProjectorConfig;
+
+    #[test]
+    fn every_method_has_a_name_a_spec_and_settings_in_range() {
+        let inputs = MethodInputs {
+            views: ViewsConfig::default().groups(),
+            projector: ProjectorConfig { widths: vec![32, 16] }.mlp(true),
+            batch_size: 8,
+            largest_buffer: None,
+        };
+        let loss = LossSection::default();
+        for kind in MethodKind::ALL {
+            let section: MethodSection = toml::from_str(&format!("kind = \"{}\"", kind.name())).unwrap();
+            assert_eq!(section.kind, *kind);
+            let definition = section.definition(&loss);
+            assert_eq!(definition.validate(), Ok(()));
+            let spec = definition.spec(&inputs);
+            assert_eq!(spec.kind, kind.name());
+            assert!(!spec.groups_of_views().is_empty());
+            assert!(definition.outlook(&inputs).peak_values > 0, "{}", spec.kind);
+            assert!(!kind.about().summary.is_empty() && !kind.about().source.is_empty());
+        }
+        assert!(is_default(&0) && !is_default(&1));
+    }
+}

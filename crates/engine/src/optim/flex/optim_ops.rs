@@ -1,0 +1,123 @@
+//! [`OptimOps`] for the CPU backend: a parameter's update in one pass over its values, on all threads, in place.
+//!
+//! Burn's tensor ops are a pass each, most of them on one thread: some fifteen an update of AdamW, over memory that no cache
+//! holds. Here the values, the gradient and the buffers are cut into chunks of a fixed length, and a chunk is written once.
+//! Where an order of sums matters it is that of the chunks, so results depend neither on the number of threads nor on the
+//! instruction set. f32 alone; any other element type takes the tensor ops.
+
+use super::{adamw, momentum};
+use crate::optim::{AdamW, Lars, OptimOps, Sgd, Update, Updated};
+use burn::tensor::{DType, Tensor, TensorPrimitive};
+use burn_flex::{Flex, FlexTensor};
+
+impl OptimOps for Flex {
+    fn adamw(rule: &AdamW, update: Update<Self>) -> Updated<Self> {
+        if !all_f32(&update) {
+            return rule.update(update);
+        }
+        let coefficients = rule.coefficients(&update);
+        let mut parts = Parts::of(update);
+        let [mut first, mut second] = parts.buffers();
+        adamw::update(
+            coefficients,
+            parts.value.storage_mut(),
+            first.storage_mut(),
+            second.storage_mut(),
+            parts.gradient.storage(),
+        );
+        (matrix(parts.value), vec![matrix(first), matrix(second)])
+    }
+
+    fn lars(rule: &Lars, update: Update<Self>) -> Updated<Self> {
+        if !all_f32(&update) {
+            return rule.update(update);
+        }
+        let (adapts, learning_rate) = (update.adapts, update.learning_rate);
+        let weight_decay = if update.decays { rule.weight_decay as f32 } else { 0.0 };
+        moved(update, rule.momentum, |value, gradient| {
+            if !adapts {
+                return momentum::Adaptation {
+                    weight_decay,
+                    ratio: 1.0,
+                };
+            }
+            let norms = momentum::norms(weight_decay, value, gradient);
+            let ratio = rule.ratio(norms, learning_rate) as f32;
+            momentum::Adaptation { weight_decay, ratio }
+        })
+    }
+
+    fn sgd(rule: &Sgd, update: Update<Self>) -> Updated<Self> {
+        if !all_f32(&update) {
+            return rule.update(update);
+        }
+        let weight_decay = if update.decays { rule.weight_decay as f32 } else { 0.0 };
+        moved(update, rule.momentum, |_, _| momentum::Adaptation {
+            weight_decay,
+            ratio: 1.0,
+        })
+    }
+}
+
+/// A step of momentum along the gradient, adapted as the value and the gradient ask for.
+fn moved(
+    update: Update<Flex>,
+    momentum: f64,
+    adaptation: impl FnOnce(&[f32], &[f32]) -> momentum::Adaptation,
+) -> Updated<Flex> {
+    let rates = momentum::Rates {
+        momentum: momentum as f32,
+        learning_rate: update.learning_rate as f32,
+    };
+    let mut parts = Parts::of(update);
+    let [mut momentum] = parts.buffers();
+    let gradient = parts.gradient.storage();
+    let adaptation = adaptation(parts.value.storage(), gradient);
+    momentum::update(
+        adaptation,
+        rates,
+        parts.value.storage_mut(),
+        momentum.storage_mut(),
+        gradient,
+    );
+    (matrix(parts.value), vec![matrix(momentum)])
+}
+
+fn all_f32(update: &Update<Flex>) -> bool {
+    let dtypes = [update.value.dtype(), update.gradient.dtype()];
+    let buffers = update.buffers.iter().map(Tensor::dtype);
+    dtypes.into_iter().chain(buffers).all(|dtype| dtype == DType::F32)
+}
+
+/// An update's tensors with their values in order, each filling its memory.
+struct Parts {
+    value: FlexTensor,
+    gradient: FlexTensor,
+    kept: Vec<FlexTensor>,
+}
+
+impl Parts {
+    fn of(update: Update<Flex>) -> Self {
+        Self {
+            value: in_order(update.value),
+            gradient: in_order(update.gradient),
+            kept: update.buffers.into_iter().map(in_order).collect(),
+        }
+    }
+
+    /// The rule's buffers; zeros at the first step, of which the rules make what they would of no buffer.
+    fn buffers<const N: usize>(&mut self) -> [FlexTensor; N] {
+        <[_; N]>::try_from(std::mem::take(&mut self.kept)).unwrap_or_else(|_| {
+            std::array::from_fn(|_| FlexTensor::zeros(self.value.layout().shape().clone(), DType::F32))
+        })
+    }
+}
+
+/// No copy where the tensor is that already, as a parameter and its buffers are; a shared one is copied when it is written.
+fn in_order(tensor: Tensor<Flex, 2>) -> FlexTensor {
+    tensor.into_primitive().tensor().to_contiguous()
+}
+
+fn matrix(tensor: FlexTensor) -> Tensor<Flex, 2> {
+    Tensor::from_primitive(TensorPrimitive::Float(tensor))
+}

@@ -1,0 +1,195 @@
+//! How much memory a training step will take, worked out before anything is allocated.
+//!
+//! An estimate for choosing a batch size: what must be there at once at the end of the forward pass. The backend's
+//! own reserve and scratch come on top: on the CPU the process takes a quarter to a half more. Knows the config alone.
+
+use super::Parameters;
+use crate::config::{Config, rule};
+use crate::method::{MethodSpec, Outlook};
+use crate::units::bytes;
+use barlow_data::LoaderConfig;
+use barlow_model::{HeadNorm, LayerConfig};
+
+const F32: u64 = 4;
+
+/// Bytes on the device and on the host, by what they are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Weights, their gradients and the optimiser's buffers; a teacher's weights.
+    pub parameters: u64,
+    /// What the forward passes of all views save for the backward pass, or those of a micro-batch of one pass; of a custom backbone the
+    /// heads' part alone.
+    pub activations: u64,
+    /// The loss at its peak, embeddings included.
+    pub loss: u64,
+    /// On the host: batches of views, finished and in work, before they reach the device.
+    pub queue: u64,
+}
+
+impl Memory {
+    /// Checks the estimate against a machine with `available` bytes; `on_host` where the device's memory is the host's too.
+    ///
+    /// # Errors
+    /// One line where it cannot be enough.
+    pub fn check(&self, available: u64, on_host: bool) -> Result<(), String> {
+        if self.queue > available {
+            return Err(format!(
+                "batches of views take {} of host memory ahead of the device and this machine has {}; lower data.queue, or pass a \
+                 smaller --batch-size",
+                bytes(self.queue),
+                bytes(available)
+            ));
+        }
+        if !on_host || self.total() + self.queue <= available {
+            return Ok(());
+        }
+        Err(format!(
+            "a step takes at least {} of memory, {} of it for batches of views in the queue, and this machine has {}; pass a smaller \
+             --batch-size, set train.micro_batch, or lower data.queue, model.width, views.size or model.projector",
+            bytes(self.total() + self.queue),
+            bytes(self.queue),
+            bytes(available)
+        ))
+    }
+
+    /// The estimate for a step of `config` by a method.
+    pub fn estimate(config: &Config, spec: &MethodSpec, outlook: &Outlook, parameters: Parameters) -> Self {
+        let n = config.train.batch_size as u64;
+        let micro_batch = config
+            .train
+            .micro_batch
+            .filter(|&images| images < config.train.batch_size);
+        let sizes = spec.sizes_of_views();
+        let heads = layers_kept(&spec.heads.projector.layers);
+        // What a view of an image keeps: the backbone's maps and the projector's layers.
+        let of_view = |size: usize| {
+            let backbone = config
+                .backbone()
+                .map_or(0, |backbone| backbone.feature_dim() + backbone.kept_values(size));
+            (backbone + heads) as u64
+        };
+        let of_pass = |pass: &Vec<usize>| pass.iter().map(|&view| of_view(sizes[view])).sum::<u64>();
+        let passes = spec.passes_of_views();
+        let activations = match micro_batch {
+            // All passes at once, or a micro-batch of the largest one.
+            None => n * passes.iter().map(of_pass).sum::<u64>(),
+            Some(images) => images as u64 * passes.iter().map(of_pass).max().unwrap_or(0),
+        };
+        // Predictor and prototypes see the whole batch of each view.
+        let predictor = spec
+            .heads
+            .predictor
+            .as_ref()
+            .map_or(0, |head| layers_kept(&head.layers));
+        let prototypes: usize = spec.heads.prototypes.iter().map(|prototypes| prototypes.count).sum();
+        let extra = n * (sizes.len() * (predictor + prototypes)) as u64;
+        let trained = (parameters.backbone + parameters.heads) as u64;
+        let teacher = u64::from(spec.teacher.is_some()) * trained;
+        let image = |size: usize| (config.model.in_channels * size * size) as u64;
+        let batch = n * sizes.iter().map(|&size| image(size)).sum::<u64>();
+        Self {
+            parameters: F32 * ((2 + rule(config).buffers() as u64) * trained + teacher),
+            activations: F32 * (activations + extra),
+            loss: F32 * outlook.peak_values,
+            queue: F32 * batch * loader_config(config).batches_in_memory() as u64,
+        }
+    }
+
+    /// All of it on the device.
+    pub fn total(&self) -> u64 {
+        self.parameters + self.activations + self.loss
+    }
+}
+
+/// How a config's batches are made.
+pub fn loader_config(config: &Config) -> LoaderConfig {
+    LoaderConfig {
+        batch_size: config.train.batch_size,
+        workers: config.data.workers(),
+        queue: config.data.queue,
+        seed: config.run.seed,
+        drop_last: true,
+        bad_images: config.data.bad_images,
+    }
+}
+
+/// Values that a head's layers keep of an image: a linear layer's output, and its activation where there is one. The last bare layer's
+/// output is the loss's.
+fn layers_kept(layers: &[LayerConfig]) -> usize {
+    let is_bare =
+        |layer: &LayerConfig| layer.norm == HeadNorm::None && layer.activation == barlow_model::Activation::None;
+    layers
+        .iter()
+        .map(|layer| if is_bare(layer) { 0 } else { 2 * layer.width })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::OptimizerKind;
+
+    #[test]
+    fn what_cannot_fit_is_one_line() {
+        let memory = Memory {
+            parameters: 1 << 30,
+            activations: 5 << 30,
+            loss: 1 << 30,
+            queue: 1 << 30,
+        };
+        assert_eq!(memory.check(8 << 30, true), Ok(()));
+        let line = memory.check((8 << 30) - 1, true).unwrap_err();
+        assert!(
+            line.starts_with("a step takes at least 8.0 GiB of memory, 1.0 GiB"),
+            "{line}"
+        );
+        // A GPU's memory is not the host's.
+        assert_eq!(memory.check(1 << 30, false), Ok(()));
+        let line = memory.check((1 << 30) - 1, false).unwrap_err();
+        assert!(line.contains("data.queue"), "{line}");
+    }
+
+    fn estimate(config: &Config) -> Memory {
+        let parameters = Parameters {
+            backbone: 23_508_032,
+            heads: 151_027_712,
+        };
+        let inputs = config.method_inputs(None);
+        let definition = config.method_definition();
+        Memory::estimate(
+            config,
+            &definition.spec(&inputs),
+            &definition.outlook(&inputs),
+            parameters,
+        )
+    }
+
+    #[test]
+    fn a_doubled_batch_doubles_the_activations_alone() {
+        let mut config = Config::default();
+        let one = estimate(&config);
+        config.train.batch_size *= 2;
+        let two = estimate(&config);
+        assert_eq!(2 * one.activations, two.activations);
+        assert_eq!(one.parameters, two.parameters);
+        // LARS keeps one buffer: weights, gradients, momentum.
+        assert_eq!(one.parameters, 3 * 4 * 174_535_744);
+        config.train.micro_batch = Some(16);
+        assert_eq!(estimate(&config).activations * 2 * 4096, two.activations * 16);
+        config.train.micro_batch = None;
+        assert_eq!(one.total(), one.parameters + one.activations + one.loss);
+        config.optimizer.kind = OptimizerKind::AdamW;
+        assert_eq!(estimate(&config).parameters, 4 * 4 * 174_535_744);
+    }
+
+    #[test]
+    fn batches_that_wait_are_counted() {
+        let mut config = Config::default();
+        config.data.workers = Some(8);
+        config.data.queue = 2;
+        // 2048 pairs of 224 px: 2.3 GiB a batch; two wait, one is in work, one is the step's.
+        assert_eq!(estimate(&config).queue, 4 * 2 * 2048 * 3 * 224 * 224 * 4);
+        config.data.queue = 5;
+        assert_eq!(estimate(&config).queue, 7 * 2 * 2048 * 3 * 224 * 224 * 4);
+    }
+}

@@ -1,0 +1,126 @@
+//! The lines in which a plan says what was chosen and why.
+
+use super::Plan;
+use crate::backend::DeviceLabel;
+use crate::config::{BackboneKind, OptimizerKind};
+use crate::units::{bytes, grouped};
+use serde::Serialize;
+use std::path::Path;
+
+impl Plan {
+    /// What was chosen and why, a line each.
+    pub fn report(&self, device: &DeviceLabel, workers: usize, out: Option<&Path>) -> Vec<String> {
+        let (run, model) = (&self.config.run, &self.config.model);
+        let (optimizer, train) = (&self.config.optimizer, &self.config.train);
+        let (n, d) = (train.batch_size, self.method.heads.embedding_width());
+        let range = match (self.outlook.start, self.outlook.floor) {
+            (Some(start), Some(floor)) => format!("starts near {start:.0}, cannot fall below {floor:.2}"),
+            (Some(start), None) => format!("starts near {start:.0}, its floor is not defined"),
+            (None, Some(floor)) => format!("cannot fall below {floor:.2}"),
+            (None, None) => "its floor is not defined".to_owned(),
+        };
+        let rule = match optimizer.kind {
+            OptimizerKind::Lars => "LARS",
+            OptimizerKind::AdamW => "AdamW",
+            OptimizerKind::Sgd => "SGD",
+        };
+        let labels = match (self.images.classes, self.images.test) {
+            (0, _) => "no labels: accuracy is not measured".to_owned(),
+            (1, _) => "one class: accuracy is not measured".to_owned(),
+            (classes, 0) => format!("{classes} classes, no test images: accuracy is not measured"),
+            (classes, test) => format!("{test} test images, {classes} classes (labels are for the probes only)"),
+        };
+        let backbone = match model.backbone {
+            BackboneKind::Custom => "custom backbone".to_owned(),
+            resnet => format!(
+                "{} width {}, {} stem",
+                name_of(&resnet),
+                model.width,
+                name_of(&model.stem)
+            ),
+        };
+        let mut lines = vec![
+            format!("recipe      {}, seed {}", self.recipe, run.seed),
+            format!("backend     {device}"),
+            "precision   f32 (the only one so far)".to_owned(),
+            format!(
+                "images      {} to train on{}; {labels}",
+                self.images.train,
+                self.images_origin()
+            ),
+            format!(
+                "model       {backbone}: {} parameters; projector {}: {} parameters",
+                grouped(self.parameters.backbone),
+                model.projector,
+                grouped(self.parameters.heads)
+            ),
+            format!(
+                "steps       {} epochs of {} steps, batch {}{} ({} images left out per epoch); {} view threads",
+                train.epochs,
+                self.steps_per_epoch,
+                train.batch_size,
+                train
+                    .micro_batch
+                    .map_or(String::new(), |images| format!(" in micro-batches of {images}")),
+                self.images.train % train.batch_size,
+                workers
+            ),
+            format!(
+                "optimizer   {rule}, peak rates {:.3e} (weights) and {:.3e} (biases, norms) = {} x {}/256; \
+                 warm-up {} steps, cosine to {}",
+                self.peak.weights,
+                self.peak.biases,
+                self.rates_origin(),
+                train.batch_size,
+                self.schedule.warmup_steps,
+                self.schedule.final_ratio
+            ),
+            format!("method      {}", self.method.describe()),
+            format!("loss        {}; {range} for N {n}, D {d}", self.outlook.settings),
+        ];
+        let memory = self.memory();
+        lines.push(format!(
+            "memory      at least {} on the device: activations {}, weights, gradients and optimiser {}, loss {}; {} on the host for \
+             batches of views",
+            bytes(memory.total()),
+            bytes(memory.activations),
+            bytes(memory.parameters),
+            bytes(memory.loss),
+            bytes(memory.queue)
+        ));
+        if let Some(out) = out {
+            lines.push(format!("run         {}", out.display()));
+        }
+        lines
+    }
+
+    /// Where the rate of the weights comes from.
+    fn rates_origin(&self) -> String {
+        let optimizer = &self.config.optimizer;
+        let rate = optimizer.learning_rate_weights.unwrap_or_default();
+        match (self.config.rates_given(), optimizer.kind) {
+            (true, _) => "configured".to_owned(),
+            (false, OptimizerKind::Lars) if !optimizer.clip => {
+                format!("{rate:.3}, none being configured, from the authors' table for this batch,")
+            }
+            (false, _) => format!("the default {rate}"),
+        }
+    }
+
+    /// Where the images are; a program's own are nowhere.
+    fn images_origin(&self) -> String {
+        let path = &self.config.data.path;
+        if path.as_os_str().is_empty() {
+            return String::new();
+        }
+        format!(" from {} ({})", path.display(), self.images.format)
+    }
+}
+
+/// The word that a config file has for a value.
+fn name_of(value: &impl Serialize) -> String {
+    toml::Value::try_from(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}

@@ -1,0 +1,133 @@
+//! What a run will do, worked out before its first step; the lines that say so: `report.rs`.
+
+use super::{Memory, Parameters, Schedule, Warmup, WarmupTooLong, device_limits};
+use crate::config::{ResolvedConfig, peak_rates};
+use crate::method::{MethodSpec, Outlook};
+use crate::optim::LearningRates;
+use crate::sources::ImageCounts;
+
+/// What a run will do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// The resolved config.
+    pub config: ResolvedConfig,
+    /// What the method is made of.
+    pub method: MethodSpec,
+    /// What its loss takes, and how low it can get.
+    pub outlook: Outlook,
+    /// How many images there are.
+    pub images: ImageCounts,
+    /// Optimiser steps in an epoch.
+    pub steps_per_epoch: u64,
+    /// Course of the rates.
+    pub schedule: Schedule,
+    /// Peak rates.
+    pub peak: LearningRates,
+    /// Trained values.
+    pub parameters: Parameters,
+    /// The most bytes of one tensor on the device; none without a limit.
+    pub largest_buffer: Option<u64>,
+}
+
+impl Plan {
+    /// Works the plan out; a batch fits into the images.
+    ///
+    /// # Errors
+    /// [`WarmupTooLong`].
+    pub fn new(
+        recipe: String,
+        config: ResolvedConfig,
+        (method, outlook): (MethodSpec, Outlook),
+        images: ImageCounts,
+        parameters: Parameters,
+        largest_buffer: Option<u64>,
+    ) -> Result<Self, WarmupTooLong> {
+        let steps_per_epoch = (images.train / config.train.batch_size) as u64;
+        let warmup = match config.schedule.warmup_steps {
+            Some(steps) => Warmup::Steps(steps),
+            None => Warmup::Epochs(config.schedule.warmup_epochs),
+        };
+        let schedule = Schedule::new(
+            warmup,
+            config.train.epochs,
+            steps_per_epoch,
+            config.schedule.final_ratio,
+        )?;
+        let peak = peak_rates(&config);
+        Ok(Self {
+            recipe,
+            config,
+            method,
+            outlook,
+            images,
+            steps_per_epoch,
+            schedule,
+            peak,
+            parameters,
+            largest_buffer,
+        })
+    }
+
+    /// What a step takes at least.
+    pub fn memory(&self) -> Memory {
+        Memory::estimate(&self.config, &self.method, &self.outlook, self.parameters)
+    }
+
+    /// Whether every tensor of a step fits into a buffer of the device.
+    ///
+    /// # Errors
+    /// One line on the first that does not, with the way out.
+    pub fn check_buffers(&self) -> Result<(), String> {
+        let tensors = device_limits::large_tensors(&self.config, &self.method, &self.outlook);
+        self.largest_buffer
+            .map_or(Ok(()), |limit| device_limits::check(&tensors, limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use barlow_data::DataFormat;
+
+    #[test]
+    fn a_partial_batch_is_left_out() {
+        let mut config = Config::default();
+        config.train.batch_size = 128;
+        config.train.epochs = 20;
+        let inputs = config.method_inputs(None);
+        let method = config.method_definition();
+        let method = (method.spec(&inputs), method.outlook(&inputs));
+        let images = ImageCounts {
+            train: 1662,
+            test: 400,
+            classes: 10,
+            format: DataFormat::Folder,
+        };
+        let plan = |config: Config| {
+            Plan::new(
+                "x".into(),
+                ResolvedConfig::new(config),
+                method.clone(),
+                images,
+                Parameters::default(),
+                None,
+            )
+        };
+        let found = plan(config.clone()).unwrap();
+        assert_eq!(
+            (
+                found.steps_per_epoch,
+                found.schedule.total_steps,
+                found.schedule.warmup_steps
+            ),
+            (12, 240, 24)
+        );
+        config.schedule.warmup_steps = Some(100);
+        assert_eq!(plan(config.clone()).unwrap().schedule.warmup_steps, 100);
+        config.schedule.warmup_steps = Some(241);
+        assert!(plan(config).is_err());
+    }
+}

@@ -1,0 +1,179 @@
+//! The learning-rate schedule: a pure function of the step.
+//!
+//! As the official `adjust_learning_rate`: linear warm-up from zero, then a cosine to `final_ratio` of the peak. Knows
+//! nothing of optimisers; the factor it returns multiplies every peak rate.
+
+use thiserror::Error;
+
+/// How long the warm-up is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Warmup {
+    /// In epochs, at most a tenth of the run.
+    Epochs(f64),
+    /// In steps, as given.
+    Steps(u64),
+}
+
+/// A warm-up in steps that is longer than the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("schedule.warmup_steps is {steps} and the run has only {total_steps} steps; lower it, or pass more --epochs")]
+pub struct WarmupTooLong {
+    /// The warm-up.
+    pub steps: u64,
+    /// The run.
+    pub total_steps: u64,
+}
+
+/// When to warm up and where to end, in steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Schedule {
+    /// Steps of linear warm-up from zero.
+    pub warmup_steps: u64,
+    /// Steps of the whole run.
+    pub total_steps: u64,
+    /// The factor at the end of the cosine, in [0, 1].
+    pub final_ratio: f64,
+}
+
+impl Schedule {
+    /// Builds the schedule of a run given in epochs.
+    ///
+    /// A warm-up in epochs is at most a tenth of the run: with the official fixed 10 epochs a run of ten epochs or fewer would
+    /// never leave the warm-up, and its peak rate would never be reached. One in steps is taken as it is.
+    ///
+    /// # Errors
+    /// [`WarmupTooLong`] where a warm-up in steps is longer than the run.
+    pub fn new(warmup: Warmup, epochs: u64, steps_per_epoch: u64, final_ratio: f64) -> Result<Self, WarmupTooLong> {
+        let total_steps = epochs * steps_per_epoch;
+        let warmup_steps = match warmup {
+            Warmup::Steps(steps) if steps > total_steps => return Err(WarmupTooLong { steps, total_steps }),
+            Warmup::Steps(steps) => steps,
+            Warmup::Epochs(wanted) => (wanted.min(epochs as f64 / 10.0) * steps_per_epoch as f64).round() as u64,
+        };
+        Ok(Self {
+            warmup_steps,
+            total_steps,
+            final_ratio,
+        })
+    }
+
+    /// The factor in [0, 1] that multiplies the peak rates at `step`, counted from 0.
+    pub fn factor(&self, step: u64) -> f64 {
+        if step < self.warmup_steps {
+            return step as f64 / self.warmup_steps as f64;
+        }
+        let length = (self.total_steps - self.warmup_steps.min(self.total_steps)).max(1) as f64;
+        let progress = ((step - self.warmup_steps) as f64 / length).min(1.0);
+        let cosine = 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
+        cosine + self.final_ratio * (1.0 - cosine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Literals of the official function at B = 256 (so base = 1), 100 epochs of 5 steps:
+    /// ```python
+    /// def lr(step, epochs=100, loader=5):
+    ///     max_steps, warmup = epochs * loader, 10 * loader
+    ///     if step < warmup: return step / warmup
+    ///     step -= warmup; max_steps -= warmup
+    ///     q = 0.5 * (1 + math.cos(math.pi * step / max_steps))
+    ///     return q + 0.001 * (1 - q)
+    /// ```
+    #[test]
+    fn equals_the_official_function() {
+        let schedule = Schedule::new(Warmup::Epochs(10.0), 100, 5, 0.001).unwrap();
+        for (step, expected) in [(0, 0.0), (1, 0.02), (49, 0.98), (50, 1.0), (275, 0.5005), (500, 0.001)] {
+            assert!(
+                (schedule.factor(step) - expected).abs() < 1e-12,
+                "step {step}: {}",
+                schedule.factor(step)
+            );
+        }
+    }
+
+    /// The peak rate of the weights in the authors' run, 0.2 · 2048 / 256, at every step of it: 1000 epochs of 626 batches.
+    /// ```python
+    /// def lr(step, epochs=1000, loader=626, batch_size=2048, learning_rate_weights=0.2):   # as in main.py
+    ///     max_steps, warmup_steps, base_lr = epochs * loader, 10 * loader, batch_size / 256
+    ///     if step < warmup_steps: lr = base_lr * step / warmup_steps
+    ///     else:
+    ///         step -= warmup_steps; max_steps -= warmup_steps
+    ///         q = 0.5 * (1 + math.cos(math.pi * step / max_steps)); lr = base_lr * q + base_lr * 0.001 * (1 - q)
+    ///     return lr * learning_rate_weights
+    /// print([(s, lr(s)) for s in SAMPLES], sum(lr(s) for s in range(626000)))
+    /// ```
+    #[test]
+    fn equals_the_official_function_at_every_step_of_the_authors_run() {
+        const SAMPLES: [(u64, f64); 9] = [
+            (0, 0.0),
+            (1, 0.00025559105431309905),
+            (6259, 1.599744408945687),
+            (6260, 1.6),
+            (6261, 1.5999999999897316),
+            (100000, 1.51145408394724),
+            (316130, 0.8008),
+            (500000, 0.15915494158399524),
+            (625999, 0.0016000000102685216),
+        ];
+        const SUM: f64 = 501295.7912000097;
+        let official = |step: u64| {
+            let (epochs, loader, base) = (1000, 626, 2048.0 / 256.0);
+            let (mut most, warmup) = (epochs * loader, 10 * loader);
+            let rate = if step < warmup {
+                base * step as f64 / warmup as f64
+            } else {
+                most -= warmup;
+                let q = 0.5 * (1.0 + (std::f64::consts::PI * (step - warmup) as f64 / most as f64).cos());
+                base * q + base * 0.001 * (1.0 - q)
+            };
+            rate * 0.2
+        };
+        let schedule = Schedule::new(Warmup::Epochs(10.0), 1000, 626, 0.001).unwrap();
+        let mut sum = 0.0;
+        for step in 0..schedule.total_steps {
+            let (ours, theirs) = (1.6 * schedule.factor(step), official(step));
+            assert!((ours - theirs).abs() <= 1e-14, "step {step}: {ours}, not {theirs}");
+            sum += theirs;
+        }
+        assert_eq!(schedule.total_steps, 626_000);
+        // That `official` is what it claims.
+        assert!((sum - SUM).abs() <= 1e-9 * SUM, "{sum}");
+        for (step, rate) in SAMPLES {
+            assert!(
+                (official(step) - rate).abs() <= 1e-14,
+                "step {step}: {}",
+                official(step)
+            );
+        }
+    }
+
+    #[test]
+    fn a_short_run_reaches_its_peak() {
+        let schedule = Schedule::new(Warmup::Epochs(10.0), 5, 10, 0.0).unwrap();
+        assert_eq!(schedule.warmup_steps, 5);
+        assert_eq!(schedule.factor(5), 1.0);
+        let rates: Vec<f64> = (5..=50).map(|step| schedule.factor(step)).collect();
+        assert!(rates.windows(2).all(|pair| pair[1] < pair[0]), "the cosine falls");
+        assert!(rates.last().unwrap().abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_run_of_one_step_is_defined() {
+        let schedule = Schedule::new(Warmup::Epochs(10.0), 1, 1, 0.1).unwrap();
+        assert!(schedule.factor(0).is_finite() && schedule.factor(1).is_finite());
+    }
+
+    #[test]
+    fn a_warmup_in_steps_is_honoured_or_refused() {
+        // More than a tenth of the run.
+        let schedule = Schedule::new(Warmup::Steps(30), 5, 10, 0.0).unwrap();
+        assert_eq!(schedule.warmup_steps, 30);
+        assert_eq!([29, 30].map(|step| schedule.factor(step)), [29.0 / 30.0, 1.0]);
+        assert!(Schedule::new(Warmup::Steps(50), 5, 10, 0.0).is_ok());
+        let line = Schedule::new(Warmup::Steps(51), 5, 10, 0.0).unwrap_err().to_string();
+        assert!(line.contains("is 51") && line.contains("only 50 steps"), "{line}");
+    }
+}

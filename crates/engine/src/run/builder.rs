@@ -1,0 +1,199 @@
+//! What a run is given: a config, and what a custom program brings along.
+
+use super::RunOrigin;
+use crate::backend::{DeviceLabel, TrainBackend};
+use crate::config::{Config, ConfigError, ResolvedConfig};
+use crate::console::{Console, PlainConsole};
+use crate::method::{Method, MethodDefinition, MethodInputs, TwinLoss, TwinLossMethod};
+use crate::metrics::MetricsSink;
+use crate::sources::Sources;
+use crate::stop::StopFlag;
+use crate::training::TrainBackbone;
+use barlow_model::ResNet;
+use burn::tensor::Device;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The way into a run.
+///
+/// ```no_run
+/// use barlow_engine::{config::{Layers, load}, run::Run};
+/// use burn::backend::Autodiff;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (_, config) = load(&Layers { recipe: Some("smoke".into()), ..Layers::default() })?;
+/// # #[cfg(feature = "cpu")]
+/// let summary = Run::builder::<Autodiff<burn_flex::Flex>>(config, Default::default())
+///     .out("runs/smoke")
+///     .open()?
+///     .train()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Run;
+
+/// Makes the backbone, with weights yet to be initialised.
+pub(super) type MakeBackbone<'a, B, M> = Box<dyn FnOnce(&Config, &Device<B>) -> Result<M, ConfigError> + 'a>;
+/// Makes the method.
+pub(super) type MakeMethod<'a, B> = Box<dyn FnOnce(&ResolvedConfig, &MethodInputs) -> Box<dyn Method<B>> + 'a>;
+
+/// A run that is being put together. What is not given comes from the config.
+pub struct RunBuilder<'a, B: TrainBackend, M = ResNet<B>> {
+    pub(super) config: Config,
+    pub(super) device: B::Device,
+    pub(super) recipe: String,
+    pub(super) label: DeviceLabel,
+    pub(super) origin: Option<RunOrigin>,
+    pub(super) out: Option<PathBuf>,
+    pub(super) images: Option<Sources>,
+    pub(super) backbone: MakeBackbone<'a, B, M>,
+    /// Whether the backbone's weights are initialised from the seed.
+    pub(super) initialise: bool,
+    pub(super) method: MakeMethod<'a, B>,
+    pub(super) sinks: Vec<Box<dyn MetricsSink + 'a>>,
+    pub(super) console: Arc<dyn Console>,
+    pub(super) stop: StopFlag,
+    pub(super) profile: bool,
+    pub(super) dry_run: bool,
+}
+
+impl Run {
+    /// A run of `config` on `device`.
+    pub fn builder<'a, B: TrainBackend>(config: Config, device: B::Device) -> RunBuilder<'a, B> {
+        let label = DeviceLabel::new(B::name(&device), format!("{device:?}"));
+        RunBuilder {
+            config,
+            device,
+            recipe: "custom".to_owned(),
+            label,
+            origin: None,
+            out: None,
+            images: None,
+            backbone: Box::new(|config, device| Ok(config.backbone()?.init(device))),
+            initialise: true,
+            method: Box::new(|config, inputs| config.method.build(&config.loss, inputs)),
+            sinks: Vec::new(),
+            console: Arc::new(PlainConsole::default()),
+            stop: StopFlag::default(),
+            profile: false,
+            dry_run: false,
+        }
+    }
+}
+
+impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
+    /// Name of the recipe, for messages and the default folder.
+    pub fn recipe(self, recipe: impl Into<String>) -> Self {
+        Self {
+            recipe: recipe.into(),
+            ..self
+        }
+    }
+
+    /// The run's folder: a new one, or that of the run to resume. Without one it is `runs/<recipe>-<UTC time>`.
+    pub fn out(self, root: impl Into<PathBuf>) -> Self {
+        Self {
+            out: Some(root.into()),
+            ..self
+        }
+    }
+
+    /// How the run begins, in the place of [`out`](Self::out).
+    pub fn origin(self, origin: RunOrigin) -> Self {
+        Self {
+            origin: Some(origin),
+            ..self
+        }
+    }
+
+    /// How messages name the device.
+    pub fn label(self, label: DeviceLabel) -> Self {
+        Self { label, ..self }
+    }
+
+    /// Images in the place of the config's. A resumed run must be given the same.
+    pub fn images(self, images: Sources) -> Self {
+        Self {
+            images: Some(images),
+            ..self
+        }
+    }
+
+    /// A custom backbone, whose weights are initialised from the config's seed. The config says `model.backbone = "custom"`.
+    pub fn backbone<N: TrainBackbone<B> + 'a>(self, backbone: N) -> RunBuilder<'a, B, N> {
+        self.with_backbone(backbone, true)
+    }
+
+    /// A custom backbone whose weights stay as they are at the start.
+    pub fn initialised_backbone<N: TrainBackbone<B> + 'a>(self, backbone: N) -> RunBuilder<'a, B, N> {
+        self.with_backbone(backbone, false)
+    }
+
+    fn with_backbone<N: TrainBackbone<B> + 'a>(self, backbone: N, initialise: bool) -> RunBuilder<'a, B, N> {
+        RunBuilder {
+            config: self.config,
+            device: self.device,
+            recipe: self.recipe,
+            label: self.label,
+            origin: self.origin,
+            out: self.out,
+            images: self.images,
+            backbone: Box::new(|_, _| Ok(backbone)),
+            initialise,
+            method: self.method,
+            sinks: self.sinks,
+            console: self.console,
+            stop: self.stop,
+            profile: self.profile,
+            dry_run: self.dry_run,
+        }
+    }
+
+    /// A custom method; the config's `[method]` is not read.
+    pub fn method(self, method: Box<dyn Method<B>>) -> Self
+    where
+        B: 'a,
+    {
+        Self {
+            method: Box::new(|_, _| method),
+            ..self
+        }
+    }
+
+    /// A custom loss of two views on the config's projector.
+    pub fn loss<L: TwinLoss<B> + Send + 'static>(self, loss: L) -> Self {
+        Self {
+            method: Box::new(|config, inputs| {
+                let (spec, outlook) = (config.loss.spec(inputs), config.loss.outlook(inputs));
+                Box::new(TwinLossMethod::new::<B>(loss, spec, outlook, inputs.batch_size))
+            }),
+            ..self
+        }
+    }
+
+    /// Takes every line of metrics, beside `metrics.jsonl` and TensorBoard.
+    pub fn sink(mut self, sink: impl MetricsSink + 'a) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// Where messages go; standard error without one.
+    pub fn console(self, console: Arc<dyn Console>) -> Self {
+        Self { console, ..self }
+    }
+
+    /// A flag that ends the run after a checkpoint.
+    pub fn stop(self, stop: StopFlag) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// Print at the end where the time went; a GPU is then waited for after every phase.
+    pub fn profile(self, profile: bool) -> Self {
+        Self { profile, ..self }
+    }
+
+    /// Write nothing, not even to the user's cache folder, until [`PreparedRun::open`].
+    pub fn dry_run(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+}

@@ -1,0 +1,92 @@
+//! The charts of a report, from a run's log.
+
+use crate::method::Chart;
+use crate::metrics::LogLine;
+use barlow_report::{Curve, Series};
+
+/// Loss, the method's readings, accuracy, directions in use, rates; a chart without points is left out.
+pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
+    let training: Vec<_> = log.iter().filter(|line| line.is_training()).collect();
+    let evaluations: Vec<_> = log.iter().filter(|line| line.is_evaluation()).collect();
+    let of = |lines: &[&LogLine], field: &str| -> Vec<(f64, f64)> {
+        lines
+            .iter()
+            .filter_map(|line| Some((line.step()? as f64, line.number(field)?)))
+            .collect()
+    };
+    let points = |field: &str| of(&training, field);
+    let evaluated = |field: &str| of(&evaluations, field);
+    let chart = |title: &str, y_label: &str, log_y, series| Curve {
+        title: title.to_owned(),
+        x_label: "step".to_owned(),
+        y_label: y_label.to_owned(),
+        log_y,
+        series,
+    };
+    let mut curves = vec![chart(
+        "Loss",
+        "loss",
+        true,
+        vec![
+            Series::line("loss", points("loss")),
+            Series::reference("floor", points("loss_floor")),
+        ],
+    )];
+    curves.extend(of_method.iter().map(|Chart { title, readings, log }| {
+        let lines = readings.iter().map(|name| Series::line(*name, points(name)));
+        chart(title, "value", *log, lines.collect())
+    }));
+    curves.extend([
+        chart(
+            "kNN on the test images",
+            "top-1 accuracy",
+            false,
+            vec![Series::line("knn_top1", evaluated("knn_top1"))],
+        ),
+        chart(
+            "Directions in use (effective rank)",
+            "directions",
+            true,
+            vec![
+                Series::line("effective_rank", evaluated("effective_rank")),
+                Series::line("embedding_rank", evaluated("embedding_rank")),
+            ],
+        ),
+        Curve {
+            x_label: "direction".to_owned(),
+            ..chart(
+                "Spectrum of the embeddings' correlation matrix",
+                "part of the variance",
+                true,
+                spectra(&evaluations),
+            )
+        },
+        chart(
+            "Learning rate",
+            "rate",
+            false,
+            vec![Series::line("lr_weights", points("lr_weights"))],
+        ),
+    ]);
+    // Without labels nothing was evaluated; many a loss has no floor.
+    for curve in &mut curves {
+        curve.series.retain(|series| !series.points.is_empty());
+    }
+    curves.retain(|curve| !curve.series.is_empty());
+    curves
+}
+
+/// That of the first evaluation and that of the last.
+fn spectra(evaluations: &[&LogLine]) -> Vec<Series> {
+    let mut logged = evaluations
+        .iter()
+        .map(|line| (line, line.numbers("embedding_spectrum")))
+        .filter(|(_, spectrum)| !spectrum.is_empty());
+    let (first, last) = (logged.next(), logged.next_back());
+    let line = |(line, spectrum): (&&LogLine, Vec<f64>)| {
+        let places = (1..).map(f64::from);
+        let epoch = line.number("epoch").unwrap_or_default();
+        Series::line(format!("epoch {epoch}"), places.zip(spectrum).collect())
+    };
+    first.into_iter().chain(last).map(line).collect()
+}

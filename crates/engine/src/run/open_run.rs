@@ -1,0 +1,285 @@
+//! A run whose folder is locked, and its training.
+
+use super::origin::OpenFolder;
+use super::ready::Ready;
+use super::{examples, results};
+use crate::backend::TrainBackend;
+use crate::checkpoint::{Checkpoint, Progress};
+use crate::config::{Change, rule};
+use crate::console::Console;
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::files::write_atomic;
+use crate::method::Method;
+use crate::metrics::{MetricsLog, MetricsSink, TensorBoard};
+use crate::optim::Optimizer;
+use crate::plan::loader_config;
+use crate::summary::Summary;
+use crate::training::{Phase, Profile, TrainBackbone, Trainer, TrainerParts};
+use crate::weights::{HeadsFit, Weights};
+use barlow_augment::Views;
+use barlow_data::ViewLoader;
+use barlow_model::{Model, initialize_with};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A run whose folder is locked, or a finished one.
+pub struct OpenRun<'a, B: TrainBackend, M: TrainBackbone<B>>(State<'a, B, M>);
+
+enum State<'a, B: TrainBackend, M: TrainBackbone<B>> {
+    Finished(Box<Summary>, PathBuf, Arc<dyn Console>),
+    Open(Box<Opened<'a, B, M>>),
+}
+
+struct Opened<'a, B: TrainBackend, M: TrainBackbone<B>> {
+    context: RunContext,
+    checkpoint: Option<Checkpoint>,
+    weights: Option<Weights>,
+    model: Model<B, M>,
+    initialise: bool,
+    method: Box<dyn Method<B>>,
+    device: B::Device,
+    sinks: Vec<Box<dyn MetricsSink + 'a>>,
+    profile: bool,
+}
+
+/// Makes or locks the run's folder.
+pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
+    ready: Ready<'a, B, M>,
+) -> Result<OpenRun<'a, B, M>, RunError> {
+    let Ready {
+        plan,
+        sources,
+        origin,
+        model,
+        initialise,
+        method,
+        fit,
+        device,
+        label,
+        sinks,
+        console,
+        stop,
+        profile,
+    } = ready;
+    if stop.is_set() {
+        return Err(RunError::Interrupted(
+            "interrupted before anything was written".to_owned(),
+        ));
+    }
+    let OpenFolder {
+        run,
+        lock,
+        weights,
+        checkpoint,
+        changed,
+    } = origin.open(&plan, &sources, console.as_ref())?;
+    let context = RunContext {
+        plan,
+        sources,
+        device: label,
+        run,
+        console,
+        stop,
+        _lock: lock,
+    };
+    let weights_fit = weights.as_ref().zip(fit.as_ref());
+    announce(&context, checkpoint.as_ref(), &changed, weights_fit);
+    Ok(OpenRun(State::Open(Box::new(Opened {
+        context,
+        checkpoint,
+        weights,
+        model,
+        initialise,
+        method,
+        device,
+        sinks,
+        profile,
+    }))))
+}
+
+/// Prints what will be done, and what the user should know before it is.
+fn announce(
+    context: &RunContext,
+    checkpoint: Option<&Checkpoint>,
+    changed: &[Change],
+    weights: Option<(&Weights, &HeadsFit)>,
+) {
+    let RunContext {
+        plan, sources, console, ..
+    } = context;
+    for line in plan.report(&context.device, plan.config.data.workers(), Some(context.run.root())) {
+        console.line(&line);
+    }
+    if let Some(first) = &sources.skipped.first {
+        let images = sources.skipped.count;
+        let plural = if images == 1 { "" } else { "s" };
+        console.warn(&format!("{images} image{plural} left out; the first: {first}"));
+    }
+    if let [only] = sources.classes.as_slice() {
+        console.warn(&format!(
+            "there is one class only ({only}), so accuracy is not measured; it needs a folder for each of two or more"
+        ));
+    }
+    if let Some(checkpoint) = checkpoint {
+        console.line(&format!(
+            "resume      at step {} of {}",
+            checkpoint.progress.step, plan.schedule.total_steps
+        ));
+    }
+    for change in changed {
+        console.line(&format!("changed     {change}"));
+    }
+    if let Some((weights, fit)) = weights {
+        let loaded = fit.loaded.iter().map(|part| format!("; {part} too"));
+        let new = fit.new.iter().map(|part| format!("; a new {part}"));
+        let heads: String = loaded.chain(new).collect();
+        console.line(&format!("weights     from {}{heads}", weights.origin));
+        fit.warnings.iter().for_each(|warning| console.warn(warning));
+    }
+}
+
+impl<'a, B: TrainBackend, M: TrainBackbone<B>> OpenRun<'a, B, M> {
+    pub(super) fn finished(summary: Summary, root: &Path, console: Arc<dyn Console>) -> Self {
+        Self(State::Finished(Box::new(summary), root.to_owned(), console))
+    }
+
+    /// The run's folder.
+    pub fn root(&self) -> &Path {
+        match &self.0 {
+            State::Finished(_, root, _) => root,
+            State::Open(opened) => opened.context.run.root(),
+        }
+    }
+
+    /// Makes the steps that are left, evaluates, and writes the results; gives those of a finished run.
+    ///
+    /// # Errors
+    /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] else. What was computed before the last
+    /// checkpoint is kept in both cases.
+    pub fn train(self) -> Result<Summary, RunError> {
+        let opened = match self.0 {
+            State::Finished(summary, root, console) => {
+                console.line(&format!("{} is finished already; nothing to do", root.display()));
+                return Ok(*summary);
+            }
+            State::Open(opened) => opened,
+        };
+        let profile = if opened.profile {
+            let device = opened.device.clone();
+            // A device that has failed reports it where the next value is read.
+            Profile::new(move || drop(B::sync(&device)))
+        } else {
+            Profile::off()
+        };
+        train(*opened, &profile)
+    }
+}
+
+fn train<B: TrainBackend, M: TrainBackbone<B>>(
+    opened: Opened<'_, B, M>,
+    profile: &Profile,
+) -> Result<Summary, RunError> {
+    let started = Instant::now();
+    let Opened {
+        context,
+        checkpoint,
+        weights,
+        model,
+        initialise,
+        method,
+        device,
+        sinks: more_sinks,
+        ..
+    } = opened;
+    let plan = &context.plan;
+    let config = &plan.config;
+    let views = Views::new(&plan.method.views, context.sources.normalization.clone()).map_err(RunError::usage)?;
+    let loader = ViewLoader::new(context.sources.train.clone(), views, loader_config(config));
+    let loader = loader.map_err(RunError::usage)?;
+    let mut model = initialised(model, initialise, config);
+    if let Some(weights) = &weights {
+        model = weights.load(model)?;
+    }
+    let is_new = checkpoint.is_none();
+    let text = config.to_toml();
+    // Whether the next session could not reconstruct what this one begins with: weights from elsewhere, a changed config.
+    let changed = checkpoint
+        .as_ref()
+        .is_some_and(|checkpoint| checkpoint.progress.config != text);
+    let rule = rule(config);
+    let progress = match &checkpoint {
+        Some(checkpoint) => checkpoint.progress.clone(),
+        None => Progress {
+            from: weights.as_ref().map(|weights| weights.origin.clone()),
+            ..Progress::start(text.clone(), context.sources.images())
+        },
+    };
+    let progress = Progress {
+        // A config that was changed is the run's from here on.
+        config: text.clone(),
+        method: Some(plan.method.identity()),
+        optimizer: Some(rule.name().to_owned()),
+        ..progress
+    };
+    if is_new {
+        examples::save(&context)?;
+    }
+    let step = progress.step;
+    let log = MetricsLog::open(&context.run.metrics(), step, step == plan.schedule.total_steps)?;
+    let board = TensorBoard::create(&context.run.tensorboard(), step)?;
+    let mut sinks: Vec<Box<dyn MetricsSink>> = vec![Box::new(log), Box::new(board)];
+    sinks.extend(more_sinks);
+    let mut trainer = Trainer::new(TrainerParts {
+        context: &context,
+        profile,
+        device,
+        model,
+        method,
+        optimizer: Optimizer::new(rule).with_rules(plan.method.rules.clone()),
+        loader,
+        sinks,
+        progress,
+        started,
+    });
+    if let Some(checkpoint) = checkpoint {
+        trainer.restore(&checkpoint)?;
+    }
+    if changed || weights.is_some() {
+        trainer.save(false)?;
+    }
+    if weights.is_some() {
+        // There is a run to resume from here on; before, it would have begun with initialised weights.
+        write_atomic(&context.run.config(), text.as_bytes())?;
+    }
+    if step == 0 {
+        trainer.measure_untrained()?;
+    }
+    let outcome = trainer.run();
+    context.console.finish();
+    let steps = trainer.steps() - step;
+    let outcome = outcome.and_then(|()| {
+        let finished = trainer.finish()?;
+        Ok(profile.time(Phase::Monitors, || results::write(&context, &finished))?)
+    });
+    // An interrupted run has spent time too.
+    for line in profile.table(steps) {
+        context.console.asked(&line);
+    }
+    outcome
+}
+
+/// The network with weights from the config's seed; a backbone that brings its own keeps them.
+fn initialised<B: TrainBackend, M: TrainBackbone<B>>(
+    model: Model<B, M>,
+    initialise: bool,
+    config: &crate::config::Config,
+) -> Model<B, M> {
+    let given = (!initialise).then(|| model.backbone.clone());
+    let mut model = initialize_with(model, config.run.seed, config.model.conv_init);
+    if let Some(backbone) = given {
+        model.backbone = backbone;
+    }
+    model
+}

@@ -1,0 +1,71 @@
+//! What a run leaves: the exported backbone, the summary, the report.
+
+use super::report::report_data;
+use crate::backend::TrainBackend;
+use crate::context::RunContext;
+use crate::files::{write_atomic, write_json};
+use crate::summary::Summary;
+use crate::training::{FinishedTraining, TrainBackbone};
+use anyhow::{Context, Result};
+use barlow_model::{save_safetensors, state_dict};
+use barlow_report::render;
+
+/// Writes backbone and report, then the summary: a run with a summary is a finished one.
+pub(super) fn write<B: TrainBackend, M: TrainBackbone<B>>(
+    context: &RunContext,
+    finished: &FinishedTraining<B, M>,
+) -> Result<Summary> {
+    export_backbone(context, finished)?;
+    let summary = summary(context, finished);
+    let data = report_data(&context.run, &summary, &context.plan.config)?;
+    write_atomic(&context.run.report(), render(&data).as_bytes())?;
+    write_json(&context.run.summary(), &summary)?;
+    Ok(summary)
+}
+
+/// The backbone under torch's names, a ResNet under torchvision's.
+fn export_backbone<B: TrainBackend, M: TrainBackbone<B>>(
+    context: &RunContext,
+    finished: &FinishedTraining<B, M>,
+) -> Result<()> {
+    // Each forward pass updates the running statistics once.
+    let train = &context.plan.config.train;
+    let parts = train.micro_batch.map_or(1, |images| train.batch_size / images) as u64;
+    let passes = context.plan.method.passes_of_views().len() as u64;
+    let batches = i64::try_from(passes * parts * finished.progress.step).context("a number of steps fits")?;
+    let bytes = save_safetensors(&state_dict(&finished.model.backbone)?, Some(batches), None)?;
+    write_atomic(&context.run.backbone(), &bytes)
+}
+
+fn summary<B: TrainBackend, M: TrainBackbone<B>>(context: &RunContext, finished: &FinishedTraining<B, M>) -> Summary {
+    let config = &context.plan.config;
+    let FinishedTraining {
+        progress,
+        accuracy,
+        last_epoch,
+        ..
+    } = finished;
+    let accuracy = accuracy.as_ref();
+    let linear = accuracy.and_then(|accuracy| accuracy.linear.as_ref());
+    let images = progress.step as f64 * config.train.batch_size as f64;
+    Summary {
+        knn_top1: accuracy.map(|accuracy| accuracy.knn_top1),
+        linear_top1: linear.map(|linear| linear.top1),
+        linear_top5: linear.and_then(|linear| linear.top5),
+        from: progress.from.clone(),
+        untrained_knn_top1: progress.untrained.knn_top1,
+        untrained_linear_top1: progress.untrained.linear_top1,
+        loss: last_epoch.loss(),
+        loss_floor: finished.loss_floor,
+        readings: Some(last_epoch.clone()),
+        method: Some(context.plan.method.kind.clone()),
+        steps: progress.step,
+        epochs: config.train.epochs,
+        images_per_second: images / progress.training_seconds.max(1e-9),
+        wall_seconds: finished.wall_seconds,
+        backend: context.device.backend.clone(),
+        device: context.device.name.clone(),
+        seed: config.run.seed,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}

@@ -1,0 +1,27 @@
+//! A data set that cannot be used.
+
+use crate::config::DataPathError;
+use barlow_data::DataError;
+use thiserror::Error;
+
+/// A data set that cannot be used.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The data set cannot be found.
+    #[error(transparent)]
+    Path(#[from] DataPathError),
+    /// A cache on disk was asked for, and there is no place for it.
+    #[error("data.cache: the user's cache folder cannot be written to; set data.cache to \"auto\" or \"off\"")]
+    NoCacheFolder,
+    /// Fewer training images than `data.train_images`.
+    #[error("data.train_images is {wanted} and there are only {found} training images; lower it or leave it out")]
+    TooFew {
+        /// Asked for.
+        wanted: usize,
+        /// There.
+        found: usize,
+    },
+    /// The reader's own error.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}

@@ -1,0 +1,151 @@
+//! Where decoded images are cached from one epoch to the next: in memory, on disk, or nowhere.
+//!
+//! This file must not open a data set.
+
+use super::SourceError;
+use crate::cache_folder::cache_folder;
+use crate::config::{CacheName, DataCache};
+use crate::units;
+use barlow_data::{BadImages, CacheState, DataFormat, DecodedSet, DiskCache, DiskCacheConfig, ImageSource, Skipped};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Decoded images up to this many bytes are kept in memory.
+const MEMORY_LIMIT_BYTES: u64 = 1 << 30;
+
+/// Between two lines about a cache that is being made.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+/// Keeps the images of sets as a config says.
+pub(super) struct ImageCache<'a> {
+    pub(super) cache: DataCache,
+    pub(super) bad_images: BadImages,
+    pub(super) format: DataFormat,
+    /// The data set, which the caches of its parts are named by.
+    pub(super) root: &'a Path,
+    /// Whether a cache may be written.
+    pub(super) may_write: bool,
+    /// Takes the lines that are for the user.
+    pub(super) say: &'a dyn Fn(&str),
+}
+
+impl ImageCache<'_> {
+    /// The images of `part` of the data set ("train" or "test"), kept; adds the bad ones that were left out to `skipped`.
+    pub(super) fn cached(
+        &self,
+        source: Arc<dyn ImageSource>,
+        part: &str,
+        skipped: &mut Skipped,
+    ) -> Result<Arc<dyn ImageSource>, SourceError> {
+        // These readers hold the set in memory already, and no file of theirs is a bad image.
+        let is_in_memory = matches!(
+            self.format,
+            DataFormat::Cifar10 | DataFormat::Cifar100 | DataFormat::Idx
+        );
+        let side = match self.cache {
+            DataCache::Named(CacheName::Off) => return Ok(source),
+            DataCache::Named(_) if is_in_memory => return Ok(source),
+            DataCache::Named(CacheName::Auto) => return self.in_memory(source, skipped),
+            DataCache::Named(CacheName::Disk) => None,
+            DataCache::Side(side) => Some(side),
+        };
+        if self.may_write {
+            self.on_disk(source, part, side, is_in_memory, skipped)
+        } else {
+            (self.say)("cache       would be written to the user's cache folder, or found there");
+            Ok(source)
+        }
+    }
+
+    fn in_memory(
+        &self,
+        source: Arc<dyn ImageSource>,
+        skipped: &mut Skipped,
+    ) -> Result<Arc<dyn ImageSource>, SourceError> {
+        let threads = rayon::current_num_threads();
+        let Some(decoded) = DecodedSet::load_within(&*source, self.bad_images, threads, MEMORY_LIMIT_BYTES)? else {
+            return Ok(source);
+        };
+        add(skipped, decoded.skipped());
+        Ok(Arc::new(decoded))
+    }
+
+    fn on_disk(
+        &self,
+        source: Arc<dyn ImageSource>,
+        part: &str,
+        side: Option<usize>,
+        is_in_memory: bool,
+        skipped: &mut Skipped,
+    ) -> Result<Arc<dyn ImageSource>, SourceError> {
+        let file = self
+            .file(part, source.channels(), side)
+            .ok_or(SourceError::NoCacheFolder)?;
+        let config = DiskCacheConfig {
+            // Such a set is a few files, and its images have no stamps of their own.
+            key: if is_in_memory { files_key(self.root) } else { [0; 32] },
+            side,
+            bad_images: self.bad_images,
+            threads: rayon::current_num_threads(),
+        };
+        let mut told = Instant::now();
+        let mut progress = |done: usize, total: usize| {
+            if told.elapsed() >= BETWEEN_LINES {
+                (self.say)(&format!("cache       {done} of {total} {part} images decoded"));
+                told = Instant::now();
+            }
+        };
+        let (cache, state) = DiskCache::open_or_build(source, &file, &config, &mut progress)?;
+        let what = match state {
+            CacheState::Reused => "found in".to_owned(),
+            CacheState::Built => "written to".to_owned(),
+            CacheState::Rebuilt(fault) => format!("written again, because {fault}, to"),
+        };
+        (self.say)(&format!(
+            "cache       {} {part} images ({}), {what} {}",
+            cache.len(),
+            units::bytes(cache.bytes()),
+            file.display()
+        ));
+        add(skipped, &cache.skipped());
+        Ok(Arc::new(cache))
+    }
+
+    /// The file of a part: another one for every folder, number of channels and size, so that recipes that differ in
+    /// these do not write over each other's.
+    fn file(&self, part: &str, channels: usize, side: Option<usize>) -> Option<PathBuf> {
+        let root = std::path::absolute(self.root).unwrap_or_else(|_| self.root.to_owned());
+        let name = blake3::hash(format!("{}\n{channels}\n{side:?}", root.display()).as_bytes());
+        let name = format!("{}-{part}.images", &name.to_hex()[..32]);
+        Some(cache_folder()?.join("images").join(name))
+    }
+}
+
+/// A hash of names, sizes and times of the files in a folder and in those directly below it.
+fn files_key(root: &Path) -> [u8; 32] {
+    let below = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+    };
+    let (folders, mut files): (Vec<_>, Vec<_>) = below(root).into_iter().partition(|path| path.is_dir());
+    files.extend(
+        folders
+            .iter()
+            .flat_map(|folder| below(folder))
+            .filter(|path| path.is_file()),
+    );
+    files.sort();
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        let metadata = std::fs::metadata(&file);
+        let (size, time) = metadata.map_or((0, None), |metadata| (metadata.len(), metadata.modified().ok()));
+        hasher.update(format!("{}\n{size} {time:?}\n", file.display()).as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+fn add(total: &mut Skipped, more: &Skipped) {
+    total.count += more.count;
+    total.first = total.first.take().or_else(|| more.first.clone());
+}

@@ -1,0 +1,110 @@
+//! The images of a run.
+
+use barlow_augment::Normalization;
+use barlow_data::{DataFormat, ImageSource, Skipped};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The images of a run: those of its config ([`open`](super::open)), or a custom program's.
+#[derive(Clone)]
+pub struct Sources {
+    /// Images to train on; their labels are used by the probes only.
+    pub train: Arc<dyn ImageSource>,
+    /// Images to evaluate features on.
+    pub test: Option<Arc<dyn ImageSource>>,
+    /// Names of the classes; empty without labels, and where an image has several.
+    pub classes: Vec<String>,
+    /// What the data set turned out to be.
+    pub format: DataFormat,
+    /// Statistics that pixels are normalised with.
+    pub normalization: Normalization,
+    /// Images skipped because they could not be decoded.
+    pub skipped: Skipped,
+}
+
+/// How many images a run has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageCounts {
+    /// To train on.
+    pub train: usize,
+    /// To evaluate features on.
+    pub test: usize,
+    /// Classes; 0 without labels.
+    pub classes: usize,
+    /// What kind of set they are.
+    pub format: DataFormat,
+}
+
+/// Which images a run is trained on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Images {
+    /// How many.
+    pub count: usize,
+    /// A digest of their names and labels, in their order.
+    pub fingerprint: String,
+}
+
+impl Sources {
+    /// Images of a custom program. Their classes are told apart by the probes where each image has one label; test images without any
+    /// are dropped then. The normalisation is not stored with a run: a resumed one must be given the same.
+    pub fn of(train: Arc<dyn ImageSource>, test: Option<Arc<dyn ImageSource>>, normalization: Normalization) -> Self {
+        let classes = classes(train.as_ref());
+        let test = test.filter(|test| can_be_evaluated(test.as_ref(), &classes));
+        Self {
+            classes,
+            train,
+            test,
+            format: DataFormat::Auto,
+            normalization,
+            skipped: Skipped::default(),
+        }
+    }
+
+    /// How many there are.
+    pub fn counts(&self) -> ImageCounts {
+        ImageCounts {
+            train: self.train.len(),
+            test: self.test.as_ref().map_or(0, |test| test.len()),
+            classes: self.classes.len(),
+            format: self.format,
+        }
+    }
+
+    /// Which images are trained on; looks at all their names.
+    pub fn images(&self) -> Images {
+        Images {
+            count: self.train.len(),
+            fingerprint: fingerprint(self.train.as_ref()),
+        }
+    }
+}
+
+/// Names of the classes. Several labels an image, or none, are nothing that a probe could be evaluated on.
+pub(super) fn classes(source: &dyn ImageSource) -> Vec<String> {
+    let labelled = !source.is_empty() && source.label(0).is_some();
+    if labelled {
+        source.classes().to_vec()
+    } else {
+        Vec::new()
+    }
+}
+
+/// Test images beside class folders, without classes of their own, cannot be evaluated.
+pub(super) fn can_be_evaluated(test: &dyn ImageSource, classes: &[String]) -> bool {
+    classes.is_empty() || (!test.is_empty() && test.label(0).is_some())
+}
+
+/// A digest of the names and labels of a set, in their order. Not of the files: that would be a look at each of a million.
+fn fingerprint(source: &dyn ImageSource) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for class in source.classes() {
+        hasher.update(class.as_bytes()).update(&[0]);
+    }
+    for index in 0..source.len() {
+        hasher.update(source.name(index).as_bytes()).update(&[0]);
+        for label in source.labels(index) {
+            hasher.update(&(label as u64).to_le_bytes());
+        }
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}

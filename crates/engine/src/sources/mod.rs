@@ -1,0 +1,10 @@
+//! The images of a run: those of its config, or a custom program's.
+
+mod error;
+mod image_cache;
+mod images;
+mod open;
+
+pub use error::SourceError;
+pub use images::{ImageCounts, Images, Sources};
+pub use open::open;

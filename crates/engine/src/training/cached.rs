@@ -1,0 +1,153 @@
+//! A step whose batch is larger than the device holds, in two passes with cached gradients (Gao et al. 2021, arXiv 2101.06983).
+//!
+//! A loss of all N images is no sum of losses of micro-batches. Its gradient for the embeddings is all that the network needs: the
+//! first pass computes all embeddings without a graph, the loss gives dL/dz for the whole N × D, and
+//! the second pass computes each micro-batch's embeddings again and sends its rows of dL/dz back. Predictor and prototypes belong to
+//! the loss: they run once, on the whole batch. Batch norm inside backbone and projector sees micro-batches, as it sees a device's
+//! share in data-parallel training; all else is the one-pass step to rounding.
+
+use super::TrainBackbone;
+use super::pending::pending;
+use super::profile::Phase;
+use super::step::{StepContext, StepGradients, apart, together};
+use super::teacher::Teacher;
+use crate::backend::TrainBackend;
+use crate::method::{Method, MethodBatch};
+use barlow_data::HostBatch;
+use barlow_model::NormMode;
+use burn::module::AutodiffModule;
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use std::ops::Range;
+
+/// As [`step_gradients`](super::step_gradients), `micro_batch` images of one pass at a time.
+///
+/// The running statistics are updated once for every micro-batch of each pass, pass by pass, with the second forward pass; a teacher's
+/// with its only one.
+///
+/// # Panics
+/// If `micro_batch` is 0.
+pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
+    context: &StepContext<'_, B, M>,
+    method: &mut dyn Method<B>,
+    batch: &HostBatch,
+    micro_batch: usize,
+    device: &B::Device,
+) -> StepGradients<B::InnerBackend> {
+    assert!(micro_batch > 0, "a micro-batch of no images");
+    let StepContext { model, profile, .. } = context;
+    let groups = method.spec().groups_of_views();
+    let passes = method.spec().passes_of_views();
+    let parts: Vec<Range<usize>> = (0..batch.n)
+        .step_by(micro_batch)
+        .map(|start| start..batch.n.min(start + micro_batch))
+        .collect();
+
+    let of_teacher = match context.teacher {
+        Some(teacher) => teacher_embeddings(context, teacher, batch, &groups, &parts, device),
+        None => vec![None; batch.views.len()],
+    };
+    let plain = model.valid();
+    let mut representations: Vec<Vec<_>> = batch.views.iter().map(|_| Vec::new()).collect();
+    let mut embeddings = representations.clone();
+    for pass in &passes {
+        for rows in &parts {
+            let images = profile.time(Phase::ToDevice, || images::<B::InnerBackend>(batch, pass, rows, device));
+            let output = profile.time(Phase::Forward, || plain.forward(images, NormMode::TrainFrozenStats));
+            let h = apart(output.representations, pass.len());
+            let z = apart(output.embeddings, pass.len());
+            for ((&view, h), z) in pass.iter().zip(h).zip(z) {
+                representations[view].push(h);
+                embeddings[view].push(z);
+            }
+        }
+    }
+    let whole = |parts: Vec<Tensor<B::InnerBackend, 2>>| Tensor::cat(parts, 0);
+    let representations = representations.into_iter().map(whole).collect();
+    let embeddings: Vec<Tensor<B, 2>> = embeddings
+        .into_iter()
+        .map(|parts| Tensor::from_inner(whole(parts)).require_grad())
+        .collect();
+
+    let mut sum = GradientsAccumulator::new();
+    let (readings, of_embeddings) = profile.time(Phase::Loss, || {
+        let batch = MethodBatch {
+            embeddings: embeddings.clone(),
+            teacher: of_teacher,
+            groups: &groups,
+            indices: &batch.indices,
+            clock: context.clock,
+            seed: context.seed,
+        };
+        let output = method.loss(&model.heads, batch);
+        let readings = pending(&output);
+        let mut gradients = output.loss.backward();
+        // A view that the loss only looks at (a stopped gradient) has none.
+        let of: Vec<_> = embeddings.iter().map(|z| z.grad_remove(&mut gradients)).collect();
+        // Those of predictor and prototypes; the network's others come with the second pass.
+        sum.accumulate(*model, GradientsParams::from_grads(gradients, *model));
+        (readings, of)
+    });
+
+    for pass in &passes {
+        let gradients: Vec<_> = pass.iter().map(|&view| of_embeddings[view].clone()).collect();
+        for rows in &parts {
+            let images = profile.time(Phase::ToDevice, || images::<B>(batch, pass, rows, device));
+            let z = profile.time(Phase::Forward, || model.forward(images, NormMode::Train).embeddings);
+            profile.time(Phase::Backward, || {
+                // The gradient of this sum for z is that of the loss.
+                let terms = apart(z, pass.len()).into_iter().zip(&gradients);
+                let terms = terms.filter_map(|(z, gradient)| {
+                    let gradient = gradient.clone()?.narrow(0, rows.start, rows.len());
+                    Some((z * Tensor::from_inner(gradient)).sum())
+                });
+                let Some(dot) = terms.reduce(|sum, term| sum + term) else {
+                    return;
+                };
+                let gradients = GradientsParams::from_grads(dot.backward(), *model);
+                sum.accumulate(*model, gradients);
+            });
+        }
+    }
+    StepGradients {
+        gradients: sum.grads(),
+        readings,
+        representations,
+    }
+}
+
+/// The rows of the views of a pass, one view after the other.
+fn images<B: Backend>(batch: &HostBatch, pass: &[usize], rows: &Range<usize>, device: &B::Device) -> Tensor<B, 4> {
+    let views = pass
+        .iter()
+        .map(|&view| batch.rows_to_device(view, rows.clone(), device));
+    together(views.collect())
+}
+
+/// The teacher's embeddings of each view that it sees, micro-batch by micro-batch.
+fn teacher_embeddings<B: TrainBackend, M: TrainBackbone<B>>(
+    context: &StepContext<'_, B, M>,
+    teacher: &Teacher<B, M>,
+    batch: &HostBatch,
+    groups: &[usize],
+    parts: &[Range<usize>],
+    device: &B::Device,
+) -> Vec<Option<Tensor<B::InnerBackend, 2>>> {
+    let of_view = |view: usize| {
+        teacher.sees(groups[view]).then(|| {
+            let part = |rows: &Range<usize>| {
+                let images = context.profile.time(Phase::ToDevice, || {
+                    batch.rows_to_device::<B::InnerBackend>(view, rows.clone(), device)
+                });
+                context.profile.time(Phase::Forward, || teacher.forward(images))
+            };
+            Tensor::cat(parts.iter().map(part).collect(), 0)
+        })
+    };
+    (0..batch.views.len()).map(of_view).collect()
+}
+
+#[cfg(all(test, feature = "cpu"))]
+#[path = "cached_tests.rs"]
+mod tests;

@@ -1,0 +1,206 @@
+//! Cached gradients against one graph over the whole batch, and what they are better than.
+
+use super::*;
+use crate::method::{Clock, MethodInputs};
+use crate::methods::{LossSection, MethodKind, MethodSection};
+use crate::training::Profile;
+use barlow_augment::ViewsConfig;
+use barlow_data::HostView;
+use barlow_model::{
+    MlpConfig, Model, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, StateDict, Stem, state_dict,
+};
+use burn::backend::Autodiff;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn_flex::{Flex, FlexDevice};
+
+type Diff = Autodiff<Flex>;
+
+const N: usize = 24;
+const SIZE: usize = 12;
+
+fn projector() -> MlpConfig {
+    ProjectorConfig { widths: vec![16, 16] }.mlp(true)
+}
+
+fn method(kind: MethodKind) -> Box<dyn Method<Diff>> {
+    let loss = LossSection {
+        lambda: 0.05,
+        ..LossSection::default()
+    };
+    let inputs = MethodInputs {
+        views: ViewsConfig::default().groups(),
+        projector: projector(),
+        batch_size: N,
+        largest_buffer: None,
+    };
+    let section = MethodSection {
+        kind,
+        ..MethodSection::default()
+    };
+    section.build(&loss, &inputs)
+}
+
+fn model(kind: MethodKind) -> Model<Diff> {
+    let backbone = ResNetConfig {
+        depth: ResNetDepth::ResNet18,
+        stem: Stem::Cifar,
+        width: 4,
+        in_channels: 3,
+        zero_init_residual: false,
+    };
+    ModelConfig::new(backbone, method(kind).spec().heads.clone()).init(&FlexDevice, 7)
+}
+
+const CLOCK: Clock = Clock {
+    step: 0,
+    total_steps: 1,
+    steps_per_epoch: 1,
+};
+
+fn batch() -> HostBatch {
+    let view = |seed: usize| {
+        let value = |i: usize| (((i * 2_654_435_761 + seed * 97) % 1_000_003) as f32 * 0.37).sin();
+        HostView {
+            pixels: (0..N * 3 * SIZE * SIZE).map(value).collect(),
+            size: SIZE,
+            group: seed - 1,
+        }
+    };
+    HostBatch {
+        views: vec![view(1), view(2)],
+        n: N,
+        channels: 3,
+        labels: vec![None; N],
+        indices: (0..N).collect(),
+    }
+}
+
+/// All gradients, one after the other in the order of the parameters.
+fn flat(gradients: GradientsParams, model: &Model<Diff>) -> Vec<f32> {
+    struct Reader(GradientsParams, Vec<f32>);
+    impl ModuleVisitor<Diff> for Reader {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Diff, D>>) {
+            if let Some(gradient) = self.0.get::<Flex, D>(param.id) {
+                self.1.extend(gradient.into_data().to_vec::<f32>().unwrap());
+            }
+        }
+    }
+    let mut reader = Reader(gradients, Vec::new());
+    model.visit(&mut reader);
+    reader.1
+}
+
+/// The embeddings of a view, micro-batch by micro-batch, in one graph.
+fn embeddings(model: &Model<Diff>, batch: &HostBatch, view: usize, micro_batch: usize) -> Tensor<Diff, 2> {
+    let part = |start: usize| {
+        let rows = start..N.min(start + micro_batch);
+        let images = batch.rows_to_device::<Diff>(view, rows, &FlexDevice);
+        model.forward(images, NormMode::Train).embeddings
+    };
+    Tensor::cat((0..N).step_by(micro_batch).map(part).collect(), 0)
+}
+
+/// The loss of both views' embeddings by a method.
+fn loss(kind: MethodKind, model: &Model<Diff>, embeddings: Vec<Tensor<Diff, 2>>) -> Tensor<Diff, 1> {
+    let indices: Vec<usize> = (0..embeddings[0].dims()[0]).collect();
+    let batch = MethodBatch {
+        embeddings,
+        teacher: vec![None; 2],
+        groups: &[0, 1],
+        indices: &indices,
+        clock: CLOCK,
+        seed: 0,
+    };
+    method(kind).loss(&model.heads, batch).loss
+}
+
+fn in_one_graph(kind: MethodKind, model: &Model<Diff>, micro_batch: usize) -> (Vec<f32>, f64) {
+    let batch = batch();
+    let embeddings = [0, 1].map(|view| embeddings(model, &batch, view, micro_batch));
+    let loss = loss(kind, model, embeddings.into());
+    let value = f64::from(loss.clone().into_scalar());
+    (flat(GradientsParams::from_grads(loss.backward(), model), model), value)
+}
+
+fn cached(kind: MethodKind, model: &Model<Diff>, micro_batch: usize) -> (Vec<f32>, f64) {
+    let profile = Profile::off();
+    let context = StepContext {
+        model,
+        teacher: None,
+        clock: CLOCK,
+        seed: 0,
+        profile: &profile,
+    };
+    let step = cached_step_gradients(&context, method(kind).as_mut(), &batch(), micro_batch, &FlexDevice);
+    (flat(step.gradients, model), step.readings.read().loss())
+}
+
+/// ‖a − b‖ / ‖b‖
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    assert!(a.len() == b.len() && a.len() > 10_000, "{} and {}", a.len(), b.len());
+    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
+    let norm = square(&mut b.iter().map(|&b| f64::from(b)));
+    square(&mut a.iter().zip(b).map(|(&a, &b)| f64::from(a) - f64::from(b))) / norm
+}
+
+fn statistics(model: &Model<Diff>) -> StateDict {
+    let mut state = state_dict(model).unwrap();
+    state.retain(|name, _| name.contains("running"));
+    state
+}
+
+/// For every method that needs no teacher.
+#[test]
+fn equals_one_graph_over_the_whole_batch() {
+    for &kind in MethodKind::ALL {
+        if method(kind).spec().teacher.is_some() {
+            continue;
+        }
+        for micro_batch in [4, 8, 24, 100] {
+            let what = format!("{}, micro-batch {micro_batch}", kind.name());
+            let (one, two) = (model(kind), model(kind));
+            let (expected, expected_loss) = in_one_graph(kind, &one, micro_batch);
+            let (found, found_loss) = cached(kind, &two, micro_batch);
+            assert_eq!(found_loss, expected_loss, "{what}");
+            let distance = distance(&found, &expected);
+            assert!(distance < 1e-6, "{what}: {distance}");
+            assert!(statistics(&one) == statistics(&two), "{what}: running statistics");
+            assert!(
+                statistics(&one) != statistics(&model(kind)),
+                "{what}: they have been updated"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_step_over_the_batch_at_once_differs_by_the_batch_norm_alone() {
+    let kind = MethodKind::BarlowTwins;
+    let (whole, _) = in_one_graph(kind, &model(kind), N);
+    let (same, _) = cached(kind, &model(kind), N);
+    assert!(distance(&same, &whole) < 1e-6);
+    let (parts, _) = cached(kind, &model(kind), 8);
+    assert!(
+        distance(&parts, &whole) > 1e-3,
+        "batch norm sees eight images, and not all"
+    );
+}
+
+#[test]
+fn adding_up_the_losses_of_micro_batches_is_another_thing() {
+    let kind = MethodKind::BarlowTwins;
+    let model = model(kind);
+    let batch = batch();
+    let (expected, _) = in_one_graph(kind, &model, 8);
+    let mut sum = GradientsAccumulator::new();
+    for start in (0..N).step_by(8) {
+        let embeddings = [0, 1].map(|view| {
+            let images = batch.rows_to_device::<Diff>(view, start..start + 8, &FlexDevice);
+            model.forward(images, NormMode::TrainFrozenStats).embeddings
+        });
+        let loss = loss(kind, &model, embeddings.into()) / 3.0;
+        sum.accumulate(&model, GradientsParams::from_grads(loss.backward(), &model));
+    }
+    let distance = distance(&flat(sum.grads(), &model), &expected);
+    assert!(distance > 0.1, "{distance}");
+}

@@ -1,0 +1,21 @@
+//! The training loop: a step's gradients in one pass (`step.rs`) or micro-batch by micro-batch (`cached.rs`), the teacher, the loop
+//! around them (`trainer`), and what is measured on the way.
+
+mod backbone;
+mod cached;
+mod interval;
+mod online_probe;
+mod pending;
+mod profile;
+mod step;
+mod teacher;
+mod trainer;
+
+pub use backbone::TrainBackbone;
+pub use cached::cached_step_gradients;
+pub use online_probe::OnlineProbe;
+pub use pending::PendingReadings;
+pub use profile::{Phase, Profile};
+pub use step::{StepContext, StepGradients, step_gradients};
+pub use teacher::Teacher;
+pub use trainer::{FinishedTraining, Trainer, TrainerParts};

@@ -1,0 +1,112 @@
+//! The gradients of a step in one pass: forward passes, the loss, one backward pass.
+
+use super::TrainBackbone;
+use super::pending::{PendingReadings, pending};
+use super::profile::{Phase, Profile};
+use super::teacher::Teacher;
+use crate::backend::TrainBackend;
+use crate::method::{Clock, Method, MethodBatch};
+use barlow_data::DeviceBatch;
+use barlow_model::{Model, NormMode};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+/// What a step makes before its update.
+pub struct StepGradients<B: Backend> {
+    /// Of every parameter.
+    pub gradients: GradientsParams,
+    /// The loss and the method's readings.
+    pub readings: PendingReadings<B>,
+    /// [N, F] of each view, without a graph.
+    pub representations: Vec<Tensor<B, 2>>,
+}
+
+/// What a step is made with beside its batch.
+pub struct StepContext<'a, B: TrainBackend, M: TrainBackbone<B>> {
+    /// The network.
+    pub model: &'a Model<B, M>,
+    /// The method's teacher.
+    pub teacher: Option<&'a Teacher<B, M>>,
+    /// Where in the run the step is.
+    pub clock: Clock,
+    /// The run's seed.
+    pub seed: u64,
+    /// Where the time goes.
+    pub profile: &'a Profile,
+}
+
+/// A step without its update: the teacher's forward passes, the online ones, the loss, the backward pass.
+///
+/// Views go through the network as the method's spec says; each pass has its own batch statistics and updates the running ones once.
+pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
+    context: &StepContext<'_, B, M>,
+    method: &mut dyn Method<B>,
+    batch: DeviceBatch<B>,
+) -> StepGradients<B::InnerBackend> {
+    let StepContext {
+        model,
+        teacher,
+        profile,
+        ..
+    } = context;
+    let groups = method.spec().groups_of_views();
+    let passes = method.spec().passes_of_views();
+    let DeviceBatch { views, indices, .. } = batch;
+    let of_teacher = profile.time(Phase::Forward, || {
+        let see = |teacher: &Teacher<B, M>| teacher.embeddings(&views, &groups);
+        teacher.map_or_else(|| vec![None; views.len()], see)
+    });
+    let (representations, embeddings) = profile.time(Phase::Forward, || {
+        let mut views: Vec<_> = views.into_iter().map(Some).collect();
+        let mut outputs: Vec<_> = views.iter().map(|_| None).collect();
+        for pass in &passes {
+            let images = pass
+                .iter()
+                .map(|&view| views[view].take().expect("a view is in one pass"));
+            let output = model.forward(together(images.collect()), NormMode::Train);
+            let representations = apart(output.representations.inner(), pass.len());
+            let embeddings = apart(output.embeddings, pass.len());
+            for ((&view, h), z) in pass.iter().zip(representations).zip(embeddings) {
+                outputs[view] = Some((h, z));
+            }
+        }
+        let outputs = outputs.into_iter().map(|output| output.expect("a view is in one pass"));
+        outputs.unzip::<_, _, Vec<_>, Vec<_>>()
+    });
+    let (loss, readings) = profile.time(Phase::Loss, || {
+        let batch = MethodBatch {
+            embeddings,
+            teacher: of_teacher,
+            groups: &groups,
+            indices: &indices,
+            clock: context.clock,
+            seed: context.seed,
+        };
+        let output = method.loss(&model.heads, batch);
+        let readings = pending(&output);
+        (output.loss, readings)
+    });
+    let gradients = profile.time(Phase::Backward, || GradientsParams::from_grads(loss.backward(), *model));
+    StepGradients {
+        gradients,
+        readings,
+        representations,
+    }
+}
+
+/// Views of one pass as one tensor, one after the other.
+pub(super) fn together<B: Backend, const D: usize>(mut views: Vec<Tensor<B, D>>) -> Tensor<B, D> {
+    if views.len() == 1 {
+        return views.remove(0);
+    }
+    Tensor::cat(views, 0)
+}
+
+/// The rows of each of `count` views of one pass.
+pub(super) fn apart<B: Backend>(rows: Tensor<B, 2>, count: usize) -> Vec<Tensor<B, 2>> {
+    if count == 1 {
+        return vec![rows];
+    }
+    rows.chunk(count, 0)
+}

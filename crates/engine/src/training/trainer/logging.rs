@@ -1,0 +1,176 @@
+//! What a run logs while it trains: lines of metrics, evaluations, and the warning when something goes wrong.
+
+use super::Trainer;
+use crate::backend::TrainBackend;
+use crate::evaluation::{Accuracy, accuracy};
+use crate::host_memory;
+use crate::metrics::{EvaluationMetric, Metric, ReadingMeans, Readings, TrainingMetric};
+use crate::optim::LearningRates;
+use crate::summary::{UntrainedAccuracy, start_of};
+use crate::training::{Phase, TrainBackbone};
+use crate::units::duration;
+use anyhow::{Result, anyhow};
+use barlow_eval::Collapse;
+use burn::module::AutodiffModule;
+use burn::tensor::ElementConversion;
+use std::time::Instant;
+
+impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
+    /// Reads the losses since the last line, checks them and writes the line.
+    pub(super) fn log_interval(&mut self, epoch: u64, rates: LearningRates) -> Result<()> {
+        if self.interval.is_empty() {
+            return Ok(());
+        }
+        let profile = self.profile;
+        profile.time(Phase::Monitors, || self.write_interval(epoch, rates))
+    }
+
+    fn write_interval(&mut self, epoch: u64, rates: LearningRates) -> Result<()> {
+        let waiting = Instant::now();
+        let mut means = ReadingMeans::default();
+        let first_step = self.progress.step - self.pending.len() as u64 + 1;
+        let mut correct = Vec::new();
+        for (step, pending) in (first_step..).zip(std::mem::take(&mut self.pending)) {
+            correct.extend(pending.correct.map(|part| part.into_scalar().elem::<f64>()));
+            let readings = pending.readings.read();
+            if !readings.is_finite() {
+                return Err(self.diverged(step, epoch, &readings));
+            }
+            means.add(&readings);
+            self.progress.losses.add(&readings);
+            self.last_finite = Some((step, readings));
+        }
+        let waited = waiting.elapsed();
+        self.interval.extend(waited);
+        self.progress.training_seconds += waited.as_secs_f64();
+        let interval = std::mem::take(&mut self.interval);
+        let images_per_second = interval.images_per_second(self.context.plan.config.train.batch_size);
+        let steps_left = self.context.plan.schedule.total_steps - self.progress.step;
+        let images_left = (steps_left as usize * self.context.plan.config.train.batch_size) as f64;
+        let metric = TrainingMetric {
+            step: self.progress.step,
+            epoch,
+            readings: means.mean().expect("an interval has steps"),
+            loss_floor: self.method.outlook().floor,
+            lr_weights: rates.weights,
+            lr_biases: rates.biases,
+            images_per_second,
+            data_wait: interval.data_wait(),
+            seconds_left: Some(images_left / images_per_second),
+            peak_memory_mib: host_memory::peak().map(|bytes| bytes as f64 / 1024.0 / 1024.0),
+            online_top1: (!correct.is_empty()).then(|| correct.iter().sum::<f64>() / correct.len() as f64),
+        };
+        self.status(&metric);
+        self.log(&Metric::Training(metric))
+    }
+
+    pub(super) fn log(&mut self, metric: &Metric) -> Result<()> {
+        self.sinks.iter_mut().try_for_each(|sink| sink.write(metric))
+    }
+
+    fn diverged(&self, step: u64, epoch: u64, readings: &Readings) -> anyhow::Error {
+        let before = self.last_finite.as_ref().map_or(String::new(), |(step, readings)| {
+            format!("; the last finite values: {readings} at step {step}")
+        });
+        let what = readings.iter().find(|(_, value)| !value.is_finite());
+        let (name, value) = what.unwrap_or(("loss", f64::NAN));
+        anyhow!(
+            "the {} is {value} at step {step} (epoch {epoch}){before}; the last checkpoint is kept in {}; \
+             lower optimizer.learning_rate_weights or lengthen schedule.warmup_epochs",
+            name.replace('_', " "),
+            self.context.run.checkpoints().display()
+        )
+    }
+
+    fn status(&self, metric: &TrainingMetric) {
+        let plan = &self.context.plan;
+        let floor = metric
+            .loss_floor
+            .map_or(String::new(), |floor| format!(" (floor {floor:.2})"));
+        let knn = self
+            .progress
+            .best
+            .map_or(String::new(), |(knn, _)| format!(", best kNN {knn:.3}"));
+        let place = format!(
+            "epoch {}/{} step {}/{}, {} left",
+            metric.epoch,
+            plan.config.train.epochs,
+            metric.step,
+            plan.schedule.total_steps,
+            duration(metric.seconds_left.unwrap_or_default())
+        );
+        self.context.console.status(
+            &place,
+            &format!(
+                "loss {:.2}{floor}{knn}, {:.0} images/s",
+                metric.readings.loss(),
+                metric.images_per_second
+            ),
+        );
+    }
+
+    /// Writes an evaluation down; whether it is the best so far.
+    pub(super) fn record(&mut self, epoch: u64, accuracy: &Accuracy) -> Result<bool> {
+        let step = self.progress.step;
+        let metric = EvaluationMetric::of(step, epoch, accuracy);
+        self.log(&Metric::Evaluation(metric))?;
+        self.context
+            .console
+            .line(&format!("epoch {epoch}: kNN top-1 {:.4}", accuracy.knn_top1));
+        let Collapse { dead, width, .. } = accuracy.collapse;
+        if accuracy.collapse.is_total() {
+            self.context.console.warn(&format!(
+                "{dead} of {width} features do not vary any more: the network has collapsed; lower loss.lambda or the learning rate"
+            ));
+        }
+        let is_best = self.progress.best.is_none_or(|(best, _)| accuracy.knn_top1 > best);
+        if is_best {
+            self.progress.best = Some((accuracy.knn_top1, step));
+        }
+        Ok(is_best)
+    }
+
+    /// Evaluates the network as it is, or its teacher where the method says so; the embeddings too where they are logged.
+    pub(super) fn measure(&self, with_linear: bool, with_embeddings: bool) -> Result<Option<Accuracy>> {
+        let online;
+        let model = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
+            Some(teacher) => teacher.model(),
+            None => {
+                online = self.model.as_ref().expect("present between two steps").valid();
+                &online
+            }
+        };
+        self.profile.time(Phase::Monitors, || {
+            accuracy(
+                &model.backbone,
+                with_embeddings.then_some(&model.heads.projector),
+                &self.context.sources,
+                &self.context.plan.config,
+                with_linear,
+                &self.device,
+            )
+        })
+    }
+
+    /// Evaluates the network before its first step.
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    pub fn measure_untrained(&mut self) -> Result<()> {
+        let Some(accuracy) = self.measure(true, false)? else {
+            return Ok(());
+        };
+        let linear_top1 = accuracy.linear.as_ref().map(|linear| linear.top1);
+        self.progress.untrained = UntrainedAccuracy {
+            knn_top1: Some(accuracy.knn_top1),
+            linear_top1,
+        };
+        let linear = linear_top1.unwrap_or_default();
+        self.context.console.line(&format!(
+            "{}: kNN top-1 {:.4}, linear top-1 {linear:.4}",
+            start_of(self.progress.from.as_deref()),
+            accuracy.knn_top1
+        ));
+        Ok(())
+    }
+}

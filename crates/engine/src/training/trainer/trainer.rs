@@ -1,0 +1,311 @@
+//! The loop over epochs and steps.
+
+use crate::backend::TrainBackend;
+use crate::checkpoint::{Checkpoint, Progress};
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::method::{Clock, EmaTiming, Method};
+use crate::metrics::{MetricsSink, ReadingMeans, Readings};
+use crate::optim::{Optimizer, StepRates};
+use crate::training::interval::Interval;
+use crate::training::{
+    OnlineProbe, PendingReadings, Phase, Profile, StepContext, StepGradients, Teacher, TrainBackbone,
+    cached_step_gradients, step_gradients,
+};
+use anyhow::{Context, Result};
+use barlow_data::{HostBatch, ViewLoader};
+use barlow_model::{Model, load_state_dict, named_shapes};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use std::time::Instant;
+
+/// A step's results that are still on the device.
+pub(super) struct Pending<B: Backend> {
+    pub(super) readings: PendingReadings<B>,
+    /// Accuracy of the online probe.
+    pub(super) correct: Option<Tensor<B, 1>>,
+}
+
+/// What a run trains and with what.
+pub struct TrainerParts<'a, B: TrainBackend, M: TrainBackbone<B>> {
+    /// The run.
+    pub context: &'a RunContext,
+    /// Where the time goes.
+    pub profile: &'a Profile,
+    /// Where it computes.
+    pub device: B::Device,
+    /// The network with the weights that the run starts from.
+    pub model: Model<B, M>,
+    /// The method.
+    pub method: Box<dyn Method<B>>,
+    /// The update rule.
+    pub optimizer: Optimizer<B::InnerBackend>,
+    /// Batches of views.
+    pub loader: ViewLoader,
+    /// Where metrics go.
+    pub sinks: Vec<Box<dyn MetricsSink + 'a>>,
+    /// Where the run stands.
+    pub progress: Progress,
+    /// When this session began.
+    pub started: Instant,
+}
+
+/// A run with its tensors.
+pub struct Trainer<'a, B: TrainBackend, M: TrainBackbone<B>> {
+    pub(super) context: &'a RunContext,
+    pub(super) profile: &'a Profile,
+    pub(super) device: B::Device,
+    /// Absent only while a step owns it.
+    pub(super) model: Option<Model<B, M>>,
+    pub(super) teacher: Option<Teacher<B, M>>,
+    pub(super) method: Box<dyn Method<B>>,
+    pub(super) optimizer: Optimizer<B::InnerBackend>,
+    pub(super) loader: ViewLoader,
+    pub(super) sinks: Vec<Box<dyn MetricsSink + 'a>>,
+    pub(super) progress: Progress,
+    /// Trained beside the network, where there are labels.
+    pub(super) probe: Option<OnlineProbe<B::InnerBackend>>,
+    /// The steps since the last line of metrics.
+    pub(super) pending: Vec<Pending<B::InnerBackend>>,
+    /// A step of this session with its readings.
+    pub(super) last_finite: Option<(u64, Readings)>,
+    pub(super) interval: Interval,
+    pub(super) started: Instant,
+    /// Seconds of the run before this session.
+    pub(super) earlier_seconds: f64,
+    /// Views whose representations the online probe learns from: those of the largest size.
+    probed_views: Vec<usize>,
+}
+
+impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
+    /// A run at its start, or about to be [restored](Trainer::restore); touches no file.
+    pub fn new(parts: TrainerParts<'a, B, M>) -> Self {
+        let TrainerParts {
+            context,
+            profile,
+            device,
+            model,
+            method,
+            optimizer,
+            loader,
+            sinks,
+            progress,
+            started,
+        } = parts;
+        let classes = context.sources.classes.len();
+        let features = model.backbone.feature_dim();
+        let probe =
+            (context.plan.config.eval.online && classes >= 2).then(|| OnlineProbe::new(features, classes, &device));
+        let spec = method.spec();
+        let teacher = spec.teacher.clone().map(|spec| Teacher::new(spec, &model));
+        let sizes = spec.sizes_of_views();
+        let largest = sizes.iter().max().copied();
+        let probed_views = (0..sizes.len()).filter(|&view| Some(sizes[view]) == largest).collect();
+        Self {
+            context,
+            profile,
+            device,
+            model: Some(model),
+            teacher,
+            method,
+            optimizer,
+            loader,
+            sinks,
+            earlier_seconds: progress.wall_seconds,
+            progress,
+            probe,
+            pending: Vec::new(),
+            last_finite: None,
+            interval: Interval::default(),
+            started,
+            probed_views,
+        }
+    }
+
+    /// Takes a checkpoint's tensors over; its progress came with the parts.
+    ///
+    /// # Errors
+    /// If they do not fit the network, the optimiser or the method.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let model = self.model.take().expect("present between two steps");
+        let model = load_state_dict(model, &checkpoint.model).context("the checkpoint does not fit the model")?;
+        let step = self.progress.step;
+        self.optimizer
+            .load_state(&checkpoint.optimizer, &checkpoint.model, step, &self.device)
+            .context("the checkpoint's optimiser state is not usable")?;
+        let shapes = named_shapes(&model);
+        // Without a step there are no buffers yet.
+        if step > 0 {
+            self.optimizer
+                .check_complete(shapes.iter().map(|shape| (shape.name.as_str(), shape.kind)))
+                .context("the checkpoint's optimiser state is not usable")?;
+        }
+        self.model = Some(model);
+        if let Some(probe) = &mut self.probe {
+            probe.load_state(&checkpoint.probe, &self.device);
+        }
+        if let Some(teacher) = &mut self.teacher {
+            teacher
+                .load_state(&checkpoint.teacher)
+                .context("the checkpoint's teacher does not fit the model")?;
+        }
+        self.method
+            .load_state(&checkpoint.method, &self.device)
+            .map_err(|error| anyhow::anyhow!("the checkpoint's state of the method is not usable: {error}"))
+    }
+
+    /// Steps made, those before this session among them.
+    pub fn steps(&self) -> u64 {
+        self.progress.step
+    }
+
+    /// Makes the steps that are left.
+    ///
+    /// # Errors
+    /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] else.
+    pub fn run(&mut self) -> Result<(), RunError> {
+        let plan = &self.context.plan;
+        self.context
+            .console
+            .start(self.progress.step, plan.schedule.total_steps);
+        while self.progress.step < plan.schedule.total_steps {
+            if self.context.stop.is_set() {
+                return Err(self.interrupt()?);
+            }
+            let epoch = self.progress.step / plan.steps_per_epoch;
+            self.run_epoch(epoch)?;
+            self.end_epoch(epoch + 1)?;
+        }
+        // The last evaluation may take as long as many steps.
+        if self.context.stop.is_set() {
+            return Err(self.interrupt()?);
+        }
+        Ok(())
+    }
+
+    fn clock(&self) -> Clock {
+        let plan = &self.context.plan;
+        Clock {
+            step: self.progress.step,
+            total_steps: plan.schedule.total_steps,
+            steps_per_epoch: plan.steps_per_epoch,
+        }
+    }
+
+    /// The rates of a step.
+    fn rates(&self, step: u64) -> StepRates {
+        let plan = &self.context.plan;
+        StepRates {
+            now: plan.peak.scaled(plan.schedule.factor(step)),
+            peak: plan.peak,
+        }
+    }
+
+    fn run_epoch(&mut self, epoch: u64) -> Result<(), RunError> {
+        let context = self.context;
+        let plan = &context.plan;
+        let first = (self.progress.step % plan.steps_per_epoch) as usize;
+        let profile = self.profile;
+        self.method.epoch(self.clock());
+        let mut batches = profile.time(Phase::DataWait, || self.loader.epoch(epoch, first));
+        loop {
+            let start = Instant::now();
+            let Some(batch) = profile.time(Phase::DataWait, || batches.next()) else {
+                break;
+            };
+            let batch = batch.map_err(anyhow::Error::from)?;
+            let waited = start.elapsed();
+            let rates = self.rates(self.progress.step);
+            self.step(batch, rates);
+            self.progress.training_seconds += self.interval.add(start, waited).as_secs_f64();
+            context.console.step(self.progress.step);
+            if self.progress.step.is_multiple_of(plan.config.train.log_every) {
+                self.log_interval(epoch + 1, rates.now)?;
+            }
+            // At the end of an epoch there is more to do before a checkpoint is whole; `run` checks again after it.
+            if context.stop.is_set() && !self.progress.step.is_multiple_of(plan.steps_per_epoch) {
+                drop(batches);
+                self.log_interval(epoch + 1, rates.now)?;
+                return Err(self.interrupt()?);
+            }
+        }
+        let rates = self.rates(self.progress.step.saturating_sub(1));
+        self.log_interval(epoch + 1, rates.now)?;
+        Ok(())
+    }
+
+    /// One step, in the order that [`Method`] documents.
+    fn step(&mut self, batch: HostBatch, rates: StepRates) {
+        let profile = self.profile;
+        let clock = self.clock();
+        let mut model = self.model.take().expect("present between two steps");
+        model.heads = self.method.before_step(model.heads, clock);
+        if let Some(teacher) = &mut self.teacher {
+            teacher.update(EmaTiming::BeforeForward, &model, clock.progress());
+        }
+        let labels: Option<Vec<usize>> = batch.labels.iter().copied().collect();
+        let step = self.gradients(&model, batch, clock);
+        let StepGradients {
+            gradients,
+            readings,
+            representations,
+        } = step;
+        let (optimizer, method) = (&mut self.optimizer, &mut self.method);
+        let model = profile.time(Phase::Optimizer, || {
+            let mut hook = |name: &str, kind, gradient| method.gradient(name, kind, gradient, clock);
+            optimizer.step_with(model, gradients, rates, &mut hook)
+        });
+        if let Some(teacher) = &mut self.teacher {
+            teacher.update(EmaTiming::AfterStep, &model, clock.progress());
+        }
+        self.model = Some(model);
+        let correct = profile.time(Phase::Monitors, || {
+            let (probe, labels) = (self.probe.as_mut()?, labels?);
+            let factor = labels.len() as f64 / 256.0;
+            let mut views: Vec<_> = representations.into_iter().map(Some).collect();
+            let probed = self.probed_views.iter().filter_map(|&view| views[view].take());
+            Some(probe.step(probed.collect(), &labels, factor))
+        });
+        self.pending.push(Pending { readings, correct });
+        self.method.after_step(clock);
+        self.progress.step += 1;
+    }
+
+    fn gradients(&mut self, model: &Model<B, M>, batch: HostBatch, clock: Clock) -> StepGradients<B::InnerBackend> {
+        let config = &self.context.plan.config;
+        let context = StepContext {
+            model,
+            teacher: self.teacher.as_ref(),
+            clock,
+            seed: config.run.seed,
+            profile: self.profile,
+        };
+        let (method, device) = (self.method.as_mut(), &self.device);
+        match config.train.micro_batch {
+            Some(micro_batch) if micro_batch < batch.n => {
+                cached_step_gradients(&context, method, &batch, micro_batch, device)
+            }
+            _ => {
+                let batch = self.profile.time(Phase::ToDevice, || batch.to_device::<B>(device));
+                step_gradients(&context, method, batch)
+            }
+        }
+    }
+
+    fn end_epoch(&mut self, done: u64) -> Result<(), RunError> {
+        let config = &self.context.plan.config;
+        let last = done == config.train.epochs;
+        self.progress.last_epoch = self.progress.losses.mean();
+        self.progress.losses = ReadingMeans::default();
+        // The last epoch is evaluated with the linear probe, after its checkpoint is safe.
+        let evaluate = !last && config.eval.every > 0 && done.is_multiple_of(config.eval.every);
+        let mut is_best = false;
+        if evaluate && let Some(accuracy) = self.measure(false, true)? {
+            is_best = self.record(done, &accuracy)?;
+        }
+        if last || is_best || done.is_multiple_of(config.train.checkpoint_every) {
+            self.save(is_best)?;
+        }
+        Ok(())
+    }
+}

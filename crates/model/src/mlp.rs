@@ -1,0 +1,150 @@
+//! The multilayer perceptron of every head: linear layers, each followed by an optional batch norm and an activation.
+//!
+//! Layers are numbered in exports as in an `nn.Sequential` of Linear, BatchNorm and activation, see [`crate::PathStack::name`].
+
+use crate::layers::{Linear, LinearConfig};
+use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
+use barlow_ops::NormOps;
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::{gelu, relu};
+use burn::tensor::backend::Backend;
+use serde::Serialize;
+
+/// Activation at the end of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// The identity.
+    None,
+    /// max(x, 0).
+    Relu,
+    /// x·Φ(x) with the exact normal distribution function, torch's default.
+    Gelu,
+}
+
+/// Batch norm between the linear map and the activation of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadNorm {
+    /// No norm.
+    None,
+    /// With learned scale and shift, torch's default.
+    Affine,
+    /// With a learned scale and no shift: the last layer of SimCLR's projector.
+    ScaleOnly,
+    /// Without scale and shift (`affine=False`): the last layer of SimSiam's and MoCo v3's projectors.
+    Plain,
+}
+
+impl HeadNorm {
+    fn init<B: Backend>(self, features: usize, device: &B::Device) -> Option<BatchNorm<B>> {
+        let config = BatchNormConfig::new(features);
+        let config = match self {
+            Self::None => return None,
+            Self::Affine => config,
+            Self::ScaleOnly => config.with_shift(false),
+            Self::Plain => config.with_affine(false),
+        };
+        Some(config.init(device))
+    }
+}
+
+/// Settings of one layer: linear map, norm, activation, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LayerConfig {
+    /// Width of the output (≥ 1).
+    pub width: usize,
+    /// Whether the linear map has a bias.
+    pub bias: bool,
+    /// Norm behind the linear map.
+    pub norm: HeadNorm,
+    /// Activation behind the norm.
+    pub activation: Activation,
+}
+
+/// Settings of an [`Mlp`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MlpConfig {
+    /// The layers from input to output, at least one.
+    pub layers: Vec<LayerConfig>,
+}
+
+impl MlpConfig {
+    /// Width of the output.
+    ///
+    /// # Panics
+    /// If there is no layer.
+    pub fn output_width(&self) -> usize {
+        self.layers.last().expect("an MLP has at least one layer").width
+    }
+
+    /// The module with zero linear weights, not yet allocated: follow with [`crate::initialize`] or [`crate::load_state_dict`].
+    ///
+    /// # Panics
+    /// If there is no layer, or one of width 0.
+    pub fn init<B: Backend>(&self, in_features: usize, device: &B::Device) -> Mlp<B> {
+        let widths: Vec<usize> = self.layers.iter().map(|layer| layer.width).collect();
+        assert!(
+            !widths.is_empty() && !widths.contains(&0),
+            "an MLP needs layers wider than 0, got {widths:?}"
+        );
+        let inputs = std::iter::once(in_features).chain(widths);
+        let layers = self.layers.iter().zip(inputs).map(|(layer, from)| MlpLayer {
+            linear: LinearConfig::new(from, layer.width).with_bias(layer.bias).init(device),
+            norm: layer.norm.init(layer.width, device),
+            activation: layer.activation,
+        });
+        Mlp {
+            layers: layers.collect(),
+        }
+    }
+}
+
+/// A multilayer perceptron.
+#[derive(Module, Debug)]
+pub struct Mlp<B: Backend> {
+    layers: Vec<MlpLayer<B>>,
+}
+
+/// One layer of an [`Mlp`]. Torch numbers its linear map 3i, its norm 3i + 1 and its activation 3i + 2.
+#[derive(Module, Debug)]
+pub struct MlpLayer<B: Backend> {
+    linear: Linear<B>,
+    norm: Option<BatchNorm<B>>,
+    activation: Activation,
+}
+
+impl<B: NormOps> Mlp<B> {
+    /// # Shapes
+    /// - `x`: [N, in]
+    /// - returns [N, out]
+    ///
+    /// # Panics
+    /// If a training mode sees a batch of one row and there is a batch norm.
+    pub fn forward(&self, x: Tensor<B, 2>, mode: NormMode) -> Tensor<B, 2> {
+        self.layers.iter().fold(x, |x, layer| layer.forward(x, mode))
+    }
+}
+
+impl<B: NormOps> MlpLayer<B> {
+    fn forward(&self, x: Tensor<B, 2>, mode: NormMode) -> Tensor<B, 2> {
+        let x = self.linear.forward(x);
+        match (&self.norm, self.activation) {
+            // Norm and ReLU are one operation: no second pass over the values, forward or backward.
+            (Some(norm), Activation::Relu) => norm.forward_relu(x, mode),
+            (Some(norm), activation) => activation.apply(norm.forward(x, mode)),
+            (None, activation) => activation.apply(x),
+        }
+    }
+}
+
+impl Activation {
+    fn apply<B: Backend>(self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        match self {
+            Self::None => x,
+            Self::Relu => relu(x),
+            Self::Gelu => gelu(x),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Backbone and heads in one module: everything that is trained.
+
+use crate::backbone::Backbone;
+use crate::heads::{Heads, HeadsConfig};
+use crate::init::{ConvInit, initialize_with};
+use crate::norm::NormMode;
+use crate::projector::ProjectorConfig;
+use crate::resnet::{ResNet, ResNetConfig};
+use barlow_ops::NormOps;
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use serde::Serialize;
+
+/// Settings of a [`Model`] with a [`ResNet`]. The default is that of Barlow Twins: ResNet-50 and the projector 8192-8192-8192.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModelConfig {
+    /// Images to representations.
+    pub backbone: ResNetConfig,
+    /// Representations to embeddings, and what follows them.
+    pub heads: HeadsConfig,
+    /// Initial distribution of the convolutions' weights (official: fan out).
+    pub conv_init: ConvInit,
+}
+
+impl ModelConfig {
+    /// A model with torchvision's initial weights.
+    pub fn new(backbone: ResNetConfig, heads: HeadsConfig) -> Self {
+        Self {
+            backbone,
+            heads,
+            conv_init: ConvInit::default(),
+        }
+    }
+
+    /// A model initialised from `seed`, with the same weights on every backend.
+    ///
+    /// # Panics
+    /// As [`init_zeros`](Self::init_zeros).
+    pub fn init<B: Backend>(&self, device: &B::Device, seed: u64) -> Model<B> {
+        initialize_with(self.init_zeros(device), seed, self.conv_init)
+    }
+
+    /// A model with zero weights that are not yet allocated: to be counted, or filled by [`crate::load_state_dict`].
+    ///
+    /// # Panics
+    /// As [`ResNetConfig::init`] and [`HeadsConfig::init`].
+    pub fn init_zeros<B: Backend>(&self, device: &B::Device) -> Model<B> {
+        Model {
+            backbone: self.backbone.init(device),
+            heads: self.heads.init(self.backbone.feature_dim(), device),
+        }
+    }
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        let projector = ProjectorConfig::default().mlp(true);
+        Self::new(ResNetConfig::default(), HeadsConfig::new(projector))
+    }
+}
+
+/// A backbone, a [`ResNet`] or a custom [`Backbone`], with its heads.
+#[derive(Module, Debug)]
+pub struct Model<B: Backend, M = ResNet<B>> {
+    /// Images to representations.
+    pub backbone: M,
+    /// Representations to embeddings, and what follows them. Exported names omit this field: `projector.0.weight`.
+    pub heads: Heads<B>,
+}
+
+/// What [`Model::forward`] returns.
+#[derive(Clone, Debug)]
+pub struct ModelOutput<B: Backend> {
+    /// [N, F], the input of probes and downstream tasks.
+    pub representations: Tensor<B, 2>,
+    /// [N, D], the projector's output, not normalised: the input of losses.
+    pub embeddings: Tensor<B, 2>,
+}
+
+impl<B: Backend, M: Backbone<B>> Model<B, M> {
+    /// A model around a backbone, with zero weights in the heads; [`initialize`](crate::initialize) initialises both from a seed.
+    ///
+    /// # Panics
+    /// As [`HeadsConfig::init`].
+    pub fn new(backbone: M, heads: &HeadsConfig, device: &B::Device) -> Self {
+        let heads = heads.init(backbone.feature_dim(), device);
+        Self { backbone, heads }
+    }
+}
+
+impl<B: NormOps, M: Backbone<B>> Model<B, M> {
+    /// One pass through backbone and projector. Two views are two calls where the official code has statistics per view: a batch
+    /// norm over both views at once gives others.
+    ///
+    /// # Shapes
+    /// - `images`: [N, C, H, W], normalised
+    ///
+    /// # Panics
+    /// If the backbone returns another shape than [N, [`Backbone::feature_dim`]].
+    pub fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> ModelOutput<B> {
+        let expected = [images.dims()[0], self.backbone.feature_dim()];
+        let representations = self.backbone.forward(images, mode);
+        assert_eq!(
+            representations.dims(),
+            expected,
+            "representations of the backbone: [N, F] by its feature_dim()"
+        );
+        let embeddings = self.heads.projector.forward(representations.clone(), mode);
+        ModelOutput {
+            representations,
+            embeddings,
+        }
+    }
+}

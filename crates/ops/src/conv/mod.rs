@@ -1,0 +1,10 @@
+//! 2-d convolution and its two gradients.
+
+mod autodiff;
+#[cfg(feature = "cpu")]
+mod flex;
+mod input_gradient;
+mod ops;
+pub mod reference;
+
+pub use ops::{ConvOps, conv2d};

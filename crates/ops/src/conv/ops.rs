@@ -1,0 +1,79 @@
+//! The trait of the convolution, and the function on tensors.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::ops::FloatTensor;
+use burn::tensor::{Shape, Tensor, TensorMetadata, TensorPrimitive};
+
+use super::{input_gradient, reference};
+use crate::ConvGeometry;
+
+/// Convolution with its two gradients, overridable per backend.
+///
+/// All tensors have rank 4; gradients have the element type of their operands.
+pub trait ConvOps: Backend {
+    /// `x` [N, C_in, H, W] ⋆ `weight` [C_out, C_in, k, k] → [N, C_out, H', W'].
+    fn conv2d_forward(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: ConvGeometry) -> FloatTensor<Self> {
+        reference::forward::<Self>(x, weight, geometry)
+    }
+
+    /// Gradient for the input, [N, C_in, H, W] = `input_shape`, from `weight` [C_out, C_in, k, k] and
+    /// `output_gradient` [N, C_out, H', W'].
+    fn conv2d_input_gradient(
+        weight: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        geometry: ConvGeometry,
+        input_shape: Shape,
+    ) -> FloatTensor<Self> {
+        let [_, _, kernel, _] = weight.shape().dims();
+        if kernel < geometry.stride {
+            input_gradient::of_small_kernel::<Self>(weight, output_gradient, geometry, input_shape)
+        } else {
+            reference::input_gradient::<Self>(weight, output_gradient, geometry, input_shape)
+        }
+    }
+
+    /// [`conv2d_input_gradient`](Self::conv2d_input_gradient) + `sum`, the gradient that other operations have given the same input.
+    fn conv2d_input_gradient_onto(
+        weight: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        geometry: ConvGeometry,
+        sum: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let gradient = Self::conv2d_input_gradient(weight, output_gradient, geometry, sum.shape());
+        Self::float_add(gradient, sum)
+    }
+
+    /// Gradient for the weight, [C_out, C_in, k, k] = `weight_shape`, from `x` [N, C_in, H, W] and
+    /// `output_gradient` [N, C_out, H', W'].
+    fn conv2d_weight_gradient(
+        x: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        geometry: ConvGeometry,
+        weight_shape: Shape,
+    ) -> FloatTensor<Self> {
+        reference::weight_gradient::<Self>(x, output_gradient, geometry, weight_shape)
+    }
+}
+
+/// 2-d convolution without bias.
+///
+/// # Shapes
+/// - `x`: [N, C_in, H, W], `weight`: [C_out, C_in, k, k]
+/// - returns [N, C_out, (H + 2·padding − k) / stride + 1, (W + 2·padding − k) / stride + 1]
+///
+/// # Panics
+/// If the kernel is not square, the channels of `x` and `weight` differ, or the kernel is larger than the padded input.
+pub fn conv2d<B: ConvOps>(x: Tensor<B, 4>, weight: Tensor<B, 4>, geometry: ConvGeometry) -> Tensor<B, 4> {
+    let [_, channels, height, width] = x.dims();
+    let [_, weight_channels, kernel_height, kernel_width] = weight.dims();
+    assert!(
+        channels == weight_channels && kernel_height == kernel_width,
+        "convolution: input {:?} and weight {:?} do not fit ([N, C_in, H, W] and [C_out, C_in, k, k])",
+        x.dims(),
+        weight.dims(),
+    );
+    geometry.output_size(height, kernel_height);
+    geometry.output_size(width, kernel_width);
+    let out = B::conv2d_forward(x.into_primitive().tensor(), weight.into_primitive().tensor(), geometry);
+    Tensor::from_primitive(TensorPrimitive::Float(out))
+}

@@ -1,0 +1,35 @@
+//! Stride and padding, shared by convolution and pooling.
+
+use burn::tensor::ops::ConvOptions;
+
+/// Stride and padding of a square 2-d convolution (zero padding) or pooling (padding that is never read), the same on both axes.
+/// No dilation, no groups, no bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConvGeometry {
+    /// Step between two outputs, in pixels (≥ 1).
+    pub stride: usize,
+    /// Added on each side, in pixels.
+    pub padding: usize,
+}
+
+impl ConvGeometry {
+    /// Number of outputs along an axis of `input` pixels for a kernel of `kernel` pixels:
+    /// (input + 2·padding − kernel) / stride + 1, rounded down.
+    ///
+    /// # Panics
+    /// If the stride is 0 or the kernel is larger than the padded input.
+    pub fn output_size(&self, input: usize, kernel: usize) -> usize {
+        let padded = input + 2 * self.padding;
+        assert!(self.stride >= 1, "the stride must be at least 1");
+        assert!(
+            kernel <= padded,
+            "a kernel of {kernel} does not fit {padded} pixels (padding included)"
+        );
+        (padded - kernel) / self.stride + 1
+    }
+
+    /// As Burn's options.
+    pub(crate) fn options(&self) -> ConvOptions<2> {
+        ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1)
+    }
+}

@@ -1,0 +1,37 @@
+//! Backend extensions for Burn: convolution, batch norm and pooling, each with its gradients.
+//!
+//! [`ConvOps`], [`NormOps`] and [`PoolOps`] are traits over `B: Backend` with default implementations in Burn's own ops, so an empty
+//! impl supports a custom backend. `Flex`, the CPU backend, overrides them with kernels of this crate (feature `cpu`); CUDA and WGPU take
+//! the defaults. Under `Autodiff` each operation is one node.
+//!
+//! The three modules have the same form: `ops` (the trait and the functions on tensors), `reference` (the default implementation, and
+//! what tests compare with), `autodiff` and `flex`. Nothing here may depend on layers or models.
+//!
+//! # Undefined behaviour
+//!
+//! The CPU kernels write through raw pointers. Their unit tests named `raw_kernels` call them without Burn, on tiny shapes, at
+//! [`barlow_simd::Level::Baseline`]; they run under Miri:
+//!
+//! ```text
+//! rustup +nightly component add miri
+//! cargo +nightly miri test -p barlow-ops --lib raw_kernels
+//! ```
+
+mod conv;
+#[cfg(feature = "cpu")]
+mod cpu;
+mod geometry;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod gpu;
+mod model_ops;
+mod norm;
+mod pool;
+
+pub use conv::{ConvOps, conv2d, reference};
+pub use geometry::ConvGeometry;
+pub use model_ops::ModelOps;
+pub use norm::{
+    Affine, Epilogue, NormGradients, NormOps, NormSaved, Normalized, Statistics, batch_norm_eval, batch_norm_train,
+    reference as norm_reference,
+};
+pub use pool::{MaxPooled, PoolOps, Window, max_pool2d, mean_pool2d, reference as pool_reference};

@@ -1,0 +1,251 @@
+//! The backward pass: both sums in one pass over x and the gradient of y, the gradient of x in the second.
+//!
+//! The ReLU's mask is recomputed from x as the forward pass computed y, to the bit; if a residual was added, it is
+//! that of y.
+
+use barlow_simd::{Level, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::formula::{Formula, affine, inverse_std, where_positive};
+use super::layout::NormLayout;
+use super::map::map;
+use super::sums::ChannelSums;
+use crate::cpu::in_place::{ChannelRuns, InPlaceOrFresh};
+use crate::norm::Epilogue;
+
+/// The backward pass over one batch, with vectors of all channels.
+#[derive(Clone, Copy)]
+pub(super) struct BackwardPass<'a> {
+    pub(super) layout: NormLayout,
+    pub(super) weight: &'a [f32],
+    pub(super) bias: &'a [f32],
+    pub(super) mean: &'a [f32],
+    pub(super) variance: &'a [f32],
+    pub(super) epsilon: f64,
+    /// With y in the residual's place.
+    pub(super) epilogue: Epilogue<&'a [f32]>,
+}
+
+/// x, and where its gradient is written.
+pub(super) enum Operand<'a> {
+    /// The gradient replaces that of y, or is computed from it into fresh memory.
+    ReadOnly(&'a [f32]),
+    /// The gradient replaces x, or is computed from it into fresh memory, because the masked gradient of y is needed, too: it is that
+    /// of the residual.
+    Replaced(InPlaceOrFresh<'a>),
+}
+
+impl<'a> BackwardPass<'a> {
+    /// Writes `dy` and, if it is to be replaced, `x`; returns the gradients for (bias, weight) of each channel.
+    ///
+    /// # Panics
+    /// If x is to be replaced although no residual was added.
+    pub(super) fn run(&self, level: Level, x: Operand<'_>, dy: InPlaceOrFresh<'_>) -> Vec<[f32; 2]> {
+        let layout = self.layout;
+        if layout.is_empty() {
+            return vec![[0.0; 2]; layout.channels];
+        }
+        assert!(
+            matches!(
+                (&x, self.epilogue),
+                (Operand::ReadOnly(_), _) | (_, Epilogue::AddRelu(_))
+            ),
+            "the gradient of y is not written unless a residual was added"
+        );
+        let dy = layout.tasks(dy);
+        let x: Vec<TaskOperand<'_>> = match x {
+            Operand::ReadOnly(x) => dy.iter().map(|_| TaskOperand::ReadOnly(x)).collect(),
+            Operand::Replaced(x) => layout.tasks(x).into_iter().map(TaskOperand::Replaced).collect(),
+        };
+        let run = |(index, (x, dy))| {
+            let first = index * layout.run();
+            level.run(BackwardTask {
+                pass: *self,
+                first,
+                x,
+                dy,
+            })
+        };
+        x.into_par_iter().zip(dy).enumerate().flat_map_iter(run).collect()
+    }
+
+    /// Mean, factor of x − mean, and bias of the task's channels, as in the forward pass; and 1/σ.
+    fn params(&self, first: usize) -> ChannelParams<'a> {
+        let channels = first..first + self.layout.channels_of(first);
+        let variance = self.variance[channels.clone()].iter();
+        let inverse_std: Vec<f32> = variance.map(|&variance| inverse_std(variance, self.epsilon)).collect();
+        let scale = inverse_std.iter().zip(&self.weight[channels.clone()]);
+        ChannelParams {
+            mean: &self.mean[channels.clone()],
+            scale: scale.map(|(inverse_std, weight)| inverse_std * weight).collect(),
+            bias: &self.bias[channels],
+            inverse_std,
+        }
+    }
+}
+
+struct ChannelParams<'a> {
+    mean: &'a [f32],
+    scale: Vec<f32>,
+    bias: &'a [f32],
+    inverse_std: Vec<f32>,
+}
+
+/// The channels from `first` on.
+pub(super) struct BackwardTask<'a> {
+    pub(super) pass: BackwardPass<'a>,
+    pub(super) first: usize,
+    pub(super) x: TaskOperand<'a>,
+    pub(super) dy: ChannelRuns<'a>,
+}
+
+/// A whole tensor to be read, or the task's runs of it to be replaced.
+pub(super) enum TaskOperand<'a> {
+    ReadOnly(&'a [f32]),
+    Replaced(ChannelRuns<'a>),
+}
+
+impl TaskOperand<'_> {
+    #[inline(always)]
+    fn piece(&self, layout: NormLayout, image: usize, first: usize) -> &[f32] {
+        match self {
+            Self::ReadOnly(x) => layout.piece(x, image, first),
+            Self::Replaced(x) => x.operand(image),
+        }
+    }
+}
+
+impl WithSimd for BackwardTask<'_> {
+    type Output = Vec<[f32; 2]>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<[f32; 2]> {
+        let Self { pass, first, x, mut dy } = self;
+        let layout = pass.layout;
+        let pixels = layout.pixels;
+        let ChannelParams {
+            mean,
+            scale,
+            bias,
+            inverse_std,
+        } = pass.params(first);
+
+        let mut sums = ChannelSums::new(layout, mean.len());
+        for image in 0..layout.images {
+            let x = x.piece(layout, image, first);
+            match pass.epilogue {
+                Epilogue::Nothing => sums.add(simd, [mean], x, dy.operand(image), Products),
+                Epilogue::Relu => sums.add(simd, [mean, &scale, bias], x, dy.operand(image), MaskedProducts),
+                Epilogue::AddRelu(y) => {
+                    let y = Some(layout.piece(y, image, first));
+                    let dy = map(simd, dy.part(image), 1, [], y, Masked);
+                    sums.add(simd, [mean], x, dy, Products);
+                }
+            }
+        }
+        if let Epilogue::AddRelu(_) = pass.epilogue {
+            // SAFETY: `map` has written every image.
+            dy = unsafe { dy.written() };
+        }
+        // With x̂ = (x − mean)/σ, the gradient for the weight is Σdy·x̂, and
+        // dx = weight/σ · (dy − Σdy/count − (x − mean)/σ · Σ(dy·x̂)/count).
+        let sums: Vec<[f64; 2]> = sums
+            .finish()
+            .iter()
+            .zip(&inverse_std)
+            .map(|([dy, product], &inverse_std)| [*dy, product * f64::from(inverse_std)])
+            .collect();
+        let through_mean: Vec<f32> = sums.iter().map(|[dy, _]| (dy / layout.count()) as f32).collect();
+        let through_variance = sums.iter().zip(&inverse_std);
+        let through_variance: Vec<f32> = through_variance
+            .map(|([_, weight], inverse_std)| (weight / layout.count()) as f32 * inverse_std)
+            .collect();
+
+        let params = [mean, &scale, &through_mean, &through_variance];
+        match x {
+            TaskOperand::Replaced(mut x) => {
+                for image in 0..layout.images {
+                    map(simd, x.part(image), pixels, params, Some(dy.operand(image)), Gradient);
+                }
+            }
+            TaskOperand::ReadOnly(x) => {
+                for image in 0..layout.images {
+                    let (x, dy) = (Some(layout.piece(x, image, first)), dy.part(image));
+                    if let Epilogue::Relu = pass.epilogue {
+                        let params = [mean, &scale, &through_mean, &through_variance, bias];
+                        map(simd, dy, pixels, params, x, MaskedGradient);
+                    } else {
+                        map(simd, dy, pixels, params, x, GradientInPlace);
+                    }
+                }
+            }
+        }
+        sums.iter().map(|sums| sums.map(|sum| sum as f32)).collect()
+    }
+}
+
+/// The gradient before the ReLU whose output is y.
+struct Masked;
+
+impl<S: Simd> Formula<S, 0, S::f32s> for Masked {
+    #[inline(always)]
+    fn of(simd: S, []: [S::f32s; 0], dy: S::f32s, y: S::f32s) -> S::f32s {
+        where_positive(simd, y, dy)
+    }
+}
+
+/// The summands of both sums: dy and dy·(x − mean).
+struct Products;
+
+impl<S: Simd> Formula<S, 1, [S::f32s; 2]> for Products {
+    #[inline(always)]
+    fn of(simd: S, [mean]: [S::f32s; 1], x: S::f32s, dy: S::f32s) -> [S::f32s; 2] {
+        [dy, simd.mul_f32s(dy, simd.sub_f32s(x, mean))]
+    }
+}
+
+/// [`Products`] of the gradient before the ReLU.
+struct MaskedProducts;
+
+impl<S: Simd> Formula<S, 3, [S::f32s; 2]> for MaskedProducts {
+    #[inline(always)]
+    fn of(simd: S, [mean, scale, bias]: [S::f32s; 3], x: S::f32s, dy: S::f32s) -> [S::f32s; 2] {
+        let y = affine(simd, simd.sub_f32s(x, mean), scale, bias);
+        Products::of(simd, [mean], x, where_positive(simd, y, dy))
+    }
+}
+
+/// The gradient of x.
+struct Gradient;
+
+impl<S: Simd> Formula<S, 4, S::f32s> for Gradient {
+    #[inline(always)]
+    fn of(simd: S, params: [S::f32s; 4], x: S::f32s, dy: S::f32s) -> S::f32s {
+        let [mean, scale, through_mean, through_variance] = params;
+        let by_x = simd.mul_f32s(simd.sub_f32s(x, mean), through_variance);
+        simd.mul_f32s(scale, simd.sub_f32s(simd.sub_f32s(dy, through_mean), by_x))
+    }
+}
+
+/// [`Gradient`] in place of dy.
+struct GradientInPlace;
+
+impl<S: Simd> Formula<S, 4, S::f32s> for GradientInPlace {
+    #[inline(always)]
+    fn of(simd: S, params: [S::f32s; 4], dy: S::f32s, x: S::f32s) -> S::f32s {
+        Gradient::of(simd, params, x, dy)
+    }
+}
+
+/// [`GradientInPlace`] of the gradient before the ReLU.
+struct MaskedGradient;
+
+impl<S: Simd> Formula<S, 5, S::f32s> for MaskedGradient {
+    #[inline(always)]
+    fn of(simd: S, params: [S::f32s; 5], dy: S::f32s, x: S::f32s) -> S::f32s {
+        let [mean, scale, through_mean, through_variance, bias] = params;
+        let y = affine(simd, simd.sub_f32s(x, mean), scale, bias);
+        let params = [mean, scale, through_mean, through_variance];
+        Gradient::of(simd, params, x, where_positive(simd, y, dy))
+    }
+}

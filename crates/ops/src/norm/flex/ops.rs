@@ -1,0 +1,167 @@
+//! [`NormOps`] for the CPU backend: from tensors to passes over slices, and back.
+
+use barlow_simd::Level;
+use burn::tensor::ops::FloatTensor;
+use burn::tensor::{DType, Shape};
+use burn_flex::{Flex, FlexTensor};
+
+use super::backward::{BackwardPass, Operand};
+use super::eval::EvalPass;
+use super::forward::ForwardPass;
+use super::layout::NormLayout;
+use crate::cpu::tensors::{contiguous, rewritten, tensor};
+use crate::norm::{Affine, Epilogue, NormGradients, NormOps, NormSaved, Normalized, Statistics, reference};
+
+impl NormOps for Flex {
+    fn batch_norm_forward(
+        x: FloatTensor<Self>,
+        affine: Affine<Self>,
+        epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
+    ) -> Normalized<Self> {
+        if !all_f32(
+            [&x, &affine.weight, &affine.bias]
+                .into_iter()
+                .chain(epilogue.residual()),
+        ) {
+            return reference::forward(x, affine, epsilon, epilogue);
+        }
+        normalized(Level::current(), x, affine, epsilon, epilogue)
+    }
+
+    fn batch_norm_backward(
+        saved: NormSaved<Self>,
+        output_gradient: FloatTensor<Self>,
+        wants_residual: bool,
+    ) -> NormGradients<Self> {
+        if !all_f32([&saved.x, &output_gradient, &saved.affine.weight].into_iter()) {
+            return reference::backward(saved, output_gradient, wants_residual);
+        }
+        gradients(Level::current(), saved, output_gradient, wants_residual)
+    }
+
+    fn batch_norm_eval(
+        x: FloatTensor<Self>,
+        affine: Affine<Self>,
+        statistics: Statistics<Self>,
+        epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
+    ) -> FloatTensor<Self> {
+        let vectors = [&affine.weight, &affine.bias, &statistics.mean, &statistics.variance];
+        if !all_f32(vectors.into_iter().chain([&x]).chain(epilogue.residual())) {
+            return reference::eval(x, affine, statistics, epsilon, epilogue);
+        }
+        evaluated(Level::current(), x, affine, statistics, epsilon, epilogue)
+    }
+}
+
+pub(super) fn normalized(
+    level: Level,
+    x: FlexTensor,
+    affine: Affine<Flex>,
+    epsilon: f64,
+    epilogue: Epilogue<FlexTensor>,
+) -> Normalized<Flex> {
+    let (x, weight, bias) = (contiguous(x), contiguous(affine.weight), contiguous(affine.bias));
+    let kind = epilogue.as_ref().map(|_| ());
+    // y replaces the residual, which is often the output of a norm that nothing else needs; x is saved for the gradients.
+    let made_of = match epilogue {
+        Epilogue::Nothing | Epilogue::Relu => x.clone(),
+        Epilogue::AddRelu(residual) => residual,
+    };
+    let pass = ForwardPass {
+        layout: NormLayout::of(&x),
+        x: x.storage(),
+        weight: weight.storage(),
+        bias: bias.storage(),
+        epsilon,
+        epilogue: kind,
+    };
+    // SAFETY: the pass writes all of its arguments.
+    let (y, statistics) = unsafe { rewritten(made_of, |y| pass.run(level, y)) };
+    let [mean, variance] = columns(statistics);
+    let statistics = Statistics {
+        mean: vector(mean),
+        variance: vector(variance),
+    };
+    Normalized { y, statistics }
+}
+
+pub(super) fn gradients(
+    level: Level,
+    saved: NormSaved<Flex>,
+    dy: FlexTensor,
+    wants_residual: bool,
+) -> NormGradients<Flex> {
+    let (x, dy) = (contiguous(saved.x), contiguous(dy));
+    let vectors = [
+        saved.affine.weight,
+        saved.affine.bias,
+        saved.statistics.mean,
+        saved.statistics.variance,
+    ];
+    let [weight, bias, mean, variance] = vectors.map(contiguous);
+    let y = saved.epilogue.map(contiguous);
+    let pass = BackwardPass {
+        layout: NormLayout::of(&x),
+        weight: weight.storage(),
+        bias: bias.storage(),
+        mean: mean.storage(),
+        variance: variance.storage(),
+        epsilon: saved.epsilon,
+        epilogue: y.as_ref().map(FlexTensor::storage),
+    };
+    let (x, residual, sums) = if y.residual().is_some() && wants_residual {
+        // The masked gradient of y is the residual's, so the gradient of x replaces x.
+        // SAFETY: the pass writes all of its arguments.
+        let (residual, (x, sums)) =
+            unsafe { rewritten(dy, |dy| rewritten(x, |x| pass.run(level, Operand::Replaced(x), dy))) };
+        (x, Some(residual), sums)
+    } else {
+        // SAFETY: the pass writes all of its arguments.
+        let (dx, sums) = unsafe { rewritten(dy, |dy| pass.run(level, Operand::ReadOnly(x.storage()), dy)) };
+        (dx, None, sums)
+    };
+    let [bias, weight] = columns(sums);
+    NormGradients {
+        x,
+        weight: vector(weight),
+        bias: vector(bias),
+        residual,
+    }
+}
+
+pub(super) fn evaluated(
+    level: Level,
+    x: FlexTensor,
+    affine: Affine<Flex>,
+    statistics: Statistics<Flex>,
+    epsilon: f64,
+    epilogue: Epilogue<FlexTensor>,
+) -> FlexTensor {
+    let layout = NormLayout::of(&x);
+    let vectors = [affine.weight, affine.bias, statistics.mean, statistics.variance];
+    let [weight, bias, mean, variance] = vectors.map(contiguous);
+    let epilogue = epilogue.map(contiguous);
+    let pass = EvalPass::new(
+        layout,
+        [&weight, &bias, &mean, &variance].map(FlexTensor::storage),
+        epsilon,
+    );
+    // SAFETY: the pass writes all of its arguments.
+    unsafe { rewritten(x, |y| pass.run(level, epilogue.as_ref().map(FlexTensor::storage), y)) }.0
+}
+
+fn all_f32<'a>(mut tensors: impl Iterator<Item = &'a FlexTensor>) -> bool {
+    tensors.all(|tensor| tensor.dtype() == DType::F32)
+}
+
+fn columns(rows: Vec<[f32; 2]>) -> [Vec<f32>; 2] {
+    let (a, b) = rows.into_iter().map(|[a, b]| (a, b)).unzip();
+    [a, b]
+}
+
+fn vector(values: Vec<f32>) -> FlexTensor {
+    let shape = Shape::new([values.len()]);
+    tensor(values, shape)
+}

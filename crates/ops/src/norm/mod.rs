@@ -1,0 +1,14 @@
+//! Batch norm fused with what follows it in a residual network.
+
+mod autodiff;
+mod epilogue;
+#[cfg(feature = "cpu")]
+mod flex;
+mod ops;
+pub mod reference;
+mod tensors;
+mod types;
+
+pub use epilogue::Epilogue;
+pub use ops::{NormOps, batch_norm_eval, batch_norm_train};
+pub use types::{Affine, NormGradients, NormSaved, Normalized, Statistics};

@@ -1,0 +1,131 @@
+//! The trait of batch norm, and the functions on tensors.
+//!
+//! Separate tensor ops would each pass over the whole batch and store their result; as one operation the passes are few and find the
+//! data in the cache. Running statistics belong to the layer, not here.
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use burn::tensor::ops::FloatTensor;
+
+use super::tensors::{unwrap, wrap};
+use super::{Affine, Epilogue, NormGradients, NormSaved, Normalized, Statistics, reference};
+
+/// Batch norm, overridable per backend. `x`, residuals and outputs are [N, C, S] (S: the pixels of an image, 1 for vectors),
+/// vectors per channel `[C]`; all are f32 or all of one other float type.
+pub trait NormOps: Backend {
+    /// y = epilogue((x − mean) / √(variance + epsilon) · weight + bias) with the mean and biased variance of each channel.
+    fn batch_norm_forward(
+        x: FloatTensor<Self>,
+        affine: Affine<Self>,
+        epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
+    ) -> Normalized<Self> {
+        reference::forward(x, affine, epsilon, epilogue)
+    }
+
+    /// The gradients of [`batch_norm_forward`](Self::batch_norm_forward) for its operands, from that of y, including the gradient
+    /// through the statistics. The residual's only if `wants_residual` and there is one.
+    fn batch_norm_backward(
+        saved: NormSaved<Self>,
+        output_gradient: FloatTensor<Self>,
+        wants_residual: bool,
+    ) -> NormGradients<Self> {
+        reference::backward(saved, output_gradient, wants_residual)
+    }
+
+    /// The same y by given statistics, which receive no gradient. Under autodiff the other operands receive theirs.
+    fn batch_norm_eval(
+        x: FloatTensor<Self>,
+        affine: Affine<Self>,
+        statistics: Statistics<Self>,
+        epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
+    ) -> FloatTensor<Self> {
+        reference::eval(x, affine, statistics, epsilon, epilogue)
+    }
+}
+
+/// Batch norm by the statistics of the batch: (y, mean, biased variance).
+///
+/// A missing weight is 1, a missing bias 0. Under autodiff y carries the whole gradient, including that through the statistics;
+/// mean and variance are returned as constants, for running statistics and logs.
+///
+/// # Shapes
+/// - `x`, a residual: [N, C, S]; `weight`, `bias`: `[C]`
+/// - returns `[N, C, S]`, `[C]`, `[C]`
+///
+/// # Panics
+/// If weight or bias have another number of channels, the residual has another shape, or a channel has no value.
+pub fn batch_norm_train<B: NormOps>(
+    x: Tensor<B, 3>,
+    weight: Option<Tensor<B, 1>>,
+    bias: Option<Tensor<B, 1>>,
+    epsilon: f64,
+    epilogue: Epilogue<Tensor<B, 3>>,
+) -> (Tensor<B, 3>, Tensor<B, 1>, Tensor<B, 1>) {
+    let [n, _, s] = x.dims();
+    assert!(n * s > 0, "batch norm: no value a channel in x of shape {:?}", x.dims());
+    let (affine, epilogue) = operands(&x, weight, bias, epilogue);
+    let Normalized { y, statistics } = B::batch_norm_forward(unwrap(x), affine, epsilon, epilogue);
+    (wrap(y), wrap(statistics.mean), wrap(statistics.variance))
+}
+
+/// Batch norm by given statistics, each `[C]`, the variance as it is to be used; otherwise as [`batch_norm_train`].
+///
+/// # Panics
+/// If a vector has another number of channels, or the residual has another shape.
+pub fn batch_norm_eval<B: NormOps>(
+    x: Tensor<B, 3>,
+    weight: Option<Tensor<B, 1>>,
+    bias: Option<Tensor<B, 1>>,
+    [mean, variance]: [Tensor<B, 1>; 2],
+    epsilon: f64,
+    epilogue: Epilogue<Tensor<B, 3>>,
+) -> Tensor<B, 3> {
+    let [_, channels, _] = x.dims();
+    assert!(
+        mean.dims() == [channels] && variance.dims() == [channels],
+        "batch norm: x of shape {:?}, but mean {:?} and variance {:?}",
+        x.dims(),
+        mean.dims(),
+        variance.dims(),
+    );
+    let (affine, epilogue) = operands(&x, weight, bias, epilogue);
+    let statistics = Statistics {
+        mean: unwrap(mean),
+        variance: unwrap(variance),
+    };
+    wrap(B::batch_norm_eval(unwrap(x), affine, statistics, epsilon, epilogue))
+}
+
+/// The operands besides `x`, checked against its shape, as primitives.
+fn operands<B: Backend>(
+    x: &Tensor<B, 3>,
+    weight: Option<Tensor<B, 1>>,
+    bias: Option<Tensor<B, 1>>,
+    epilogue: Epilogue<Tensor<B, 3>>,
+) -> (Affine<B>, Epilogue<FloatTensor<B>>) {
+    let [_, channels, _] = x.dims();
+    let options = (&x.device(), x.dtype());
+    let weight = weight.unwrap_or_else(|| Tensor::ones([channels], options));
+    let bias = bias.unwrap_or_else(|| Tensor::zeros([channels], options));
+    assert!(
+        weight.dims() == [channels] && bias.dims() == [channels],
+        "batch norm: x of shape {:?}, but weight {:?} and bias {:?}",
+        x.dims(),
+        weight.dims(),
+        bias.dims(),
+    );
+    if let Epilogue::AddRelu(residual) = &epilogue {
+        let (x, residual) = (x.dims(), residual.dims());
+        assert!(
+            x == residual,
+            "batch norm: x of shape {x:?}, but a residual of {residual:?}"
+        );
+    }
+    let affine = Affine {
+        weight: unwrap(weight),
+        bias: unwrap(bias),
+    };
+    (affine, epilogue.map(unwrap))
+}

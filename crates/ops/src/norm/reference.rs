@@ -1,0 +1,152 @@
+//! Batch norm and its gradients in tensor ops: the default implementation of [`NormOps`](super::NormOps), the fallback of backends that
+//! override it for f32 only, and what tests compare with.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::backend::Backend;
+use burn::tensor::ops::FloatTensor;
+
+use super::tensors::{unwrap, wrap};
+use super::{Affine, Epilogue, NormGradients, NormSaved, Normalized, Statistics};
+
+/// [`NormOps::batch_norm_forward`](super::NormOps::batch_norm_forward) in tensor ops. Two passes, so that the variance
+/// keeps its precision under a large mean.
+pub fn forward<B: Backend>(
+    x: FloatTensor<B>,
+    affine: Affine<B>,
+    epsilon: f64,
+    epilogue: Epilogue<FloatTensor<B>>,
+) -> Normalized<B> {
+    let x = wrap::<B, 3>(x);
+    let [n, _, s] = x.dims();
+    let count = (n * s) as f64;
+    let mean = channel_sum(x.clone()).div_scalar(count);
+    let centred = x - spread(mean.clone(), n);
+    let variance = channel_sum(centred.clone().powi_scalar(2)).div_scalar(count);
+    let scale = inverse_std(variance.clone(), epsilon) * wrap(affine.weight);
+    let y = apply(centred * spread(scale, n) + spread(wrap(affine.bias), n), epilogue);
+    Normalized {
+        y: unwrap(y),
+        statistics: Statistics {
+            mean: unwrap(mean),
+            variance: unwrap(variance),
+        },
+    }
+}
+
+/// [`NormOps::batch_norm_backward`](super::NormOps::batch_norm_backward) in tensor ops.
+///
+/// With x̂ = (x − mean)/σ and dy masked by the ReLU: db = Σdy, dw = Σdy·x̂, dx = weight/σ · (dy − db/count − x̂·dw/count).
+pub fn backward<B: Backend>(
+    saved: NormSaved<B>,
+    output_gradient: FloatTensor<B>,
+    wants_residual: bool,
+) -> NormGradients<B> {
+    let NormSaved {
+        x,
+        affine,
+        statistics,
+        epsilon,
+        epilogue,
+    } = saved;
+    let (x, dy) = (wrap::<B, 3>(x), wrap::<B, 3>(output_gradient));
+    let [n, _, s] = x.dims();
+    let count = (n * s) as f64;
+    let inverse_std = inverse_std(wrap::<B, 1>(statistics.variance), epsilon);
+    let centred = x - spread(wrap(statistics.mean), n);
+    let scale = inverse_std.clone() * wrap(affine.weight);
+    let (has_residual, output) = match epilogue {
+        Epilogue::Nothing => (false, None),
+        // As the forward pass computed it.
+        Epilogue::Relu => {
+            let y = centred.clone() * spread(scale.clone(), n) + spread(wrap(affine.bias), n);
+            (false, Some(y))
+        }
+        Epilogue::AddRelu(y) => (true, Some(wrap(y))),
+    };
+    let dy = match output {
+        Some(output) => dy.mask_fill(output.lower_equal_elem(0.0), 0.0),
+        None => dy,
+    };
+    let residual = (has_residual && wants_residual).then(|| unwrap(dy.clone()));
+
+    let normal = centred * spread(inverse_std, n);
+    let bias = channel_sum(dy.clone());
+    let weight = channel_sum(dy.clone() * normal.clone());
+    let through_mean = scale.clone() * bias.clone().div_scalar(count);
+    let through_variance = scale.clone() * weight.clone().div_scalar(count);
+    let x = dy * spread(scale, n) - spread(through_mean, n) - normal * spread(through_variance, n);
+    NormGradients {
+        x: unwrap(x),
+        weight: unwrap(weight),
+        bias: unwrap(bias),
+        residual,
+    }
+}
+
+/// [`NormOps::batch_norm_eval`](super::NormOps::batch_norm_eval) in tensor ops: one factor and one summand per channel.
+pub fn eval<B: Backend>(
+    x: FloatTensor<B>,
+    affine: Affine<B>,
+    statistics: Statistics<B>,
+    epsilon: f64,
+    epilogue: Epilogue<FloatTensor<B>>,
+) -> FloatTensor<B> {
+    let x = wrap::<B, 3>(x);
+    let [n, _, _] = x.dims();
+    let scale = inverse_std(wrap::<B, 1>(statistics.variance), epsilon) * wrap(affine.weight);
+    let shift = wrap::<B, 1>(affine.bias) - wrap::<B, 1>(statistics.mean) * scale.clone();
+    unwrap(apply(x * spread(scale, n) + spread(shift, n), epilogue))
+}
+
+/// The gradients of [`eval`] for all operands except the statistics.
+pub(super) fn eval_backward<B: Backend>(saved: NormSaved<B>, output_gradient: FloatTensor<B>) -> NormGradients<B> {
+    let (x, dy) = (wrap::<B, 3>(saved.x), wrap::<B, 3>(output_gradient));
+    let [n, _, _] = x.dims();
+    let inverse_std = inverse_std(wrap::<B, 1>(saved.statistics.variance), saved.epsilon);
+    let normal = (x - spread(wrap(saved.statistics.mean), n)) * spread(inverse_std.clone(), n);
+    let weight = wrap::<B, 1>(saved.affine.weight);
+    let output = match &saved.epilogue {
+        Epilogue::Nothing => None,
+        Epilogue::Relu => {
+            let (weight, bias) = (spread(weight.clone(), n), spread(wrap(saved.affine.bias), n));
+            Some(normal.clone() * weight + bias)
+        }
+        Epilogue::AddRelu(y) => Some(wrap(y.clone())),
+    };
+    let dy = match output {
+        Some(output) => dy.mask_fill(output.lower_equal_elem(0.0), 0.0),
+        None => dy,
+    };
+    NormGradients {
+        residual: saved.epilogue.residual().map(|_| unwrap(dy.clone())),
+        weight: unwrap(channel_sum(dy.clone() * normal)),
+        bias: unwrap(channel_sum(dy.clone())),
+        x: unwrap(dy * spread(inverse_std * weight, n)),
+    }
+}
+
+fn apply<B: Backend>(normal: Tensor<B, 3>, epilogue: Epilogue<FloatTensor<B>>) -> Tensor<B, 3> {
+    match epilogue {
+        Epilogue::Nothing => normal,
+        Epilogue::Relu => relu(normal),
+        Epilogue::AddRelu(residual) => relu(normal + wrap(residual)),
+    }
+}
+
+fn inverse_std<B: Backend>(variance: Tensor<B, 1>, epsilon: f64) -> Tensor<B, 1> {
+    variance.add_scalar(epsilon).sqrt().recip()
+}
+
+/// Σ over images and pixels, the last axis first: on the CPU backend the order of both sums depends on the shape alone.
+fn channel_sum<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 1> {
+    let [n, c, s] = x.dims();
+    let per_image = if s == 1 { x } else { x.sum_dim(2) };
+    per_image.reshape([n, c]).sum_dim(0).reshape([c])
+}
+
+/// One value per channel, repeated for each image: Burn's CPU backend has a fast loop for [N, C, 1], none for [1, C, 1].
+fn spread<B: Backend>(values: Tensor<B, 1>, n: usize) -> Tensor<B, 3> {
+    let [c] = values.dims();
+    values.reshape([1, c]).repeat_dim(0, n).reshape([n, c, 1])
+}

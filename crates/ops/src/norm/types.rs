@@ -1,0 +1,61 @@
+//! Operands and results of batch norm, as primitives of a backend.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::ops::FloatTensor;
+
+use super::Epilogue;
+
+/// The learned parameters, each `[C]`.
+#[derive(Clone, Debug)]
+pub struct Affine<B: Backend> {
+    /// Multiplied with the normalised value.
+    pub weight: FloatTensor<B>,
+    /// Added.
+    pub bias: FloatTensor<B>,
+}
+
+/// Mean and variance that channels are normalised by, each `[C]`.
+#[derive(Clone, Debug)]
+pub struct Statistics<B: Backend> {
+    /// Subtracted.
+    pub mean: FloatTensor<B>,
+    /// As it is used: the statistics of a batch hold the biased variance, divided by N·S.
+    pub variance: FloatTensor<B>,
+}
+
+/// Result of [`NormOps::batch_norm_forward`](super::NormOps::batch_norm_forward).
+#[derive(Debug)]
+pub struct Normalized<B: Backend> {
+    /// [N, C, S]
+    pub y: FloatTensor<B>,
+    /// Those of the batch.
+    pub statistics: Statistics<B>,
+}
+
+/// What [`NormOps::batch_norm_backward`](super::NormOps::batch_norm_backward) needs from the forward pass.
+#[derive(Debug)]
+pub struct NormSaved<B: Backend> {
+    /// [N, C, S]
+    pub x: FloatTensor<B>,
+    /// As passed to the forward pass.
+    pub affine: Affine<B>,
+    /// As returned by the forward pass.
+    pub statistics: Statistics<B>,
+    /// Added to the variance.
+    pub epsilon: f64,
+    /// As passed to the forward pass, but with y in the residual's place. Where a ReLU alone follows, its mask is recomputed from `x`.
+    pub epilogue: Epilogue<FloatTensor<B>>,
+}
+
+/// Result of [`NormOps::batch_norm_backward`](super::NormOps::batch_norm_backward).
+#[derive(Debug)]
+pub struct NormGradients<B: Backend> {
+    /// [N, C, S]
+    pub x: FloatTensor<B>,
+    /// `[C]`
+    pub weight: FloatTensor<B>,
+    /// `[C]`
+    pub bias: FloatTensor<B>,
+    /// [N, C, S]
+    pub residual: Option<FloatTensor<B>>,
+}

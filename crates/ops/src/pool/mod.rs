@@ -1,0 +1,11 @@
+//! Max pooling, and the mean over all pixels.
+
+mod autodiff;
+#[cfg(feature = "cpu")]
+mod flex;
+mod ops;
+pub mod reference;
+mod types;
+
+pub use ops::{PoolOps, max_pool2d, mean_pool2d};
+pub use types::{MaxPooled, Window};
