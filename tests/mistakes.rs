@@ -139,8 +139,8 @@ fn a_bare_resume_looks_below_runs() {
 fn help_names_every_flag_with_the_defaults_of_the_default_recipe() {
     let help = Program::new().arg("--help").succeed();
     let text = help.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    let layers = barlow_train::config::Layers::default();
-    let (_, config) = barlow_train::config::load(&layers).unwrap();
+    let layers = barlow_engine::config::Layers::default();
+    let (_, config) = barlow_engine::config::load(&layers).unwrap();
     let data = config.data.path.display().to_string();
     for (flag, default) in [
         ("--backend", "auto".to_owned()),

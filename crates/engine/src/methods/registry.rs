@@ -58,6 +58,14 @@ macro_rules! registry {
         }
 
         impl MethodSection {
+            /// A method with its default settings.
+            pub fn of(kind: MethodKind) -> Self {
+                Self {
+                    kind,
+                    $($module: super::$module::Config::default(),)*
+                }
+            }
+
             /// The settings of the method; `loss` is the section of Barlow Twins.
             pub fn definition<'a>(&'a self, loss: &'a LossSection) -> &'a dyn MethodDefinition {
                 match self.kind {

@@ -33,11 +33,7 @@ fn method(kind: MethodKind) -> Box<dyn Method<Diff>> {
         batch_size: N,
         largest_buffer: None,
     };
-    let section = MethodSection {
-        kind,
-        ..MethodSection::default()
-    };
-    section.build(&loss, &inputs)
+    MethodSection::of(kind).build(&loss, &inputs)
 }
 
 fn model(kind: MethodKind) -> Model<Diff> {
