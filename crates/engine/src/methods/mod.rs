@@ -4,4 +4,4 @@ mod barlow_twins;
 mod registry;
 
 pub use barlow_twins::LossSection;
-pub use registry::{MethodKind, MethodSection};
+pub use registry::{MethodKind, MethodSection, is_default};

@@ -87,9 +87,9 @@ macro_rules! registry {
 
 registry! {}
 
-/// Whether a table is to be left out of a stored config.
-#[cfg_attr(not(test), allow(dead_code, reason = "no table of a method yet"))]
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+/// Whether a table holds its defaults: it is then left out of a stored config, so that a run does not depend on methods that it does not
+/// use.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
