@@ -42,12 +42,14 @@ mod output;
 mod peers;
 pub mod reference;
 mod variants;
+mod vicreg;
 
 pub use config::{BarlowTwinsLossConfig, LossConfigError, LossForm, Normalization, Objective};
 pub use floor::{loss_floor, loss_start};
 pub use loss::BarlowTwinsLoss;
 pub use output::BarlowTwinsOutput;
 pub use peers::Peers;
+pub use vicreg::{VicRegConfig, VicRegOutput, vicreg, vicreg_takes_gram};
 
 /// The README's Rust code, compiled with the documentation's examples.
 #[cfg(doctest)]

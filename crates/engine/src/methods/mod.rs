@@ -2,6 +2,7 @@
 
 mod barlow_twins;
 mod registry;
+mod vicreg;
 
 pub use barlow_twins::LossSection;
 pub use registry::{MethodKind, MethodSection, is_default};

@@ -85,7 +85,9 @@ macro_rules! registry {
     };
 }
 
-registry! {}
+registry! {
+    Vicreg = vicreg, "vicreg";
+}
 
 /// Whether a table holds its defaults: it is then left out of a stored config, so that a run does not depend on methods that it does not
 /// use.
