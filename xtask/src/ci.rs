@@ -71,9 +71,9 @@ const STAGES: &[Stage] = &[
 
 /// Runs the stages in order and stops at the first that fails.
 pub fn run() -> Result<()> {
-    let root = crate::workspace_root();
+    let root = crate::workspace::workspace_root();
     // Named, because a package outside the workspace would have one of its own.
-    let target = crate::target_folder()?;
+    let target = crate::workspace::target_folder()?;
     let readme = std::fs::read_to_string(root.join("README.md")).context("cannot read README.md")?;
     ensure!(
         readme.contains(TEST_COMMAND),

@@ -42,7 +42,7 @@ const RUN: [&str; 14] = [
 
 /// Compares every backend, one after the other.
 pub fn run(options: Options) -> Result<()> {
-    let program = crate::program()?;
+    let program = crate::workspace::program()?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let device = options.device.map(|device| format!("--device={device}"));
     let mut failed = Vec::new();
@@ -113,7 +113,7 @@ fn read(run: &Path) -> Result<Vec<f64>> {
 /// The program, where it finds the shipped images.
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(crate::workspace_root());
+    command.current_dir(crate::workspace::workspace_root());
     command
 }
 

@@ -5,11 +5,10 @@ mod conformance;
 mod cuda_check;
 mod data;
 mod soak;
+mod workspace;
 
-use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// The project's chores.
 #[derive(Parser)]
@@ -47,33 +46,5 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// The program, built.
-fn program() -> Result<PathBuf> {
-    let target = target_folder()?;
-    let built = Command::new("cargo")
-        .args(["build", "--release", "--locked", "-p", "train"])
-        .env("CARGO_TARGET_DIR", &target)
-        .current_dir(workspace_root())
-        .status()
-        .context("cannot start cargo")?;
-    ensure!(built.success(), "the program does not build");
-    Ok(target
-        .join("release")
-        .join(format!("train{}", std::env::consts::EXE_SUFFIX)))
-}
-
-fn workspace_root() -> &'static Path {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().expect("xtask lies in the workspace")
-}
-
-/// Where cargo builds, whatever folder it is started in.
-fn target_folder() -> Result<PathBuf> {
-    match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => std::path::absolute(folder).context("CARGO_TARGET_DIR is no folder"),
-        None => Ok(workspace_root().join("target")),
     }
 }

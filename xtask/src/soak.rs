@@ -35,7 +35,7 @@ pub fn run(options: Options) -> Result<()> {
 
 fn compare(options: Options, seed: u64) -> Result<()> {
     let soak = Soak {
-        program: crate::program()?,
+        program: crate::workspace::program()?,
         flags: if options.flags.is_empty() {
             ["--backend", "cpu", "--epochs", "8"].map(str::to_owned).to_vec()
         } else {

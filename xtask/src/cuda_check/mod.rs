@@ -8,6 +8,7 @@ mod compile;
 mod kernel;
 mod nvrtc;
 mod pretended;
+mod recipes;
 mod toolkit;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,6 +16,7 @@ use compile::compile;
 use kernel::Kernel;
 use nvrtc::Nvrtc;
 use pretended::Pretended;
+use recipes::{RECIPES, Recipe};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -44,73 +46,6 @@ pub struct Options {
     toolkits: Option<PathBuf>,
 }
 
-/// A run whose kernels are compiled.
-pub struct Recipe {
-    name: &'static str,
-    /// Runs of the program, each with these flags.
-    flags: &'static [&'static str],
-}
-
-/// A short run has the kernels of a long one. Recipes of other images train on the shipped ones; a batch that these do not fill is
-/// smaller here.
-const RECIPES: [Recipe; 8] = [
-    Recipe {
-        name: "smoke",
-        flags: &["--config", "smoke"],
-    },
-    Recipe {
-        name: "losses",
-        flags: &[
-            "--config",
-            "smoke",
-            "--set",
-            "loss.form=gram",
-            "--set",
-            "optimizer.kind=lars",
-        ],
-    },
-    Recipe {
-        name: "losses",
-        flags: &[
-            "--config",
-            "smoke",
-            "--set",
-            "loss.form=reference",
-            "--set",
-            "optimizer.kind=sgd",
-            "--set",
-            "optimizer.learning_rate_weights=0.1",
-        ],
-    },
-    Recipe {
-        name: "losses",
-        flags: &[
-            "--config",
-            "smoke",
-            "--set",
-            "loss.form=direct",
-            "--set",
-            "train.micro_batch=64",
-        ],
-    },
-    Recipe {
-        name: "sign-digits",
-        flags: &["--config", "sign-digits"],
-    },
-    Recipe {
-        name: "cifar10-resnet18",
-        flags: &["--config", "cifar10-resnet18"],
-    },
-    Recipe {
-        name: "cifar10-resnet18-cpu",
-        flags: &["--config", "cifar10-resnet18-cpu", "--set", "data.train_images=1024"],
-    },
-    Recipe {
-        name: "imagenet-resnet50",
-        flags: &["--config", "imagenet-resnet50", "--batch-size", "512"],
-    },
-];
-
 /// Checks, and prints a table.
 pub fn run(options: Options) -> Result<()> {
     if options.list {
@@ -131,7 +66,7 @@ pub fn run(options: Options) -> Result<()> {
     }
     let toolkit = toolkit::toolkit(&options.toolkits.map_or_else(cache_folder, Ok)?)?;
     let nvrtc = Nvrtc::open(&toolkit)?;
-    let program = crate::program()?;
+    let program = crate::workspace::program()?;
     let pretended = Pretended::build()?;
     let mut failures = 0;
     for &arch in &options.arch {

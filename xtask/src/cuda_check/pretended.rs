@@ -1,6 +1,6 @@
 //! The program on a pretended GPU: every kernel that it would launch is written down as the text that it would compile.
 
-use super::Recipe;
+use super::recipes::Recipe;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -70,7 +70,7 @@ impl Pretended {
             .env("CUDA_CHECK_SOURCES", sources)
             // What is tuned here says nothing about a GPU: it must not be found by a run on one.
             .env("XDG_CACHE_HOME", path("cache"))
-            .current_dir(crate::workspace_root())
+            .current_dir(crate::workspace::workspace_root())
             .output()
             .with_context(|| format!("cannot start {}", program.display()))?;
         ensure!(
