@@ -213,6 +213,49 @@ mod tests {
         }
     }
 
+    /// As version 0.1.0 wrote it before there were methods: sums without names, no method, no rule, no teacher.
+    #[test]
+    fn format_2_is_read_as_a_run_that_can_be_resumed() {
+        let mut checkpoint = example(7);
+        checkpoint.teacher.clear();
+        checkpoint.method.clear();
+        let mut progress = serde_json::to_value(&checkpoint.progress).unwrap();
+        let fields = progress.as_object_mut().unwrap();
+        fields.retain(|name, _| name != "method" && name != "optimizer");
+        fields.insert("format".into(), 2.into());
+        fields.insert(
+            "losses".into(),
+            serde_json::json!({ "sums": [6.0, 4.0, 2.0, 1.0, 1.0], "count": 2 }),
+        );
+        fields.insert(
+            "last_epoch".into(),
+            serde_json::json!({ "loss": 3.0, "invariance": 2.0, "redundancy_reduction": 1.0, "diagonal_mean": 0.5, "off_diagonal_rms": 0.5 }),
+        );
+        let groups = [
+            ("model", &checkpoint.model),
+            ("optimizer", &checkpoint.optimizer),
+            ("probe", &checkpoint.probe),
+        ];
+        let tensors: StateDict = groups
+            .into_iter()
+            .flat_map(|(prefix, group)| {
+                group
+                    .iter()
+                    .map(move |(name, tensor)| (format!("{prefix}.{name}"), tensor.clone()))
+            })
+            .collect();
+        let rest = progress.to_string();
+        let entry = |checksum: &str| format!("{BEFORE}{checksum}\",{}", rest.strip_prefix('{').unwrap());
+        let entry = entry(&super::checksum(&entry(&"0".repeat(DIGITS)), &tensors));
+        let bytes = save_safetensors(&tensors, None, Some(("run", &entry))).unwrap();
+        let read = Checkpoint::of_bytes(&bytes).unwrap();
+        assert_eq!((read.progress.format, read.progress.step), (FORMAT, 7));
+        assert_eq!((read.progress.method, read.progress.optimizer), (None, None));
+        assert_eq!(read.progress.last_epoch.unwrap().get("invariance"), Some(2.0));
+        assert!(read.model == checkpoint.model && read.optimizer == checkpoint.optimizer);
+        assert!(read.teacher.is_empty() && read.method.is_empty());
+    }
+
     #[test]
     fn another_format_is_refused() {
         let mut checkpoint = example(7);

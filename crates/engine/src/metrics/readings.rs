@@ -122,10 +122,11 @@ impl ReadingMeans {
         self.count += 1;
     }
 
-    /// The mean of what was added; none where nothing was.
+    /// The mean of what was added; none where nothing was, or nothing yet to sums without names.
     pub fn mean(&self) -> Option<Readings> {
         let mean = |sum: &f64| sum / self.count as f64;
-        (self.count > 0).then(|| Readings::new(self.names.clone(), self.sums.iter().map(mean)))
+        (self.count > 0 && self.names.len() == self.sums.len())
+            .then(|| Readings::new(self.names.clone(), self.sums.iter().map(mean)))
     }
 }
 
@@ -154,6 +155,7 @@ mod tests {
     #[test]
     fn sums_of_format_2_have_no_names_and_are_continued() {
         let mut old: ReadingMeans = serde_json::from_str(r#"{"sums":[1.0,2.0],"count":1}"#).unwrap();
+        assert_eq!(old.mean(), None);
         old.add(&readings(3.0, 4.0));
         assert_eq!(old.mean(), Some(readings(2.0, 3.0)));
         let mut empty: ReadingMeans = serde_json::from_str(r#"{"sums":[0.0,0.0,0.0],"count":0}"#).unwrap();
