@@ -192,7 +192,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
         Self { profile, ..self }
     }
 
-    /// Write nothing, not even to the user's cache folder, until [`PreparedRun::open`].
+    /// Write nothing, not even to the user's cache folder, until [`PreparedRun::open`](super::PreparedRun::open).
     pub fn dry_run(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }
     }
