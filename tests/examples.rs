@@ -46,6 +46,7 @@ fn a_network_data_set_and_loss_of_ones_own_are_pre_trained() {
         result["loss_floor"].is_null(),
         "a loss of one's own has none: {result:#}"
     );
+    assert_eq!(result["backend"], "cpu");
     let config = String::from_utf8(bytes(&out, "config.toml")).unwrap();
     assert!(config.contains("backbone = \"custom\""), "{config}");
     for name in ["report.html", "backbone.safetensors", "metrics.jsonl"] {

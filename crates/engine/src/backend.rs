@@ -3,7 +3,7 @@
 use crate::optim::OptimOps;
 use barlow_loss::ops::LossOps;
 use barlow_ops::ModelOps;
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use std::fmt;
 
 /// What a training step needs of a backend.
@@ -23,11 +23,15 @@ pub struct DeviceLabel {
 }
 
 impl DeviceLabel {
-    /// A label of a device that the program chose itself.
-    pub fn new(backend: impl Into<String>, name: impl Into<String>) -> Self {
+    /// The label of a device that a custom program chose. The backend has the name that the command line has for it, else Burn's.
+    pub fn of<B: Backend>(device: &B::Device) -> Self {
+        let name = B::name(device);
+        // Burn wraps them: `autodiff<fusion<cubecl<wgpu<wgsl>>>>`.
+        let known = [("flex", "cpu"), ("ndarray", "cpu"), ("cuda", "cuda"), ("wgpu", "wgpu")];
+        let known = known.into_iter().find(|(part, _)| name.contains(part));
         Self {
-            backend: backend.into(),
-            name: name.into(),
+            backend: known.map_or(name, |(_, known)| known.to_owned()),
+            name: format!("{device:?}"),
             reason: "chosen by the program".to_owned(),
         }
     }
@@ -36,5 +40,17 @@ impl DeviceLabel {
 impl fmt::Display for DeviceLabel {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} on {} ({})", self.backend, self.name, self.reason)
+    }
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use burn::backend::Autodiff;
+    use burn_flex::{Flex, FlexDevice};
+
+    #[test]
+    fn a_custom_programs_backend_has_the_command_lines_name() {
+        assert_eq!(DeviceLabel::of::<Autodiff<Flex>>(&FlexDevice).backend, "cpu");
     }
 }

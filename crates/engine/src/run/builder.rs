@@ -60,7 +60,7 @@ pub struct RunBuilder<'a, B: TrainBackend, M = ResNet<B>> {
 impl Run {
     /// A run of `config` on `device`.
     pub fn builder<'a, B: TrainBackend>(config: Config, device: B::Device) -> RunBuilder<'a, B> {
-        let label = DeviceLabel::new(B::name(&device), format!("{device:?}"));
+        let label = DeviceLabel::of::<B>(&device);
         RunBuilder {
             config,
             device,
