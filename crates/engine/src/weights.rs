@@ -4,15 +4,16 @@ use crate::checkpoint::{Checkpoint, Damaged};
 use crate::run_dir::RunDir;
 use anyhow::{Context, Result};
 use barlow_model::{
-    Backbone, Heads, Mlp, Model, Prototypes, StateDict, check_state_dict, load_state_dict, read_safetensors,
+    Backbone, Model, NamedShape, StateDict, check_shapes, load_state_dict, named_shapes, read_safetensors, state_dict,
     strip_prefix,
 };
-use burn::module::Module;
 use burn::tensor::backend::Backend;
 use std::path::Path;
 
 /// The layer that torchvision's networks have behind the features, which is no part of a backbone.
 const CLASSIFIER: &str = "fc.";
+/// The parts of the heads, each loaded as a whole or not at all.
+const PARTS: [&str; 3] = ["projector", "predictor", "prototypes"];
 
 /// Weights of a network, on the host.
 #[derive(Clone, Debug)]
@@ -94,35 +95,36 @@ impl Weights {
     /// # Errors
     /// If the backbone has other layers.
     pub fn fit<B: Backend, M: Backbone<B>>(&self, model: &Model<B, M>) -> Result<HeadsFit> {
-        check_state_dict(&model.backbone, &self.backbone).with_context(|| self.do_not_fit())?;
-        let mut fit = HeadsFit::default();
-        let Heads {
-            projector,
-            predictor,
-            prototypes,
-        } = &model.heads;
-        self.fit_part::<B, Mlp<B>>("projector", projector, &mut fit);
-        if let Some(predictor) = predictor {
-            self.fit_part::<B, Mlp<B>>("predictor", predictor, &mut fit);
-        }
-        if !prototypes.is_empty() {
-            self.fit_part::<B, Vec<Prototypes<B>>>("prototypes", prototypes, &mut fit);
-        }
-        Ok(fit)
+        self.fit_shapes(named_shapes(model))
     }
 
-    fn fit_part<B: Backend, P: Module<B>>(&self, name: &'static str, part: &P, fit: &mut HeadsFit) {
-        let state = self.part(name);
-        match check_state_dict(part, &state) {
-            Ok(()) => fit.loaded.push(name),
-            Err(_) if state.is_empty() => fit.new.push(name),
-            Err(error) => {
-                fit.new.push(name);
-                let origin = &self.origin;
-                fit.warnings
-                    .push(format!("the {name} of {origin} does not fit and starts anew: {error}"));
+    fn fit_shapes(&self, shapes: Vec<NamedShape>) -> Result<HeadsFit> {
+        let below = |prefix: &str| -> Vec<NamedShape> {
+            let named = shapes.iter().filter_map(|named| {
+                Some(NamedShape {
+                    name: named.name.strip_prefix(prefix)?.to_owned(),
+                    ..named.clone()
+                })
+            });
+            named.collect()
+        };
+        check_shapes(&below("backbone."), &self.backbone).with_context(|| self.do_not_fit())?;
+        let mut fit = HeadsFit::default();
+        for name in PARTS {
+            let (expected, state) = (below(&format!("{name}.")), self.part(name));
+            match check_shapes(&expected, &state) {
+                _ if expected.is_empty() => {}
+                Ok(()) => fit.loaded.push(name),
+                Err(_) if state.is_empty() => fit.new.push(name),
+                Err(error) => {
+                    fit.new.push(name);
+                    let origin = &self.origin;
+                    fit.warnings
+                        .push(format!("the {name} of {origin} does not fit and starts anew: {error}"));
+                }
             }
         }
+        Ok(fit)
     }
 
     fn part(&self, name: &str) -> StateDict {
@@ -135,20 +137,16 @@ impl Weights {
     /// As [`Weights::fit`].
     pub fn load<B: Backend, M: Backbone<B>>(&self, model: Model<B, M>) -> Result<Model<B, M>> {
         let fit = self.fit(&model)?;
-        let is_loaded = |name| fit.loaded.contains(&name);
-        let Model { backbone, mut heads } = model;
-        let backbone = load_state_dict(backbone, &self.backbone).with_context(|| self.do_not_fit())?;
-        if is_loaded("projector") {
-            heads.projector = load_state_dict(heads.projector, &self.part("projector"))?;
-        }
-        if is_loaded("predictor") {
-            let state = self.part("predictor");
-            heads.predictor = heads.predictor.map(|part| load_state_dict(part, &state)).transpose()?;
-        }
-        if is_loaded("prototypes") {
-            heads.prototypes = load_state_dict(heads.prototypes, &self.part("prototypes"))?;
-        }
-        Ok(Model { backbone, heads })
+        let mut state = state_dict(&model)?;
+        let backbone = self
+            .backbone
+            .iter()
+            .map(|(name, tensor)| (format!("backbone.{name}"), tensor.clone()));
+        state.extend(backbone);
+        let is_loaded = |name: &String| fit.loaded.iter().any(|part| name.starts_with(&format!("{part}.")));
+        let heads = self.heads.iter().filter(|(name, _)| is_loaded(name));
+        state.extend(heads.map(|(name, tensor)| (name.clone(), tensor.clone())));
+        Ok(load_state_dict(model, &state)?)
     }
 
     fn do_not_fit(&self) -> String {
@@ -162,7 +160,7 @@ impl Weights {
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
     use super::*;
-    use barlow_model::{HeadsConfig, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, state_dict};
+    use barlow_model::{HeadsConfig, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth};
     use burn_flex::{Flex, FlexDevice};
 
     fn model(projector: &[usize], seed: u64) -> Model<Flex> {

@@ -55,5 +55,6 @@ pub use prototypes::{Prototypes, PrototypesConfig};
 pub use resnet::{Block, Downsample, ResNet, ResNetConfig, ResNetDepth, Stem};
 pub use safetensors::{ExchangeError, SafetensorsFile, read_safetensors, save_safetensors};
 pub use state::{
-    HostTensor, StateDict, StateError, check_names, check_state_dict, load_state_dict, state_dict, strip_prefix,
+    HostTensor, StateDict, StateError, check_names, check_shapes, check_state_dict, load_state_dict, state_dict,
+    strip_prefix,
 };

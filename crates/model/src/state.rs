@@ -4,7 +4,7 @@
 //! program.
 
 use crate::layout::transpose;
-use crate::names::{PathStack, named_shapes};
+use crate::names::{NamedShape, PathStack, named_shapes};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
@@ -96,11 +96,17 @@ pub fn state_dict<B: Backend, M: Module<B>>(module: &M) -> Result<StateDict, Sta
 /// # Errors
 /// [`StateError::Duplicate`].
 pub fn check_names<B: Backend, M: Module<B>>(module: &M) -> Result<(), StateError> {
+    unique_names(&named_shapes(module))
+}
+
+fn unique_names(shapes: &[NamedShape]) -> Result<(), StateError> {
     let mut names = BTreeSet::new();
-    let twice = named_shapes(module)
-        .into_iter()
-        .find_map(|named| names.replace(named.name));
-    twice.map_or(Ok(()), |key| Err(StateError::Duplicate { key }))
+    match shapes.iter().find(|named| !names.insert(&named.name)) {
+        Some(twice) => Err(StateError::Duplicate {
+            key: twice.name.clone(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// The module with all its values replaced; device and parameter ids stay.
@@ -128,8 +134,15 @@ pub fn strip_prefix(state: &StateDict, prefix: &str) -> StateDict {
 /// # Errors
 /// [`StateError`] at the first difference, or if two parameters of the module have one exported name.
 pub fn check_state_dict<B: Backend, M: Module<B>>(module: &M, state: &StateDict) -> Result<(), StateError> {
-    check_names(module)?;
-    let expected = named_shapes(module);
+    check_shapes(&named_shapes(module), state)
+}
+
+/// [`check_state_dict`] against the [`named_shapes`] of a module. Not generic, so that it is compiled once.
+///
+/// # Errors
+/// As [`check_state_dict`].
+pub fn check_shapes(expected: &[NamedShape], state: &StateDict) -> Result<(), StateError> {
+    unique_names(expected)?;
     let mut missing = expected.iter().filter(|named| !state.contains_key(&named.name));
     if let Some(first) = missing.next() {
         let count = 1 + missing.count();
@@ -139,7 +152,7 @@ pub fn check_state_dict<B: Backend, M: Module<B>>(module: &M, state: &StateDict)
             total: expected.len(),
         });
     }
-    let expected: BTreeMap<_, _> = expected.into_iter().map(|named| (named.name, named.shape)).collect();
+    let expected: BTreeMap<&String, &Vec<usize>> = expected.iter().map(|named| (&named.name, &named.shape)).collect();
     let mut unexpected = state.keys().filter(|key| !expected.contains_key(*key));
     if let Some(key) = unexpected.next() {
         return Err(StateError::Unexpected {
@@ -148,7 +161,7 @@ pub fn check_state_dict<B: Backend, M: Module<B>>(module: &M, state: &StateDict)
         });
     }
     for (key, HostTensor { shape, data }) in state {
-        let expected = &expected[key];
+        let expected = expected[key];
         if shape != expected {
             let (expected, found) = (expected.clone(), shape.clone());
             return Err(StateError::Shape {
