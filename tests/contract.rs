@@ -200,15 +200,7 @@ fn a_resumed_run_ends_like_one_that_was_never_stopped() {
     let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
     smoke(&whole).succeed();
     smoke(&stopped).succeed();
-    // Back to the end of the first epoch, as if the program had been killed in the second.
-    std::fs::remove_file(stopped.join("checkpoints/step-00000012.safetensors")).unwrap();
-    for name in ["summary.json", "report.html", "backbone.safetensors"] {
-        std::fs::remove_file(stopped.join(name)).unwrap();
-    }
-    Program::new()
-        .args(["--resume", "--backend", "cpu", "--quiet", "--out"])
-        .arg(&stopped)
-        .succeed();
+    common::resume_after_first_epoch(&stopped);
     assert!(
         bytes(&whole, "backbone.safetensors") == bytes(&stopped, "backbone.safetensors"),
         "the weights differ"

@@ -73,15 +73,7 @@ fn each_method_ends_with_the_same_bytes_stopped_or_not() {
             });
             smoke(method, &whole).args(parts.clone()).succeed();
             smoke(method, &stopped).args(parts.clone()).succeed();
-            // Back to the end of the first epoch, as if the program had been killed in the second.
-            std::fs::remove_file(stopped.join("checkpoints/step-00000012.safetensors")).unwrap();
-            for name in ["summary.json", "report.html", "backbone.safetensors"] {
-                std::fs::remove_file(stopped.join(name)).unwrap();
-            }
-            Program::new()
-                .args(["--resume", "--backend", "cpu", "--quiet", "--out"])
-                .arg(&stopped)
-                .succeed();
+            common::resume_after_first_epoch(&stopped);
             assert!(
                 bytes(&whole, "backbone.safetensors") == bytes(&stopped, "backbone.safetensors"),
                 "{method}, micro-batch {micro_batch:?}: the weights differ"

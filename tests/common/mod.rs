@@ -184,6 +184,19 @@ pub fn smoke(backend: &str, out: &Path) -> Program {
         .arg(out)
 }
 
+/// Puts a finished run of the smoke recipe back to the end of its first epoch, as if the program had been killed in the second, and
+/// resumes it.
+pub fn resume_after_first_epoch(run: &Path) {
+    std::fs::remove_file(run.join("checkpoints/step-00000012.safetensors")).unwrap();
+    for name in ["summary.json", "report.html", "backbone.safetensors"] {
+        std::fs::remove_file(run.join(name)).unwrap();
+    }
+    Program::new()
+        .args(["--resume", "--backend", "cpu", "--quiet", "--out"])
+        .arg(run)
+        .succeed();
+}
+
 /// A short run of the smoke recipe on the images of `data`, of one epoch.
 pub fn train_on(data: &Path, run: &Path) -> Program {
     Program::new()

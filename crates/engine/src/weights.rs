@@ -131,12 +131,11 @@ impl Weights {
         strip_prefix(&self.heads, &format!("{name}."))
     }
 
-    /// The model with these weights.
+    /// The model with these weights: the backbone's, and those of the heads that [`Weights::fit`] found to fit.
     ///
     /// # Errors
-    /// As [`Weights::fit`].
-    pub fn load<B: Backend, M: Backbone<B>>(&self, model: Model<B, M>) -> Result<Model<B, M>> {
-        let fit = self.fit(&model)?;
+    /// If they do not fit the model.
+    pub fn load<B: Backend, M: Backbone<B>>(&self, model: Model<B, M>, fit: &HeadsFit) -> Result<Model<B, M>> {
         let mut state = state_dict(&model)?;
         let backbone = self
             .backbone
@@ -203,9 +202,9 @@ mod tests {
                 ..HeadsFit::default()
             }
         );
-        let loaded = Weights::of_model("x".into(), full.clone())
-            .load(model(&[8, 4], 2))
-            .unwrap();
+        let (weights, other) = (Weights::of_model("x".into(), full.clone()), model(&[8, 4], 2));
+        let fit = weights.fit(&other).unwrap();
+        let loaded = weights.load(other, &fit).unwrap();
         assert!(state_dict(&loaded).unwrap() == full);
     }
 }

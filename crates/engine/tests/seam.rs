@@ -21,12 +21,15 @@ use barlow_model::{
     PrototypesConfig, ResNet, ResNetConfig, ResNetDepth, StateDict, Stem, state_dict,
 };
 use burn::backend::Autodiff;
-use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
+use burn::module::AutodiffModule;
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::{Flex, FlexDevice};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+
+#[path = "common/gradients.rs"]
+mod gradients;
+use gradients::{distance, flat, pixels};
 
 type Diff = Autodiff<Flex>;
 
@@ -201,13 +204,10 @@ fn model(spec: &MethodSpec) -> Model<Diff> {
 }
 
 fn batch() -> HostBatch {
-    let view = |seed: usize, size: usize, group: usize| {
-        let value = |i: usize| (((i * 2_654_435_761 + seed * 97) % 1_000_003) as f32 * 0.37).sin();
-        HostView {
-            pixels: (0..N * 3 * size * size).map(value).collect(),
-            size,
-            group,
-        }
+    let view = |seed: usize, size: usize, group: usize| HostView {
+        pixels: pixels(N * 3 * size * size, seed),
+        size,
+        group,
     };
     HostBatch {
         views: vec![view(1, SIZE, 0), view(2, SIZE, 1), view(3, SMALL, 2), view(4, SMALL, 2)],
@@ -216,27 +216,6 @@ fn batch() -> HostBatch {
         labels: vec![None; N],
         indices: (0..N).collect(),
     }
-}
-
-fn flat(gradients: GradientsParams, model: &Model<Diff>) -> Vec<f32> {
-    struct Reader(GradientsParams, Vec<f32>);
-    impl ModuleVisitor<Diff> for Reader {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Diff, D>>) {
-            if let Some(gradient) = self.0.get::<Flex, D>(param.id) {
-                self.1.extend(gradient.into_data().to_vec::<f32>().unwrap());
-            }
-        }
-    }
-    let mut reader = Reader(gradients, Vec::new());
-    model.visit(&mut reader);
-    reader.1
-}
-
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    assert!(a.len() == b.len() && a.len() > 10_000, "{} and {}", a.len(), b.len());
-    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
-    let difference = norm(&mut a.iter().zip(b).map(|(&a, &b)| f64::from(a) - f64::from(b)));
-    difference / norm(&mut b.iter().map(|&b| f64::from(b)))
 }
 
 fn clock(step: u64) -> Clock {

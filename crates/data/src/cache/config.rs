@@ -6,7 +6,7 @@ use crate::BadImages;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskCacheConfig {
     /// Whatever the pixels depend on that the names, labels and stamps of the source do not show, hashed by the caller.
-    /// A cache made with another key is made anew.
+    /// A cache made with another key is rebuilt.
     pub key: [u8; 32],
     /// Images whose shorter side is longer than this are shrunk to it (bicubic with antialias, aspect kept).
     pub side: Option<usize>,

@@ -38,18 +38,19 @@ impl ResolvedConfig {
 
     /// The same with `data.normalize = "data"` replaced by the statistics that were computed: later evaluations on other images must
     /// see pixels as this network was trained on them.
-    pub fn with_statistics(mut self, statistics: &Normalization) -> Self {
-        if self.config.data.normalize == Normalize::Named(NormalizeName::Data) {
-            let Normalization { mean, std } = statistics.clone();
-            self.config.data.normalize = Normalize::Given { mean, std };
-        }
-        self
+    pub fn with_statistics(self, statistics: &Normalization) -> Self {
+        let Normalization { mean, std } = statistics.clone();
+        self.with_data_normalized_by(Normalize::Given { mean, std })
     }
 
     /// The same with `data.normalize = "data"` replaced by the statistics that a run has stored.
-    pub fn with_statistics_of(mut self, stored: &Config) -> Self {
+    pub fn with_statistics_of(self, stored: &Config) -> Self {
+        self.with_data_normalized_by(stored.data.normalize.clone())
+    }
+
+    fn with_data_normalized_by(mut self, statistics: Normalize) -> Self {
         if self.config.data.normalize == Normalize::Named(NormalizeName::Data) {
-            self.config.data.normalize = stored.data.normalize.clone();
+            self.config.data.normalize = statistics;
         }
         self
     }

@@ -5,6 +5,7 @@ use crate::method::{
     Chart, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs, MethodKeyError,
     MethodSpec, Outlook, Passes, two,
 };
+use crate::toml_word::toml_word;
 use barlow_loss::{BarlowTwinsLoss, BarlowTwinsLossConfig, LossForm, Normalization, Objective, loss_start};
 use barlow_model::{Heads, HeadsConfig};
 use serde::{Deserialize, Serialize};
@@ -108,12 +109,12 @@ impl MethodDefinition for LossSection {
         } else {
             format!(
                 "; objective {}, normalization {}",
-                name_of(&self.objective),
-                name_of(&self.normalization)
+                toml_word(&self.objective),
+                toml_word(&self.normalization)
             )
         };
         Outlook {
-            settings: format!("lambda {}, {} form ({reason}){variant}", self.lambda, name_of(&form)),
+            settings: format!("lambda {}, {} form ({reason}){variant}", self.lambda, toml_word(&form)),
             floor: loss.floor(n, d),
             start: plain.then(|| loss_start(n, d, self.lambda) * self.scale),
             peak_values: peak_values(form, n as u64, d as u64),
@@ -148,14 +149,6 @@ fn matrix(form: LossForm, n: usize, d: usize) -> LargeTensor {
             way_out: "set loss.form to \"gram\" or lower model.projector",
         },
     }
-}
-
-/// The word that a config file has for a value.
-fn name_of(value: &impl Serialize) -> String {
-    toml::Value::try_from(value)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 /// Barlow Twins on two views.

@@ -44,14 +44,6 @@ impl LogLine {
         self.0.get("step")?.as_u64()
     }
 
-    /// Names of the fields that hold a number, in order.
-    pub fn numeric_fields(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
-            .filter(|(_, value)| value.is_number())
-            .map(|(name, _)| name.as_str())
-    }
-
     /// Whether it is an interval of training.
     pub fn is_training(&self) -> bool {
         self.number(LOSS).is_some()

@@ -81,11 +81,6 @@ impl<B: OptimOps> Optimizer<B> {
         Self { exceptions, ..self }
     }
 
-    /// The update rule.
-    pub fn rule(&self) -> &Rule {
-        &self.rule
-    }
-
     /// Applies one update to every parameter that has a gradient.
     pub fn step<A, M>(&mut self, model: M, gradients: GradientsParams, rates: impl Into<StepRates>) -> M
     where

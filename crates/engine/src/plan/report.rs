@@ -3,13 +3,13 @@
 use super::Plan;
 use crate::backend::DeviceLabel;
 use crate::config::{BackboneKind, OptimizerKind};
+use crate::toml_word::toml_word;
 use crate::units::{bytes, grouped};
-use serde::Serialize;
 use std::path::Path;
 
 impl Plan {
     /// What was chosen and why, a line each.
-    pub fn report(&self, device: &DeviceLabel, workers: usize, out: Option<&Path>) -> Vec<String> {
+    pub fn report(&self, device: &DeviceLabel, out: &Path) -> Vec<String> {
         let (run, model) = (&self.config.run, &self.config.model);
         let (optimizer, train) = (&self.config.optimizer, &self.config.train);
         let (n, d) = (train.batch_size, self.method.heads.embedding_width());
@@ -34,9 +34,9 @@ impl Plan {
             BackboneKind::Custom => "custom backbone".to_owned(),
             resnet => format!(
                 "{} width {}, {} stem",
-                name_of(&resnet),
+                toml_word(&resnet),
                 model.width,
-                name_of(&model.stem)
+                toml_word(&model.stem)
             ),
         };
         let mut lines = vec![
@@ -63,7 +63,7 @@ impl Plan {
                     .micro_batch
                     .map_or(String::new(), |images| format!(" in micro-batches of {images}")),
                 self.images.train % train.batch_size,
-                workers
+                self.config.data.workers()
             ),
             format!(
                 "optimizer   {rule}, peak rates {:.3e} (weights) and {:.3e} (biases, norms) = {} x {}/256; \
@@ -88,9 +88,7 @@ impl Plan {
             bytes(memory.loss),
             bytes(memory.queue)
         ));
-        if let Some(out) = out {
-            lines.push(format!("run         {}", out.display()));
-        }
+        lines.push(format!("run         {}", out.display()));
         lines
     }
 
@@ -115,12 +113,4 @@ impl Plan {
         }
         format!(" from {} ({})", path.display(), self.images.format)
     }
-}
-
-/// The word that a config file has for a value.
-fn name_of(value: &impl Serialize) -> String {
-    toml::Value::try_from(value)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }

@@ -45,10 +45,10 @@ pub(super) fn check_length(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), R
 /// Another method, or the same one made of other parts, would read other weights and states under the same names.
 pub(super) fn check_method(checkpoint: &Checkpoint, plan: &Plan) -> Result<(), RunError> {
     let Progress { method, optimizer, .. } = &checkpoint.progress;
+    let now = plan.method.identity();
     if let Some(before) = method
-        && *before != plan.method.identity()
+        && *before != now
     {
-        let now = plan.method.identity();
         let part = before
             .as_object()
             .and_then(|before| before.keys().find(|key| before.get(*key) != now.get(key.as_str())));

@@ -1,16 +1,15 @@
 //! A run whose folder is locked, and its training.
 
 use super::origin::OpenFolder;
-use super::ready::Ready;
+use super::ready::{Experiment, Ready};
 use super::{examples, results};
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
-use crate::config::{Change, rule};
+use crate::config::{Change, Config, rule};
 use crate::console::Console;
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::files::write_atomic;
-use crate::method::Method;
 use crate::metrics::{MetricsLog, MetricsSink, TensorBoard};
 use crate::optim::Optimizer;
 use crate::plan::loader_config;
@@ -35,13 +34,9 @@ enum State<'a, B: TrainBackend, M: TrainBackbone<B>> {
 struct Opened<'a, B: TrainBackend, M: TrainBackbone<B>> {
     context: RunContext,
     checkpoint: Option<Checkpoint>,
-    weights: Option<Weights>,
-    model: Model<B, M>,
-    initialise: bool,
-    method: Box<dyn Method<B>>,
-    device: B::Device,
-    sinks: Vec<Box<dyn MetricsSink + 'a>>,
-    profile: bool,
+    /// Weights to start from, and which parts of the heads take theirs.
+    weights: Option<(Weights, HeadsFit)>,
+    experiment: Experiment<'a, B, M>,
 }
 
 /// Makes or locks the run's folder.
@@ -52,16 +47,11 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
         plan,
         sources,
         origin,
-        model,
-        initialise,
-        method,
         fit,
-        device,
         label,
-        sinks,
         console,
         stop,
-        profile,
+        experiment,
     } = ready;
     if stop.is_set() {
         return Err(RunError::Interrupted(
@@ -75,28 +65,27 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
         checkpoint,
         changed,
     } = origin.open(&plan, &sources, console.as_ref())?;
-    let context = RunContext {
-        plan,
-        sources,
-        device: label,
-        run,
-        console,
-        stop,
-        _lock: lock,
-    };
-    let weights_fit = weights.as_ref().zip(fit.as_ref());
-    announce(&context, checkpoint.as_ref(), &changed, weights_fit);
-    Ok(OpenRun(State::Open(Box::new(Opened {
-        context,
+    let opened = Opened {
+        context: RunContext {
+            plan,
+            sources,
+            device: label,
+            run,
+            console,
+            stop,
+            _lock: lock,
+        },
         checkpoint,
-        weights,
-        model,
-        initialise,
-        method,
-        device,
-        sinks,
-        profile,
-    }))))
+        weights: weights.zip(fit),
+        experiment,
+    };
+    announce(
+        &opened.context,
+        opened.checkpoint.as_ref(),
+        &changed,
+        opened.weights.as_ref(),
+    );
+    Ok(OpenRun(State::Open(Box::new(opened))))
 }
 
 /// Prints what will be done, and what the user should know before it is.
@@ -104,12 +93,12 @@ fn announce(
     context: &RunContext,
     checkpoint: Option<&Checkpoint>,
     changed: &[Change],
-    weights: Option<(&Weights, &HeadsFit)>,
+    weights: Option<&(Weights, HeadsFit)>,
 ) {
     let RunContext {
         plan, sources, console, ..
     } = context;
-    for line in plan.report(&context.device, plan.config.data.workers(), Some(context.run.root())) {
+    for line in plan.report(&context.device, context.run.root()) {
         console.line(&line);
     }
     if let Some(first) = &sources.skipped.first {
@@ -166,8 +155,8 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> OpenRun<'a, B, M> {
             }
             State::Open(opened) => opened,
         };
-        let profile = if opened.profile {
-            let device = opened.device.clone();
+        let profile = if opened.experiment.profile {
+            let device = opened.experiment.device.clone();
             // A device that has failed reports it where the next value is read.
             Profile::new(move || drop(B::sync(&device)))
         } else {
@@ -186,21 +175,24 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         context,
         checkpoint,
         weights,
+        experiment,
+    } = opened;
+    let Experiment {
+        device,
         model,
         initialise,
         method,
-        device,
         sinks: more_sinks,
         ..
-    } = opened;
+    } = experiment;
     let plan = &context.plan;
     let config = &plan.config;
     let views = Views::new(&plan.method.views, context.sources.normalization.clone()).map_err(RunError::usage)?;
     let loader = ViewLoader::new(context.sources.train.clone(), views, loader_config(config));
     let loader = loader.map_err(RunError::usage)?;
     let mut model = initialised(model, initialise, config);
-    if let Some(weights) = &weights {
-        model = weights.load(model)?;
+    if let Some((weights, fit)) = &weights {
+        model = weights.load(model, fit)?;
     }
     let is_new = checkpoint.is_none();
     let text = config.to_toml();
@@ -212,7 +204,7 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
     let progress = match &checkpoint {
         Some(checkpoint) => checkpoint.progress.clone(),
         None => Progress {
-            from: weights.as_ref().map(|weights| weights.origin.clone()),
+            from: weights.as_ref().map(|(weights, _)| weights.origin.clone()),
             ..Progress::start(text.clone(), context.sources.images())
         },
     };
@@ -274,7 +266,7 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
 fn initialised<B: TrainBackend, M: TrainBackbone<B>>(
     model: Model<B, M>,
     initialise: bool,
-    config: &crate::config::Config,
+    config: &Config,
 ) -> Model<B, M> {
     let given = (!initialise).then(|| model.backbone.clone());
     let mut model = initialize_with(model, config.run.seed, config.model.conv_init);

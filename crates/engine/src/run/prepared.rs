@@ -3,7 +3,7 @@
 use super::builder::RunBuilder;
 use super::open_run::{OpenRun, begin};
 use super::origin::RunOrigin;
-use super::ready::Ready;
+use super::ready::{Experiment, Ready};
 use crate::backend::TrainBackend;
 use crate::config::{Config, ResolvedConfig};
 use crate::console::Console;
@@ -57,10 +57,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> PreparedRun<'a, B, M> {
     pub fn report(&self) -> Vec<String> {
         match &self.0 {
             State::Finished(..) => Vec::new(),
-            State::Ready(ready) => {
-                let workers = ready.plan.config.data.workers();
-                ready.plan.report(&ready.label, workers, Some(ready.origin.root()))
-            }
+            State::Ready(ready) => ready.plan.report(&ready.label, ready.origin.root()),
         }
     }
 
@@ -167,16 +164,18 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
         plan,
         sources,
         origin,
-        model,
-        initialise,
-        method,
         fit,
-        device,
         label,
-        sinks,
         console,
         stop,
-        profile,
+        experiment: Experiment {
+            device,
+            model,
+            initialise,
+            method,
+            sinks,
+            profile,
+        },
     }))))
 }
 

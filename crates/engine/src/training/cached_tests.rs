@@ -10,8 +10,11 @@ use barlow_model::{
     MlpConfig, Model, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, StateDict, Stem, state_dict,
 };
 use burn::backend::Autodiff;
-use burn::module::{Module, ModuleVisitor, Param};
 use burn_flex::{Flex, FlexDevice};
+
+#[path = "../../tests/common/gradients.rs"]
+mod gradients;
+use gradients::{distance, flat, pixels};
 
 type Diff = Autodiff<Flex>;
 
@@ -54,13 +57,10 @@ const CLOCK: Clock = Clock {
 };
 
 fn batch() -> HostBatch {
-    let view = |seed: usize| {
-        let value = |i: usize| (((i * 2_654_435_761 + seed * 97) % 1_000_003) as f32 * 0.37).sin();
-        HostView {
-            pixels: (0..N * 3 * SIZE * SIZE).map(value).collect(),
-            size: SIZE,
-            group: seed - 1,
-        }
+    let view = |seed: usize| HostView {
+        pixels: pixels(N * 3 * SIZE * SIZE, seed),
+        size: SIZE,
+        group: seed - 1,
     };
     HostBatch {
         views: vec![view(1), view(2)],
@@ -69,21 +69,6 @@ fn batch() -> HostBatch {
         labels: vec![None; N],
         indices: (0..N).collect(),
     }
-}
-
-/// All gradients, one after the other in the order of the parameters.
-fn flat(gradients: GradientsParams, model: &Model<Diff>) -> Vec<f32> {
-    struct Reader(GradientsParams, Vec<f32>);
-    impl ModuleVisitor<Diff> for Reader {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Diff, D>>) {
-            if let Some(gradient) = self.0.get::<Flex, D>(param.id) {
-                self.1.extend(gradient.into_data().to_vec::<f32>().unwrap());
-            }
-        }
-    }
-    let mut reader = Reader(gradients, Vec::new());
-    model.visit(&mut reader);
-    reader.1
 }
 
 /// The embeddings of a view, micro-batch by micro-batch, in one graph.
@@ -129,14 +114,6 @@ fn cached(kind: MethodKind, model: &Model<Diff>, micro_batch: usize) -> (Vec<f32
     };
     let step = cached_step_gradients(&context, method(kind).as_mut(), &batch(), micro_batch, &FlexDevice);
     (flat(step.gradients, model), step.readings.read().loss())
-}
-
-/// ‖a − b‖ / ‖b‖
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    assert!(a.len() == b.len() && a.len() > 10_000, "{} and {}", a.len(), b.len());
-    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
-    let norm = square(&mut b.iter().map(|&b| f64::from(b)));
-    square(&mut a.iter().zip(b).map(|(&a, &b)| f64::from(a) - f64::from(b))) / norm
 }
 
 fn statistics(model: &Model<Diff>) -> StateDict {

@@ -44,6 +44,16 @@ fn assert_close(found: &[f32], expected: &[[f64; 2]]) {
     }
 }
 
+/// What was written, and what was added to 1: that has one rounding more.
+fn assert_both_close(written: &[f32], added: &[f32], expected: &[[f64; 2]]) {
+    assert_close(written, expected);
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|[value, magnitude]| [*value, magnitude + 1.0])
+        .collect();
+    assert_close(added, &expected);
+}
+
 /// [tile of outputs][tap][input][output of the tile], of weights [C_out, C_in, k, k].
 fn packed(shape: &ConvShape, weight: &[f32], width: usize) -> Vec<f32> {
     let (inputs, taps) = (shape.channels_in, shape.taps());
@@ -100,13 +110,7 @@ fn direct_tasks() {
             }
         });
         let [expected, _, _] = definition(&shape, &x, &weight, &dy);
-        assert_close(&written, &expected);
-        // One rounding more, of a sum with 1.
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|[value, magnitude]| [*value, magnitude + 1.0])
-            .collect();
-        assert_close(&added, &expected);
+        assert_both_close(&written, &added, &expected);
     }
 }
 
@@ -166,12 +170,7 @@ fn winograd_tasks() {
         }
     });
     let [expected, _, _] = definition(&shape, &x, &weight, &dy);
-    assert_close(&written, &expected);
-    let expected: Vec<_> = expected
-        .iter()
-        .map(|[value, magnitude]| [*value, magnitude + 1.0])
-        .collect();
-    assert_close(&added, &expected);
+    assert_both_close(&written, &added, &expected);
 }
 
 #[test]
