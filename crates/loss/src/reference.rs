@@ -137,6 +137,8 @@ mod tests {
         let x = Tensor::<Flex, 2>::from_data(TensorData::new::<f32, _>(wave, [2304, 2304]), &Default::default());
         let read = || sum(x.clone()).into_scalar().to_bits();
         let first = read();
-        assert!((1..300).all(|_| read() == first));
+        // CI repeats it 300 times; without optimisation that takes seconds.
+        let runs = if cfg!(debug_assertions) { 20 } else { 300 };
+        assert!((1..runs).all(|_| read() == first));
     }
 }

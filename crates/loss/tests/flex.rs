@@ -12,6 +12,11 @@ use common::{config, parity, run};
 
 suite!(Autodiff<Flex>, Default::default());
 
+/// CI tests an optimised build and repeats in full; without optimisation that takes a minute and a half.
+fn repeats(full: usize) -> usize {
+    if cfg!(debug_assertions) { 3.min(full) } else { full }
+}
+
 #[test]
 fn repeated_runs_give_the_same_bytes() {
     // 2304² is about 5.3 million elements of C, above the 4,194,304 where Burn's own sum of a tensor goes parallel.
@@ -25,7 +30,7 @@ fn repeated_runs_give_the_same_bytes() {
         let [a, b] = parity::large(n, d);
         let once = || parity::bits(&run::<Autodiff<Flex>>(&config(form), [&a, &b], &Default::default()));
         let first = once();
-        for repetition in 1..runs {
+        for repetition in 1..repeats(runs) {
             assert!(once() == first, "{n} x {d} {form:?}: repetition {repetition} differs");
         }
     }
@@ -52,7 +57,7 @@ fn any_number_of_threads_agrees_and_repeats_itself() {
                 1e-5,
                 &format!("{n} x {d} {form:?}, {threads} threads"),
             );
-            for _ in 0..5 {
+            for _ in 0..repeats(5) {
                 assert!(parity::bits(&pool.install(once)) == parity::bits(&first));
             }
         }

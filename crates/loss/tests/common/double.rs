@@ -18,8 +18,7 @@ pub fn terms([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> Doub
     for row in 0..n {
         for i in 0..d {
             let factor = a[row * d + i] / count;
-            let line = &mut c[i * d..][..d];
-            line.iter_mut().zip(&b[row * d..]).for_each(|(c, b)| *c += factor * b);
+            add_scaled(&mut c[i * d..][..d], factor, &b[row * d..]);
         }
     }
     let diagonal: Vec<f64> = (0..d).map(|i| c[i * d + i]).collect();
@@ -39,10 +38,8 @@ pub fn terms([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> Doub
     for row in 0..n {
         for i in 0..d {
             let line = &slope[i * d..][..d];
-            slope_a[row * d + i] = line.iter().zip(&b[row * d..]).map(|(s, b)| s * b).sum();
-            let factor = a[row * d + i];
-            let out = &mut slope_b[row * d..][..d];
-            out.iter_mut().zip(line).for_each(|(out, s)| *out += factor * s);
+            slope_a[row * d + i] = dot(line, &b[row * d..]);
+            add_scaled(&mut slope_b[row * d..][..d], a[row * d + i], line);
         }
     }
     Double {
@@ -65,7 +62,6 @@ pub fn by_gram([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> (f
     let diagonal: Vec<f64> = (0..d)
         .map(|i| (0..n).map(|r| a[r * d + i] * b[r * d + i]).sum::<f64>() / count)
         .collect();
-    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
     let gram = |z: &[f64]| -> Vec<f64> {
         (0..n * n)
             .map(|k| dot(&z[k / n * d..][..d], &z[k % n * d..][..d]))
@@ -76,10 +72,8 @@ pub fn by_gram([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> (f
     let gradient = |gram: &[f64], own: &[f64], other: &[f64], inverse: &[f64]| {
         let mut slope = vec![0.0; n * d];
         for (k, factor) in gram.iter().enumerate() {
-            let out = &mut slope[k / n * d..][..d];
-            out.iter_mut()
-                .zip(&own[k % n * d..])
-                .for_each(|(out, z)| *out += 2.0 * weights[1] * factor * z / count.powi(2));
+            let factor = 2.0 * weights[1] * factor / count.powi(2);
+            add_scaled(&mut slope[k / n * d..][..d], factor, &own[k % n * d..]);
         }
         for (k, slope) in slope.iter_mut().enumerate() {
             let c = diagonal[k % d];
@@ -94,6 +88,26 @@ pub fn by_gram([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> (f
             gradient(&gram_a, &b, &a, &inverse_b),
         ],
     )
+}
+
+/// Of the first elements of `y`, as many as `x` has. A counted loop, because an iterator takes several times as long without
+/// optimisation.
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let (mut sum, mut k, n) = (0.0, 0, x.len());
+    while k < n {
+        sum += x[k] * y[k];
+        k += 1;
+    }
+    sum
+}
+
+/// out += factor · z, for as many elements as `out` has.
+fn add_scaled(out: &mut [f64], factor: f64, z: &[f64]) {
+    let (mut k, n) = (0, out.len());
+    while k < n {
+        out[k] += factor * z[k];
+        k += 1;
+    }
 }
 
 fn standardise(z: &[f64], n: usize, d: usize) -> (Vec<f64>, Vec<f64>) {
