@@ -15,7 +15,7 @@ use barlow_data::{
     parse_list,
 };
 
-/// A target says whether it accepted the bytes.
+/// A target returns whether it accepted the bytes.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also its corpus folder's.
@@ -115,7 +115,7 @@ pub fn list(bytes: &[u8]) -> bool {
     true
 }
 
-/// A folder's index in its cache. The same bytes with a right checksum lead further in.
+/// A folder's index in its cache. The same bytes with a correct checksum reach more code.
 pub fn folder_index(bytes: &[u8]) -> bool {
     let mut sealed = bytes.to_vec();
     if let Some(body) = bytes.len().checked_sub(blake3::OUT_LEN) {
@@ -134,7 +134,7 @@ pub fn folder_index(bytes: &[u8]) -> bool {
     parse_index(bytes).is_ok()
 }
 
-/// The index of decoded images in their cache, also with a right checksum.
+/// The index of decoded images in their cache, also with a correct checksum.
 pub fn image_cache(bytes: &[u8]) -> bool {
     for bytes in [bytes, &sealed_cache(bytes)] {
         if let Ok(index) = CacheIndex::parse(bytes).map_err(one_line) {

@@ -31,7 +31,20 @@ const EDGES: &[(&str, &[&str])] = &[
             "barlow-simd",
         ],
     ),
-    ("train", &["barlow-augment", "barlow-data", "barlow-engine"]),
+    ("barlow-backend-cpu", &["barlow-engine"]),
+    ("barlow-backend-cuda", &["barlow-engine"]),
+    ("barlow-backend-wgpu", &["barlow-engine"]),
+    (
+        "train",
+        &[
+            "barlow-augment",
+            "barlow-backend-cpu",
+            "barlow-backend-cuda",
+            "barlow-backend-wgpu",
+            "barlow-data",
+            "barlow-engine",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -1,7 +1,7 @@
-//! The program's contract on the CPU: what a run leaves behind, that it repeats itself bit for bit, that it goes on where
-//! it stopped.
+//! The program's contract on the CPU: the files of a run, that it repeats itself bit for bit, that it resumes where it
+//! stopped.
 
-mod common;
+use crate::common;
 
 use common::{Program, bytes, folder, metrics, summary};
 use serde_json::Value;
@@ -55,7 +55,7 @@ fn a_run_leaves_what_the_contract_says() {
             .iter()
             .filter(|line| line["loss"].is_number())
             .all(|line| line["online_top1"].is_number()),
-        "the probe beside the network too"
+        "the online probe too"
     );
     let used = lines
         .iter()
@@ -76,13 +76,13 @@ fn a_run_leaves_what_the_contract_says() {
     assert_eq!(last["seconds_left"], 0.0);
     assert!(!cfg!(target_os = "linux") || last["peak_memory_mib"].as_f64() > Some(1.0));
     let boards = std::fs::read_dir(run.join("tensorboard")).unwrap().count();
-    assert_eq!(boards, 1, "a file of events a session");
+    assert_eq!(boards, 1, "one event file per session");
 
     let weights = safetensors::SafeTensors::deserialize(Box::leak(bytes(&run, "backbone.safetensors").into())).unwrap();
     assert_eq!(weights.tensor("conv1.weight").unwrap().shape(), [4, 3, 3, 3]);
     assert_eq!(weights.tensor("layer4.1.bn2.running_var").unwrap().shape(), [32]);
     let batches = weights.tensor("bn1.num_batches_tracked").unwrap();
-    assert_eq!(batches.data(), 24i64.to_le_bytes(), "two views a step");
+    assert_eq!(batches.data(), 24i64.to_le_bytes(), "two views per step");
 
     let report = String::from_utf8(bytes(&run, "report.html")).unwrap();
     assert!(
@@ -91,7 +91,7 @@ fn a_run_leaves_what_the_contract_says() {
     );
     assert!(
         !report.contains("src=\"http") && !report.contains("href=\"http"),
-        "nothing outside is asked for"
+        "no external resource is requested"
     );
     assert!(
         String::from_utf8(bytes(&run, "config.toml"))
@@ -129,7 +129,7 @@ fn training_brings_the_views_together() {
     let folder = folder();
     let run = folder.path().join("run");
     // Long enough that the bound has room on every machine: seed and order of sums move the loss after sixteen epochs from
-    // 13 to 22, after these to 6.5 to 7.5. 32 is the loss of embeddings that know nothing.
+    // 13 to 22, after these to 6.5 to 7.5. 32 is the loss of embeddings without information.
     smoke(&run).args(["--epochs", "32", "--set", "eval.every=0"]).succeed();
     let loss = summary(&run)["loss"].as_f64().unwrap();
     assert!((0.0..20.0).contains(&loss), "{loss}");
@@ -152,7 +152,7 @@ fn the_same_command_gives_the_same_bytes_with_any_number_of_workers() {
     smoke(&third).args(["--seed", "1"]).succeed();
     assert!(
         bytes(&first, "backbone.safetensors") != bytes(&third, "backbone.safetensors"),
-        "the seed does nothing"
+        "the seed has no effect"
     );
 }
 
@@ -168,7 +168,7 @@ fn a_profile_tells_of_every_phase_and_changes_no_byte() {
         "the weights differ"
     );
     assert!(!told.stdout.contains("data wait"), "{}", told.stdout);
-    // What was asked for is told even with --quiet.
+    // A requested profile is printed even with --quiet.
     assert!(told.stderr.contains("profile of 12 steps"), "{}", told.stderr);
     let percent = |name: &str| -> f64 {
         let mut lines = told.stderr.lines();
@@ -213,8 +213,8 @@ fn a_resumed_run_ends_like_one_that_was_never_stopped() {
         let lines = metrics(run).into_iter();
         lines.map(|line| (line["step"].clone(), line["loss"].clone())).collect()
     };
-    assert_eq!(steps(&whole), steps(&stopped), "no step is told twice");
-    // Resuming a finished run does nothing and says so.
+    assert_eq!(steps(&whole), steps(&stopped), "no step is logged twice");
+    // Resuming a finished run does nothing and reports it.
     let again = Program::new()
         .args(["--resume", "--backend", "cpu", "--out"])
         .arg(&stopped)
@@ -240,7 +240,11 @@ fn a_batch_that_does_not_fit_is_computed_in_micro_batches() {
     assert!(weights != bytes(&whole, "backbone.safetensors"));
     let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
     let batches = weights.tensor("bn1.num_batches_tracked").unwrap();
-    assert_eq!(batches.data(), 96i64.to_le_bytes(), "four batches of each view a step");
+    assert_eq!(
+        batches.data(),
+        96i64.to_le_bytes(),
+        "four batches of each view per step"
+    );
 }
 
 #[test]

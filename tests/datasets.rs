@@ -1,6 +1,6 @@
-//! Data sets as people have them, through the whole program: every format, grey and transparent images.
+//! Data sets as users have them, through the whole program: every format, grey and transparent images.
 
-mod common;
+use crate::common;
 
 use common::fixtures::labelled_images;
 use common::{Program, bytes, folder, summary, train_on};
@@ -63,7 +63,7 @@ fn cifar_10_and_cifar_100_in_binary_train_and_are_judged() {
     );
     assert!(
         output.stderr.contains("cifar10"),
-        "what was recognised is said: {}",
+        "the detected format is printed: {}",
         output.stderr
     );
     assert!(summary(&run)["knn_top1"].is_number());
@@ -205,7 +205,7 @@ fn pascal_voc_trains_and_is_not_judged_by_one_label() {
     );
     assert!(
         summary(&run)["knn_top1"].is_null(),
-        "several labels an image are not one"
+        "no accuracy with several labels per image"
     );
     let asked = Program::new().args(["knn", "--from"]).arg(&run).run();
     assert_eq!(asked.code, 2, "{}", asked.stderr);

@@ -1,12 +1,12 @@
-//! The examples of the `train` crate, as `cargo test` builds them, run as a person would.
+//! The examples of the `train` crate, as `cargo test` builds them, run as a user would.
 
-mod common;
+use crate::common;
 
 use common::{Program, bytes, folder, refused, summary};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// An example's binary: beside the program, in a folder of its own.
+/// An example's binary: in the folder `examples` next to the program.
 fn example(name: &str) -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_train"));
     let path = program
@@ -42,10 +42,7 @@ fn a_network_data_set_and_loss_of_ones_own_are_pre_trained() {
         accuracy("knn_top1") > accuracy("untrained_knn_top1") + 0.05,
         "{result:#}"
     );
-    assert!(
-        result["loss_floor"].is_null(),
-        "a loss of one's own has none: {result:#}"
-    );
+    assert!(result["loss_floor"].is_null(), "a custom loss has none: {result:#}");
     assert_eq!(result["backend"], "cpu");
     let config = String::from_utf8(bytes(&out, "config.toml")).unwrap();
     assert!(config.contains("backbone = \"custom\""), "{config}");
@@ -53,7 +50,7 @@ fn a_network_data_set_and_loss_of_ones_own_are_pre_trained() {
         assert!(!bytes(&out, name).is_empty(), "{name}");
     }
 
-    // Again: it is finished. As if it had been stopped before its end: it goes on, to the same weights.
+    // Run again: it is finished. As if it had been stopped before its end: it resumes, to the same weights.
     let weights = bytes(&out, "backbone.safetensors");
     let again = String::from_utf8(own_backbone(&out).stdout).unwrap();
     assert!(again.contains("of this session: []"), "{again}");
@@ -77,7 +74,7 @@ fn a_network_data_set_and_loss_of_ones_own_are_pre_trained() {
     assert_eq!(told.split(',').count(), 1, "one epoch, one evaluation: {rest}");
     assert!(bytes(&out, "backbone.safetensors") == weights);
 
-    // The program cannot build that network, and says so.
+    // The program cannot build that network, and reports it.
     for command in [["knn", "--from"], ["linear", "--from"], ["--resume", "--out"]] {
         refused(
             &Program::new().args(command).arg(&out).run(),

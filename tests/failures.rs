@@ -2,9 +2,8 @@
 //! and ends with the same bytes.
 #![cfg(unix)]
 
-mod common;
-#[path = "common/moments.rs"]
-mod moments;
+use crate::common;
+use crate::moments;
 
 use common::{Program, bytes, folder, metrics, smoke, told};
 use moments::Moments;

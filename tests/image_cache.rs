@@ -1,8 +1,8 @@
-//! Decoded images kept on disk, through the whole program. The place of the cache is set as on Linux.
+//! Decoded images cached on disk, through the whole program. The cache folder is set as on Linux.
 
 #![cfg(target_os = "linux")]
 
-mod common;
+use crate::common;
 
 use common::fixtures::labelled_images;
 use common::{bytes, folder, metrics, train_on};
@@ -23,7 +23,7 @@ fn the_cache_on_disk_is_built_once_and_changes_nothing() {
         fs::copy(file, class.join(format!("{number}.jpg"))).unwrap();
     }
     for entry in fs::read_dir(set.join("train")).unwrap() {
-        // Every class has test images, too: none is left without.
+        // Every class has test images, too.
         let class = entry.unwrap().file_name();
         fs::create_dir_all(set.join("test").join(&class)).unwrap();
         if fs::read_dir(set.join("test").join(&class)).unwrap().next().is_none() {
@@ -51,11 +51,11 @@ fn the_cache_on_disk_is_built_once_and_changes_nothing() {
     assert!(said.contains("cache") && said.contains("found"), "{said}");
     assert!(plain == built && built == reused && lines == reused_lines);
 
-    // Reduced images are others, and so are the weights.
+    // Reduced images are different, and so are the weights.
     let (_, reduced, _) = with_cache("reduced", "20");
     assert!(reduced != plain);
 
-    // Damaged pixels stop the run with what to do, a damaged index is made again.
+    // Damaged pixels stop the run with an error that says what to do; a damaged index is rebuilt.
     let caches: Vec<PathBuf> = walk(&cache)
         .into_iter()
         .filter(|path| path.extension().is_some_and(|e| e == "images"))
@@ -80,7 +80,7 @@ fn the_cache_on_disk_is_built_once_and_changes_nothing() {
     );
     caches.iter().for_each(|file| flip(file, |len| len - 1));
     let (said, again, _) = with_cache("again", "disk");
-    assert!(said.contains("written again, because its checksum is wrong"), "{said}");
+    assert!(said.contains("rebuilt, because its checksum is wrong"), "{said}");
     assert!(again == plain);
 }
 

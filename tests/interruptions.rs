@@ -1,9 +1,8 @@
 //! A run that is interrupted at any moment, by any signal, resumes and ends with the same result.
 #![cfg(unix)]
 
-mod common;
-#[path = "common/moments.rs"]
-mod moments;
+use crate::common;
+use crate::moments;
 
 use common::{Program, bytes, fixtures, folder, smoke, summary, told};
 use moments::Moments;
@@ -80,7 +79,7 @@ fn a_run_interrupted_at_random_moments_ends_with_the_same_accuracy() {
         if session < 5 {
             moments.push(moment);
             let (lines, milliseconds) = moment;
-            // None at all is before the first step. A resumed run has written the lines of its checkpoint.
+            // No line at all means before the first step. A resumed run has written the lines of its checkpoint.
             let wanted = told(&stopped) + lines as usize;
             while told(&stopped) < wanted && !child.has_ended() {
                 std::thread::sleep(Duration::from_millis(2));
@@ -97,7 +96,7 @@ fn a_run_interrupted_at_random_moments_ends_with_the_same_accuracy() {
             break;
         }
         assert_eq!(output.code, 130, "{shown}");
-        // Before the run has a folder there is nothing to keep.
+        // Before the run has a folder there is nothing to save.
         assert_eq!(stopped.exists(), !saved_steps(&stopped).is_empty(), "{shown}");
         if !stopped.exists() {
             long_epochs(&stopped).succeed();
@@ -125,7 +124,11 @@ fn the_second_signal_ends_the_program_at_once() {
     child.signal("INT");
     let output = child.finish();
     assert_eq!(output.code, 130, "{}", output.stderr);
-    assert!(output.stderr.contains("once more to stop at once"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("a second signal stops at once"),
+        "{}",
+        output.stderr
+    );
     assert!(saved_steps(&run).is_empty(), "it did not wait for the step");
 }
 

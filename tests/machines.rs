@@ -1,9 +1,9 @@
-//! The same binary on every machine: what a backend needs and is not there is one clear line, and what is there works.
+//! The same binary on every machine: a missing requirement of a backend is one clear line, and what is available works.
 //!
-//! Missing and half-installed drivers are pretended by the environment, so that every machine tests the same.
+//! Missing and half-installed drivers are simulated through the environment, so that every machine tests the same.
 #![cfg(target_os = "linux")]
 
-mod common;
+use crate::common;
 
 use common::fake_cuda::{Driver, FakeCuda};
 use common::{Output, Program, folder};
@@ -60,7 +60,7 @@ fn cuda_names_the_first_thing_that_is_missing() {
     }
     let whole = FakeCuda::nothing().driver(ONE_DEVICE).nvrtc().headers();
     let output = whole.program().args(["--backend", "cuda", "--device", "9"]).run();
-    assert_refused(&output, &["--device 9", "cuda has 1 device(s)", "Pretended GPU"]);
+    assert_refused(&output, &["--device 9", "cuda has 1 device(s)", "Stub GPU"]);
 }
 
 #[test]
@@ -122,16 +122,16 @@ fn devices_are_told_to_scripts_too() {
     let lines: Vec<Value> = output
         .stdout
         .lines()
-        .map(|line| serde_json::from_str(line).expect("an object a line"))
+        .map(|line| serde_json::from_str(line).expect("an object per line"))
         .collect();
     let of = |backend: &str| {
         lines
             .iter()
             .find(|line| line["backend"] == backend)
-            .expect("a line a backend")
+            .expect("a line per backend")
     };
-    assert_eq!(of("cuda")["name"], "Pretended GPU");
-    // A driver that tells no more.
+    assert_eq!(of("cuda")["name"], "Stub GPU");
+    // The stub driver reports no more.
     assert_eq!(of("cuda")["memory_bytes"], Value::Null);
     let cpu = of("cpu");
     assert!(cpu["memory_bytes"].as_u64() > Some(1 << 28), "{cpu}");

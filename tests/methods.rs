@@ -1,6 +1,6 @@
-//! Every method that the program has, on the CPU: listed, planned, trained with a few steps, stopped and resumed to the same bytes.
+//! Every method of the program, on the CPU: listed, planned, trained with a few steps, stopped and resumed to the same bytes.
 
-mod common;
+use crate::common;
 
 use common::{Program, bytes, folder, metrics, summary};
 use serde_json::Value;

@@ -1,6 +1,6 @@
-//! What a person can get wrong: each row is one clear line on standard error, the right exit code, and nothing written.
+//! User mistakes: each gives one clear line on standard error and the correct exit code, and writes nothing.
 
-mod common;
+use crate::common;
 
 use common::mistakes::ROWS;
 use common::{Program, fixtures, folder, left_out, smoke, summary};
@@ -15,7 +15,7 @@ fn every_mistake_is_one_clear_line_and_touches_nothing() {
     smoke("cpu", &earlier).args(["--epochs", "1"]).succeed();
     let before = files(folder.path());
     for (args, code, says) in ROWS {
-        // Not in the repository: the shipped images are found beside the sources all the same.
+        // Not in the repository: the shipped images are still found next to the sources.
         let mut program = Program::new().args(*args).folder(folder.path());
         // Flags that a command does not read are refused, so only a run gets these.
         let trains = args[0].starts_with("--");
@@ -80,7 +80,7 @@ fn bad_images_are_skipped_and_counted_where_the_config_says_so() {
             .succeed();
         let warnings: Vec<&str> = output.stderr.lines().collect();
         assert_eq!(warnings.len(), 1, "{}", output.stderr);
-        for part in ["warning: 1 image left out", file] {
+        for part in ["warning: 1 image skipped", file] {
             assert!(warnings[0].contains(part), "{part:?} is missing: {}", output.stderr);
         }
         assert_eq!(

@@ -1,7 +1,7 @@
-//! One program on several backends: each computes what the CPU computes, and a run goes on on another one.
+//! One program on several backends: each computes what the CPU computes, and a run resumes on another one.
 #![cfg(unix)]
 
-mod common;
+use crate::common;
 
 use common::{Program, bytes, folder, left_out, metrics, refused, smoke, summary, told, vulkan_is_here};
 use serde_json::Value;
@@ -11,14 +11,14 @@ use std::path::Path;
 /// Steps of [`short`].
 const STEPS: usize = 20;
 
-/// The program with the place where it keeps tuned kernels: tuning takes most of the time on Mesa's software driver.
+/// The program with a lasting cache folder for tuned kernels: tuning takes most of the time on Mesa's software driver.
 fn tuned(program: Program) -> Program {
     program.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
 }
 
-/// Two steps an epoch, each told of. By LARS, because AdamW's first steps are the signs of gradients that may be rounding; and with
-/// rates at which this small network does not multiply its rounding: at six times these, two forms of the loss on the CPU alone are
-/// 1 % apart after five steps.
+/// Two steps per epoch, each logged. With LARS, because AdamW's first steps are the signs of gradients that may be rounding; and
+/// with rates at which this small network does not multiply its rounding: at six times these, two forms of the loss on the CPU
+/// alone are 1 % apart after five steps.
 fn short(backend: &str, out: &Path) -> Program {
     tuned(smoke(backend, out)).args([
         "--epochs",
@@ -40,7 +40,7 @@ fn comparisons(backend: &str) -> Vec<Value> {
         .succeed();
     let lines = output.stdout.lines();
     lines
-        .map(|line| serde_json::from_str(line).expect("an object a line"))
+        .map(|line| serde_json::from_str(line).expect("an object per line"))
         .collect()
 }
 
@@ -134,7 +134,7 @@ fn a_run_on_wgpu_that_was_killed_ends_as_one_on_the_cpu() {
         .without_env("XDG_RUNTIME_DIR")
         .arg("--resume")
         .succeed();
-    assert_eq!(output.stderr, "", "neither the program nor a driver complains");
+    assert_eq!(output.stderr, "", "neither the program nor a driver prints a warning");
     assert!(output.stdout.contains("linear top-1"), "{}", output.stdout);
 
     let (expected, got) = (summary(&cpu), summary(&wgpu));
@@ -159,13 +159,13 @@ fn a_run_on_wgpu_that_was_killed_ends_as_one_on_the_cpu() {
     for file in ["config.toml", "backbone.safetensors", "report.html"] {
         assert!(!bytes(&wgpu, file).is_empty(), "{file}");
     }
-    // Checkpoints know no backend.
+    // Checkpoints are independent of the backend.
     let accuracy = |summary: &Value| summary["knn_top1"].as_f64().unwrap();
     assert!((knn(&wgpu, "cpu") - accuracy(&got)).abs() <= 0.01);
     assert!((knn(&cpu, "wgpu") - accuracy(&expected)).abs() <= 0.01);
-    // What was tuned is kept in the user's cache folder.
+    // Tuning results are saved in the user's cache folder.
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache/barlow-twins/autotune");
-    assert!(kept.is_dir(), "{} is not there", kept.display());
+    assert!(kept.is_dir(), "{} does not exist", kept.display());
 }
 
 #[test]

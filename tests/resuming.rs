@@ -1,11 +1,11 @@
-//! What a run takes up again, and from where: its config, its images, its checkpoints, other runs' weights.
+//! What a run resumes or starts with: its config, its images, its checkpoints, other runs' weights.
 
-mod common;
+use crate::common;
 
 use common::{Program, bytes, folder, metrics, refused, smoke, summary};
 use std::path::Path;
 
-/// A finished run whose summary is gone, so that it is not finished any more.
+/// Removes the summary of a finished run, so that it is not finished any more.
 fn unfinished(run: &Path) {
     smoke("cpu", run).succeed();
     std::fs::remove_file(run.join("summary.json")).unwrap();
@@ -37,7 +37,7 @@ fn a_changed_config_is_named_and_taken_only_when_asked_for() {
         .run();
     refused(&edited, &["loss.lambda 0.0051 -> 0.5"]);
     std::fs::write(run.join("config.toml"), &before).unwrap();
-    // The number of workers changes nothing, and what is given may be what the run has.
+    // The number of workers is not a change, and neither is a value that the run already has.
     smoke("cpu", &run)
         .args(["--resume", "--workers", "1", "--seed", "0"])
         .succeed();
@@ -54,7 +54,7 @@ fn a_changed_config_is_named_and_taken_only_when_asked_for() {
         &smoke("cpu", &run).args(shorter).run(),
         &["12 steps already", "--epochs"],
     );
-    // A finished run goes on when it is given more epochs.
+    // A finished run continues when it is given more epochs.
     let more = [
         "--resume",
         "--accept-changes",
@@ -126,7 +126,7 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_taken() {
     }
     assert!(
         bytes(&run, "backbone.safetensors") == backbone,
-        "the steps since were made again"
+        "the steps since then were repeated"
     );
     let steps: Vec<_> = metrics(&run).iter().map(|line| line["step"].clone()).collect();
     assert!(steps.is_sorted_by_key(|step| step.as_u64()), "{steps:?}");
@@ -147,7 +147,7 @@ fn weights_of_a_run_or_a_file_are_a_start() {
             .arg(path(name));
         command.arg("--from").arg(from).args(more)
     };
-    // The last weights are those whose accuracy the first run ended with; its own recipe goes on.
+    // The last weights are those whose accuracy the first run ended with; its own recipe is used.
     let output = from("a", &first, "@last", &["--seed", "5"]).succeed();
     assert!(output.stderr.contains("projector too"), "{}", output.stderr);
     assert!(output.stdout.contains("(at the start 0."), "{}", output.stdout);
@@ -163,11 +163,11 @@ fn weights_of_a_run_or_a_file_are_a_start() {
     let output = from("b", &file, "", &smoke).succeed();
     assert!(output.stderr.contains("a new projector"), "{}", output.stderr);
     assert_eq!(&summary(&path("b"))["untrained_knn_top1"], trained);
-    // So has a run whose projector is another.
+    // A run with another projector gets a new one, too.
     let wider = ["--set", "model.projector=64-64"];
     let output = from("c", &first, "", &wider).succeed();
     assert!(output.stderr.contains("a new projector"), "{}", output.stderr);
-    // What does not fit is said before anything is written.
+    // A mismatch is reported before anything is written.
     let output = from("d", &file, "", &["--config", "smoke", "--set", "model.width=8"]).run();
     refused(&output, &["first/backbone.safetensors", "do not fit the backbone"]);
     assert!(!path("d").exists());
@@ -194,7 +194,7 @@ fn a_finished_run_that_is_given_more_epochs_is_not_finished_before_their_end() {
     child.wait_for(&run.join("metrics.jsonl"), |text| text.lines().count() > told);
     child.signal("INT");
     assert_eq!(child.finish().code, 130);
-    // As the message says: without a flag, for the run has its config.
+    // As the message says: without a flag, because the run has its config.
     let told = metrics(&run).len();
     let resumed = Program::new()
         .args(["--resume", "--backend", "cpu", "--quiet", "--out"])

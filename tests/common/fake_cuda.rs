@@ -1,5 +1,5 @@
-//! An NVIDIA installation as far as the program looks at it, whatever the machine has: libraries made on the spot, first on
-//! the loader's path, hide the real ones.
+//! A stub NVIDIA installation, whatever the machine has: stub libraries built on the spot, first on the loader's path, hide the
+//! real ones.
 
 use super::Program;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::Command;
 /// Names that the program's CUDA binding tries in turn.
 const SUFFIXES: [&str; 7] = [".so", ".so.1", ".so.13", ".so.12", ".so.11", ".so.10", ".so.9"];
 
-/// What the pretended driver answers.
+/// What the stub driver returns.
 #[derive(Clone, Copy)]
 pub struct Driver {
     /// Result of its initialisation: 0 is success, 100 is "no device".
@@ -17,7 +17,7 @@ pub struct Driver {
     pub devices: i32,
 }
 
-/// A folder of pretended libraries.
+/// A folder of stub libraries.
 pub struct FakeCuda {
     folder: tempfile::TempDir,
 }
@@ -50,7 +50,7 @@ impl FakeCuda {
                     0
                 }}
                 #[unsafe(no_mangle)] pub unsafe extern "C" fn cuDeviceGetName(name: *mut u8, _len: i32, _device: i32) -> i32 {{
-                    unsafe {{ core::ptr::copy_nonoverlapping(b"Pretended GPU\0".as_ptr(), name, 14) }};
+                    unsafe {{ core::ptr::copy_nonoverlapping(b"Stub GPU\0".as_ptr(), name, 9) }};
                     0
                 }}
                 "#
@@ -87,7 +87,7 @@ impl FakeCuda {
             .env("CUDA_PATH", self.toolkit())
     }
 
-    /// The pretended toolkit.
+    /// The stub toolkit.
     pub fn toolkit(&self) -> PathBuf {
         self.path().join("toolkit")
     }

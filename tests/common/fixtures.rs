@@ -1,11 +1,11 @@
-//! Data sets as people have them, good and bad, made from the shipped images.
+//! Data sets as users have them, good and bad, made from the shipped images.
 
 use super::root;
 use std::path::{Path, PathBuf};
 
 /// Makes `sets/…` below `folder`: `good` (two classes, train and test), `empty`, `empty-class`, `one-class`, `truncated`
 /// and `text` (each one bad file among good ones), `flat` (no labels), `cut-cifar` (records cut short), `lost.txt` (a list
-/// with a file that is nowhere).
+/// with a missing file).
 pub fn sets(folder: &Path) {
     for split in ["train", "test"] {
         for (label, digit) in ["zero", "one"].into_iter().zip(["0", "1"]) {
@@ -69,7 +69,7 @@ pub fn labelled_images(per_class: usize) -> Vec<(usize, PathBuf)> {
         files.sort();
         found.extend(files.into_iter().take(per_class).map(|file| (digit, file)));
     }
-    // As the published sets: not sorted by class.
+    // As in the published sets: not sorted by class.
     found.sort_by_key(|(_, file)| file.file_name().unwrap().to_owned());
     found
 }

@@ -1,6 +1,7 @@
-//! The table of mistakes. A new way to go wrong gets its row here.
+//! The table of user mistakes. Every new one gets a row here.
 
-/// Arguments, exit code, and what the line must say. Run in a folder with the [`super::fixtures`] and a finished run `earlier`.
+/// Arguments, exit code, and what the line must contain. Run in a folder with the [`super::fixtures`] and a finished run
+/// `earlier`.
 pub const ROWS: &[(&[&str], i32, &[&str])] = &[
     // Data.
     (&["--data", "no/such/folder"], 2, &["no/such/folder", "pass a folder"]),

@@ -1,4 +1,4 @@
-//! The built program, run as a person would run it.
+//! The built program, run as a user would run it.
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// A command line of the program, started in the repository's root.
 pub struct Program(Command);
 
-/// What a finished program left.
+/// The output of a finished program.
 pub struct Output {
     pub code: i32,
     pub stdout: String,
@@ -78,12 +78,12 @@ impl Program {
         Self(shell)
     }
 
-    /// Runs to the end, whatever the end.
+    /// Runs to the end, with any exit code.
     pub fn run(self) -> Output {
         self.spawn().finish()
     }
 
-    /// Runs to the end, which must be good.
+    /// Runs to the end, which must be a success.
     pub fn succeed(self) -> Output {
         let shown = format!("{:?}", self.0);
         let output = self.run();
@@ -113,7 +113,7 @@ impl Running {
         assert!(status.success(), "the program is still running");
     }
 
-    /// What a reader does that ends before the program.
+    /// Closes the pipe, as a reader does that ends before the program.
     pub fn close_standard_error(&mut self) {
         drop(self.child().stderr.take());
     }
@@ -123,14 +123,14 @@ impl Running {
         self.child().try_wait().expect("the program was started").is_some()
     }
 
-    /// Waits until the text of a file fulfils `ready`, as long as the program runs, for at most a quarter of an hour: on
+    /// Waits until the text of a file satisfies `ready`, as long as the program runs, for at most a quarter of an hour: on
     /// Mesa's software driver the first step alone takes minutes.
     pub fn wait_for(&mut self, path: &Path, ready: impl Fn(&str) -> bool) {
         let start = Instant::now();
         while !std::fs::read_to_string(path).is_ok_and(|text| ready(&text)) {
             assert!(
                 start.elapsed() < Duration::from_secs(900),
-                "{} did not come",
+                "{} did not appear",
                 path.display()
             );
             let ended = self.child().try_wait().expect("the program was started");
@@ -169,7 +169,7 @@ impl Drop for Running {
     }
 }
 
-/// A command that was not carried out: exit code 2, and a line with all of these.
+/// Asserts that a command was rejected: exit code 2, and a line that contains all of these.
 pub fn refused(output: &Output, says: &[&str]) {
     assert_eq!(output.code, 2, "{}", output.stderr);
     for part in says {
@@ -184,8 +184,8 @@ pub fn smoke(backend: &str, out: &Path) -> Program {
         .arg(out)
 }
 
-/// Puts a finished run of the smoke recipe back to the end of its first epoch, as if the program had been killed in the second, and
-/// resumes it.
+/// Puts a finished run of the smoke recipe back to the end of its first epoch, as if the program had been killed in the second,
+/// and resumes it.
 pub fn resume_after_first_epoch(run: &Path) {
     std::fs::remove_file(run.join("checkpoints/step-00000012.safetensors")).unwrap();
     for name in ["summary.json", "report.html", "backbone.safetensors"] {
@@ -225,7 +225,7 @@ pub fn metrics(run: &Path) -> Vec<Value> {
     let text = String::from_utf8(bytes(run, "metrics.jsonl")).expect("JSON is UTF-8");
     let lines = text.lines();
     lines
-        .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+        .map(|line| serde_json::from_str(line).expect("a JSON object per line"))
         .collect()
 }
 
@@ -240,7 +240,7 @@ pub fn bytes(run: &Path, name: &str) -> Vec<u8> {
     std::fs::read(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Says what a test leaves out on this machine; not by the macro, whose output the test harness keeps to itself.
+/// Prints what a test skips on this machine; not by the macro, whose output the test harness captures.
 pub fn left_out(what: &str) {
     let line = format!("LEFT OUT: {what}\n");
     std::io::stderr()
@@ -248,7 +248,7 @@ pub fn left_out(what: &str) {
         .expect("standard error is open");
 }
 
-/// Whether a Vulkan driver is here, hardware or software. In CI there must be one.
+/// Whether a Vulkan driver is installed, hardware or software. In CI there must be one.
 pub fn vulkan_is_here() -> bool {
     let devices = Program::new().arg("devices").succeed().stdout;
     let found = devices

@@ -122,7 +122,7 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// Loads a file and the modules below it, whose files are sought in `folder`.
+    /// Loads a file and the modules below it, whose files are searched for in `folder`.
     fn load_file(&mut self, file: &Path, parent: Option<usize>, folder: &Path) -> usize {
         let text = (self.read)(file).unwrap_or_else(|| panic!("{} does not exist", file.display()));
         let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));

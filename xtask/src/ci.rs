@@ -1,15 +1,16 @@
-//! What CI runs, so that one local command equals it. Prints how long each stage took.
+//! The CI pipeline as one local command. Prints how long each stage took.
 //!
-//! Every stage uses the release profile, the workspace's features and one target folder, so that what one built the next one takes.
+//! Every stage uses the release profile, the workspace's features and one target folder, so that it reuses what earlier stages
+//! built.
 
 use anyhow::{Context, Result, ensure};
 use std::process::Command;
 use std::time::Instant;
 
-/// The command that the README tells people to test with; CI runs just that.
+/// The test command of the README; CI runs exactly this.
 const TEST_COMMAND: &str = "cargo test --workspace --release";
 
-/// The stage that needs a machine of one kind, and the network.
+/// The stage that needs a certain platform and the network.
 const CUDA: &str = "cuda-check";
 
 struct Stage {
@@ -34,7 +35,12 @@ const STAGES: &[Stage] = &[
         command: "cargo doc --workspace --no-deps --release --locked",
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
     },
-    // A library crate alone, with the features that the program does not switch on.
+    Stage {
+        name: "book",
+        command: "cargo xtask book",
+        environment: &[],
+    },
+    // A library crate alone, with the features that the program does not enable.
     Stage {
         name: "loss alone",
         command: "cargo test -p barlow-loss --features ndarray --release --locked",
@@ -43,7 +49,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "tests",
         command: TEST_COMMAND,
-        // Here a missing Vulkan driver is a failure; elsewhere the tests that need one say that they were left out.
+        // In CI a missing Vulkan driver is a failure; elsewhere the tests that need one report that they were skipped.
         environment: &[("CI", "1")],
     },
     // A package outside the workspace: a user of the loss alone.
@@ -72,7 +78,7 @@ const STAGES: &[Stage] = &[
 /// Runs the stages in order and stops at the first that fails.
 pub fn run() -> Result<()> {
     let root = crate::workspace::workspace_root();
-    // Named, because a package outside the workspace would have one of its own.
+    // Set explicitly, because a package outside the workspace would have its own target folder.
     let target = crate::workspace::target_folder()?;
     let readme = std::fs::read_to_string(root.join("README.md")).context("cannot read README.md")?;
     ensure!(
@@ -81,7 +87,7 @@ pub fn run() -> Result<()> {
     );
     for stage in STAGES {
         if stage.name == CUDA && !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-            eprintln!("== {CUDA} is left out: NVIDIA's compiler is taken for Linux on x86-64 alone");
+            eprintln!("== {CUDA} is skipped: NVIDIA's compiler is only fetched for Linux on x86-64");
             continue;
         }
         eprintln!("== {}: {}", stage.name, stage.command);
@@ -101,7 +107,7 @@ fn command(stage: &Stage) -> Command {
     let mut words = stage.command.split(' ');
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words).envs(stage.environment.iter().copied());
-    // What cargo told this program about itself: build scripts that look at it (ring's) would run again, and their crates be built.
+    // Variables that cargo sets for this program: build scripts that read them (ring's) would rerun, and their crates be rebuilt.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

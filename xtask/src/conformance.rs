@@ -1,5 +1,5 @@
-//! `cargo xtask conformance`: whether a backend of this machine computes what the CPU computes, from single operations to the losses
-//! of a run. What the tests do where they can, here by name and with the numbers.
+//! `cargo xtask conformance`: compares a backend of this machine with the CPU, from single operations to the losses of a run. The
+//! tests do the same where they can; this command selects the backends by name and prints the numbers.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-/// The most that a loss may differ from the CPU's, as a part of it.
+/// Largest relative difference of a loss from the CPU's.
 const BOUND: f64 = 2e-4;
 
 /// What to compare.
@@ -16,13 +16,13 @@ pub struct Options {
     /// Backends: cuda, wgpu, cpu
     #[arg(long, value_delimiter = ',', required = true)]
     backend: Vec<String>,
-    /// Number of the device of that backend, from 0
+    /// Index of the device of that backend, from 0
     #[arg(long)]
     device: Option<usize>,
 }
 
-/// A run of two steps an epoch, each told of. LARS, because AdamW's first steps are the signs of gradients that may be rounding; with
-/// rates at which this small network does not multiply its own.
+/// A run of two steps per epoch, all of them logged. LARS, because AdamW's first steps are the signs of gradients that may be
+/// rounding errors; with learning rates at which this small network does not amplify its own rounding errors.
 const RUN: [&str; 14] = [
     "--config",
     "smoke",
@@ -49,7 +49,7 @@ pub fn run(options: Options) -> Result<()> {
     for backend in &options.backend {
         let start = Instant::now();
         let place: Vec<&str> = ["--backend", backend].into_iter().chain(device.as_deref()).collect();
-        // Its table goes to standard output as it is.
+        // Its table goes to standard output unchanged.
         let status = command(&program)
             .args(["conformance"])
             .args(&place)
@@ -64,7 +64,7 @@ pub fn run(options: Options) -> Result<()> {
     }
     ensure!(
         failed.is_empty(),
-        "{} computes something else than the CPU",
+        "{}: the results differ from the CPU's",
         failed.join(", ")
     );
     Ok(())
@@ -79,7 +79,7 @@ fn curve(program: &Path, place: &[&str], folder: &Path, backend: &str) -> Result
     let (right, got) = (read(&reference)?, losses(program, place, &folder.join(backend))?);
     ensure!(
         right.len() == got.len() && !right.is_empty(),
-        "both runs have as many steps"
+        "the runs have different numbers of steps, or none"
     );
     let differences = right.iter().zip(&got).map(|(right, got)| (got / right - 1.0).abs());
     let difference = differences.fold(0.0, f64::max);
@@ -102,7 +102,7 @@ fn losses(program: &Path, place: &[&str], out: &Path) -> Result<Vec<f64>> {
     read(out)
 }
 
-/// The losses of a run's lines.
+/// The losses in a run's log.
 fn read(run: &Path) -> Result<Vec<f64>> {
     let path = run.join("metrics.jsonl");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -110,14 +110,14 @@ fn read(run: &Path) -> Result<Vec<f64>> {
     Ok(lines.iter().filter_map(|line| line["loss"].as_f64()).collect())
 }
 
-/// The program, where it finds the shipped images.
+/// The program, started where it finds the shipped images.
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(crate::workspace::workspace_root());
     command
 }
 
-/// A result; a closed pipe is not an error.
+/// Prints a result; a closed pipe is not an error.
 fn println(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{text}");

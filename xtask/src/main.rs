@@ -1,5 +1,6 @@
-//! The project's chores, as `cargo xtask NAME`. Uses no crate of the workspace, so that it builds in seconds.
+//! Project tasks, run with `cargo xtask NAME`. Uses no crate of the workspace, so that it builds in seconds.
 
+mod book;
 mod ci;
 mod conformance;
 mod cuda_check;
@@ -10,7 +11,7 @@ mod workspace;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// The project's chores.
+/// Project tasks.
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]
@@ -19,21 +20,24 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Everything that CI runs: formatting, lints, docs, tests; the cheapest first
+    /// Run everything that CI runs: formatting, lints, docs, tests; the cheapest first
     Ci,
-    /// Compare what a backend of this machine computes with the CPU
+    /// Build the book in docs/ with mdBook
+    Book,
+    /// Compare the results of a backend of this machine with the CPU's
     Conformance(conformance::Options),
     /// Compile the kernels of a CUDA run with NVIDIA's compiler, on a machine without a GPU
     CudaCheck(cuda_check::Options),
-    /// Public image sets from the network
+    /// Fetch public image sets from the network
     #[command(subcommand)]
     Data(data::Chore),
-    /// Kill a run again and again, and compare it with one that was left alone
+    /// Kill a run again and again, and compare it with an uninterrupted one
     Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().chore {
+        Chore::Book => book::run(),
         Chore::Ci => ci::run(),
         Chore::Conformance(options) => conformance::run(options),
         Chore::CudaCheck(options) => cuda_check::run(options),

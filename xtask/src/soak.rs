@@ -53,7 +53,7 @@ fn compare(options: Options, seed: u64) -> Result<()> {
     let mut kills = 0;
     while kills < options.kills {
         let mut child = soak.start(&killed)?;
-        // About as many sessions as there are kills make up the run.
+        // The whole run takes about as many sessions as there are kills.
         let part = fraction(seed, kills);
         let moment = Duration::from_secs_f64(2.0 * part * seconds / f64::from(options.kills));
         std::thread::sleep(moment);
@@ -75,15 +75,15 @@ fn compare(options: Options, seed: u64) -> Result<()> {
     };
     if read(&whole)? != read(&killed)? {
         bail!(
-            "after {kills} kills the weights differ; both runs lie in {}",
+            "after {kills} kills the weights differ; both runs are in {}",
             options.out.display()
         );
     }
-    eprintln!("the same bytes after {kills} kills");
+    eprintln!("identical bytes after {kills} kills");
     Ok(())
 }
 
-/// A random number in [0, 1] that depends on the seed and the index alone: SplitMix64 at that place of its sequence.
+/// A random number in [0, 1] that depends on the seed and the index alone: SplitMix64 at that position of its sequence.
 fn fraction(seed: u64, index: u32) -> f64 {
     let mut bits = seed.wrapping_add((u64::from(index) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,10 +1,10 @@
-//! Where the workspace and its builds are.
+//! Paths of the workspace and its builds.
 
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The program, built.
+/// Builds the program and returns its path.
 pub fn program() -> Result<PathBuf> {
     let target = target_folder()?;
     let built = Command::new("cargo")
@@ -25,10 +25,10 @@ pub fn workspace_root() -> &'static Path {
     own.parent().expect("xtask lies in the workspace")
 }
 
-/// Where cargo builds, whatever folder it is started in.
+/// The target folder, whatever folder cargo is started in.
 pub fn target_folder() -> Result<PathBuf> {
     match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => std::path::absolute(folder).context("CARGO_TARGET_DIR is no folder"),
+        Some(folder) => std::path::absolute(folder).context("CARGO_TARGET_DIR is not a folder"),
         None => Ok(workspace_root().join("target")),
     }
 }

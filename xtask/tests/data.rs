@@ -1,4 +1,4 @@
-//! `xtask data` as a person runs it: exit codes, and what goes where.
+//! Tests of `xtask data` on the command line: exit codes, standard output and standard error.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -1,28 +1,28 @@
-//! A decoded image as a data set gives it: RGB, or planes of any number of channels; and the way from one number of
-//! channels to another.
+//! [`Image8`], the decoded image that a data set returns: RGB, or planes of any number of channels; and the conversion
+//! from one number of channels to another.
 //!
-//! Why an enum: the pipeline of three channels has operations that others have not, and only here is it asked which one
-//! an image is. This file must not decode.
+//! Why an enum: the pipeline of three channels has operations that the others do not have, and this is the only place
+//! that distinguishes them. This file must not decode.
 
 use crate::{PlanarImage8, RgbImage8, color::luma};
 
-/// A decoded image. Three channels from a file of colours are always [`Image8::Rgb`]; planes of three channels are taken
-/// for RGB where the number of channels is all that is known ([`Image8::into_channels`]).
+/// A decoded image. A colour file with three channels is always [`Image8::Rgb`]; three planes are treated as RGB where
+/// only the number of channels is known ([`Image8::into_channels`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Image8 {
     /// Red, green and blue, interleaved.
     Rgb(RgbImage8),
-    /// Any other channels, plane by plane.
+    /// Any other channels, stored plane by plane.
     Planar(PlanarImage8),
 }
 
-/// There is no rule that makes an image of so many channels from one of others.
+/// Error: there is no conversion between these numbers of channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an image of {has} channels cannot become one of {wanted}: set model.in_channels to {has}")]
 pub struct ChannelsError {
     /// Channels of the image.
     pub has: usize,
-    /// Channels asked for.
+    /// Requested number of channels.
     pub wanted: usize,
 }
 
@@ -54,7 +54,7 @@ impl Image8 {
         }
     }
 
-    /// All bytes, in the layout of the kind it is.
+    /// All bytes, in the layout of the variant.
     #[must_use]
     pub fn pixels(&self) -> &[u8] {
         match self {
@@ -63,14 +63,14 @@ impl Image8 {
         }
     }
 
-    /// Bytes the pixels take.
+    /// Size of the pixels in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.channels() * self.width() * self.height()
     }
 
-    /// The image for a person to look at: RGB as it is, grey as grey, of four channels the first three, of any other
-    /// number the first one.
+    /// The image as it can be displayed: RGB unchanged, grey as grey, the first three of four channels, and the first one
+    /// of any other number.
     #[must_use]
     pub fn preview(&self) -> RgbImage8 {
         match self {
@@ -85,7 +85,7 @@ impl Image8 {
 
     /// The image with another number of channels, as Pillow's `convert` to `L`, `RGB` or `RGBA` would make it: grey is
     /// repeated for red, green and blue; colours become grey by ITU-R 601; an alpha channel is dropped, or added opaque.
-    /// Three channels are always [`Image8::Rgb`] afterwards. An image that has the number already keeps its pixels.
+    /// Three channels are always [`Image8::Rgb`] afterwards. An image that already has `wanted` channels keeps its pixels.
     ///
     /// # Errors
     /// [`ChannelsError`] for any other pair of numbers.

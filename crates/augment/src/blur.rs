@@ -2,18 +2,18 @@
 //!
 //! Why not a true Gaussian: the published recipes were trained with Pillow's approximation, and it is faster. The
 //! definition is Pillow's `BoxBlur.c` (extended box blur of Gwosdek et al., SSVM 2011), including its fixed point
-//! arithmetic and the rounding to 8 bits after each pass, so results are equal to the byte. This file must not draw
-//! random numbers: the caller gives `sigma`.
+//! arithmetic and the rounding to 8 bits after each pass, so results are byte-identical. This file must not draw
+//! random numbers: the caller passes `sigma`.
 
 use crate::PlanarImage8;
 use crate::simd::vectorised;
 
-/// Number of box blurs that stand for one Gaussian (Pillow's default).
+/// Number of box blurs that approximate one Gaussian (Pillow's default).
 const PASSES: usize = 3;
 
 /// Blurs every plane in place by Pillow's `GaussianBlur(sigma_pixels)`: along x three times, then along y three times.
-/// Pixels beyond the border repeat the edge. `sigma_pixels` = 0 changes nothing; the
-/// time grows with the whole part of sigma.
+/// Pixels beyond the border repeat the edge. `sigma_pixels` = 0 changes nothing. The run time grows with the integer
+/// part of sigma.
 ///
 /// # Panics
 /// If `sigma_pixels` is negative or not finite.
@@ -45,7 +45,7 @@ struct BoxWindow {
 }
 
 impl BoxWindow {
-    /// The box whose [`PASSES`] passes have the variance of the Gaussian. In f32 where Pillow has `float`.
+    /// The box whose [`PASSES`] passes have the variance of the Gaussian. Computed in f32 where Pillow uses `float`.
     fn of_gaussian(sigma: f32) -> Self {
         let variance = sigma * sigma / PASSES as f32;
         let length = (12.0 * f64::from(variance) + 1.0).sqrt() as f32;
@@ -69,7 +69,7 @@ impl BoxWindow {
     }
 }
 
-/// Buffers of one plane.
+/// Scratch buffers for one plane.
 struct Scratch {
     /// A whole plane.
     between: Vec<u8>,
@@ -122,15 +122,15 @@ fn blur_columns(input: &[u8], output: &mut [u8], width: usize, window: &BoxWindo
     }
 }
 
-/// One row of one pass. `window_at(k)` is the row of the input values that stand at place `k` of their window, of
-/// `2 * radius + 3` places.
+/// One row of one pass. `window_at(k)` is the row of input values at position `k` of their windows, which have
+/// `2 * radius + 3` positions.
 #[inline(always)]
 fn blur_row<'a>(out: &mut [u8], window: &BoxWindow, sums: &mut [u32], window_at: impl Fn(usize) -> &'a [u8]) {
     let wide = |value: &u8| u32::from(*value);
     let (before, after) = (window_at(0), window_at(2 * window.radius + 2));
     let ends = out.iter_mut().zip(before).zip(after);
     match window.radius {
-        // Every sigma below 1.4: no sums to keep.
+        // Every sigma below 1.4: no running sums.
         0 => {
             for (((out, before), after), here) in ends.zip(window_at(1)) {
                 *out = window.value(wide(here), wide(before) + wide(after));

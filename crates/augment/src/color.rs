@@ -1,13 +1,13 @@
-//! The point operations on RGB: brightness, contrast, saturation, greyscale, solarise.
+//! Point operations on RGB: brightness, contrast, saturation, greyscale, solarise.
 //!
-//! Each is Pillow's (`ImageEnhance`, `Blend.c`, `Convert.c`, `ImageOps`) on 8-bit values, equal to the byte: factors
-//! are `float` there, so they are f32 here, and results are cut, not rounded. They take [`RgbPlanes`], which no other
-//! number of channels gives. This file must not draw random numbers.
+//! Each is Pillow's (`ImageEnhance`, `Blend.c`, `Convert.c`, `ImageOps`) on 8-bit values, with byte-identical results:
+//! factors are `float` there, so they are f32 here, and results are truncated, not rounded. They take [`RgbPlanes`],
+//! which only an image of three channels provides. This file must not draw random numbers.
 
 use crate::RgbPlanes;
 use crate::simd::{cut_to_u8, vectorised};
 
-/// Pillow's `ImageEnhance.Brightness`: every value times `factor` (>= 0), cut to [0, 255]. 1 changes nothing.
+/// Pillow's `ImageEnhance.Brightness`: every value times `factor` (>= 0), clipped to [0, 255]. 1 changes nothing.
 pub fn brightness(planes: RgbPlanes<'_>, factor: f64) {
     blend_with_constant(planes, 0, factor as f32);
 }
@@ -40,7 +40,7 @@ pub(crate) fn luma(r: u8, g: u8, b: u8) -> u8 {
     ((19595 * u32::from(r) + 38470 * u32::from(g) + 7471 * u32::from(b) + 0x8000) >> 16) as u8
 }
 
-/// Pillow's `Image.blend(degenerate, value, factor)` of one value, cut at 0 and 255 as Pillow's clip does.
+/// Pillow's `Image.blend(degenerate, value, factor)` of one value, clipped to [0, 255] as in Pillow.
 #[inline(always)]
 fn blend(degenerate: u8, value: u8, factor: f32) -> u8 {
     let (degenerate, value) = (f32::from(degenerate), f32::from(value));
@@ -59,7 +59,7 @@ vectorised! {
 
 vectorised! {
     fn sum_of_luma<'a>(planes: RgbPlanes<'a>) -> u64 {
-        /// So many pixels that their sum fits a u32 by far.
+        /// Pixels per partial sum: few enough that the sum easily fits in a u32.
         const CHUNK: usize = 1 << 16;
         let chunks = planes
             .r

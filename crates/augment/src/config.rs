@@ -1,11 +1,11 @@
-//! Values of one view's pipeline, complete.
+//! Configuration of one view's pipeline, without missing values.
 //!
 //! This file must not apply anything to an image.
 
 use serde::{Deserialize, Serialize};
 
-/// One view's pipeline, complete: random resized crop, flip, colour jitter, greyscale, blur, solarise, in this order.
-/// The default is the official T with its blur off.
+/// Configuration of one view's pipeline: random resized crop, flip, colour jitter, greyscale, blur, solarise, in this
+/// order. The default is the official T without its blur.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ViewConfig {
@@ -13,7 +13,7 @@ pub struct ViewConfig {
     pub crop_scale: [f64; 2],
     /// Width / height of the crop, `[low, high]`, drawn log-uniformly.
     pub crop_ratio: [f64; 2],
-    /// Probability of a mirror image.
+    /// Probability of a horizontal flip.
     pub flip: f64,
     /// Probability of greyscale.
     pub greyscale: f64,
@@ -39,7 +39,7 @@ impl Default for ViewConfig {
     }
 }
 
-/// Colour jitter: factors uniform in `[max(0, 1 - x), 1 + x]`, the hue's turn uniform in `[-hue, hue]`.
+/// Colour jitter: factors uniform in `[max(0, 1 - x), 1 + x]`, the hue shift uniform in `[-hue, hue]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JitterConfig {
@@ -51,7 +51,7 @@ pub struct JitterConfig {
     pub contrast: f64,
     /// Strength for saturation, >= 0.
     pub saturation: f64,
-    /// Largest turn of the hue, in [0, 0.5] of the colour circle.
+    /// Largest hue shift, in [0, 0.5] of the colour circle.
     pub hue: f64,
 }
 
@@ -67,7 +67,7 @@ impl Default for JitterConfig {
     }
 }
 
-/// Gaussian blur with a random width.
+/// Gaussian blur with a random standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BlurConfig {

@@ -1,18 +1,18 @@
-//! The error of a configuration value outside its range.
+//! [`ConfigError`], a configuration value outside its range.
 //!
 //! This file must not decide what is in range.
 
 use std::fmt::Display;
 
-/// A value outside its range: the key as it stands in the config file, the value, and what is allowed.
+/// A value outside its range: the key as written in the config file, the value, and the allowed values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key} = {value} is not allowed: {allowed}")]
 pub struct ConfigError {
-    /// The key, as `views.a.jitter.hue`.
+    /// The key, such as `views.a.jitter.hue`.
     pub key: String,
-    /// The refused value as text.
+    /// The rejected value as text.
     pub value: String,
-    /// What the key takes.
+    /// The values that the key accepts.
     pub allowed: String,
 }
 

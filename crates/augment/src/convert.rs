@@ -1,4 +1,4 @@
-//! Every kind of decoded image -> 8-bit grey, RGB or RGBA, as Pillow's `convert` makes them.
+//! Conversion of every kind of decoded image to 8-bit grey, RGB or RGBA, as by Pillow's `convert`.
 //!
 //! This file must not decode, and must not guess what alpha or 16 bits were meant for: it does what Pillow does.
 
@@ -7,8 +7,8 @@ use image::DynamicImage;
 use crate::color::luma;
 use crate::{Image8, PlanarImage8, RgbImage8};
 
-/// Pillow's `convert("RGB")`. Its way with 16-bit grey is peculiar (values over 255 are cut off, not scaled), and kept:
-/// a set of such images looks the same to both programs, and should be scaled before it is used with either.
+/// Pillow's `convert("RGB")`. Its treatment of 16-bit grey is peculiar (values over 255 are clipped, not scaled) and is
+/// reproduced: such images look the same to both programs, and should be scaled before they are used with either.
 pub(crate) fn to_rgb8(image: DynamicImage) -> RgbImage8 {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let pixels = match image {
@@ -21,7 +21,7 @@ pub(crate) fn to_rgb8(image: DynamicImage) -> RgbImage8 {
             .into_iter()
             .flat_map(|v| [v.min(255) as u8; 3])
             .collect(),
-        // The other 16-bit forms Pillow reads by their high byte.
+        // Pillow reads the other 16-bit formats by their high byte.
         DynamicImage::ImageLumaA16(grey) => grey.pixels().flat_map(|p| [(p.0[0] >> 8) as u8; 3]).collect(),
         DynamicImage::ImageRgb16(rgb) => rgb.into_raw().into_iter().map(|v| (v >> 8) as u8).collect(),
         DynamicImage::ImageRgba16(rgba) => rgba
@@ -33,7 +33,7 @@ pub(crate) fn to_rgb8(image: DynamicImage) -> RgbImage8 {
     RgbImage8::new(width, height, pixels)
 }
 
-/// One channel: grey as it is, its 16-bit form as in [`to_rgb8`]; colours by Pillow's L.
+/// Converts to one channel: 8-bit grey unchanged, 16-bit grey as in [`to_rgb8`], colours by Pillow's L.
 pub(crate) fn to_grey8(image: DynamicImage) -> Image8 {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let pixels = match image {
@@ -50,7 +50,7 @@ pub(crate) fn to_grey8(image: DynamicImage) -> Image8 {
     Image8::Planar(PlanarImage8::new(1, width, height, pixels))
 }
 
-/// Four channels: the colours of [`to_rgb8`] with the file's alpha.
+/// Converts to four channels: the colours of [`to_rgb8`] with the file's alpha.
 pub(crate) fn to_rgba8(image: DynamicImage) -> Image8 {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let alpha: Vec<u8> = match &image {

@@ -1,13 +1,13 @@
-//! Where a view is cut from the image: torchvision's `RandomResizedCrop.get_params` and the centre crop.
+//! Crop boxes of views: torchvision's `RandomResizedCrop.get_params` and the centre crop.
 //!
-//! Only boxes are computed here, in whole pixels; cutting and resizing is `resize`'s work.
+//! This file only computes boxes, in whole pixels; `resize` crops and resizes.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::rng::uniform;
 
-/// How often a box that does not fit is drawn again before the centre crop takes over (torchvision's number).
+/// Boxes that are drawn before falling back to the centre crop (torchvision's number).
 const TRIES: usize = 10;
 
 /// A box in whole pixels, inside the image it was made for.
@@ -24,7 +24,7 @@ pub struct CropBox {
 }
 
 impl CropBox {
-    /// The box of a whole image.
+    /// The box that covers a whole image.
     #[must_use]
     pub fn whole(width: usize, height: usize) -> Self {
         Self {
@@ -123,7 +123,7 @@ mod tests {
                 "{b:?}"
             );
             let ratio = b.width as f64 / b.height as f64;
-            // Rounding to whole pixels moves the ratio of the smallest box (about 20 pixels) by up to 5 %.
+            // Rounding to whole pixels changes the ratio of the smallest box (about 20 pixels) by up to 5 %.
             assert!((0.71..1.41).contains(&ratio), "{b:?}");
             areas.push((b.width * b.height) as f64 / (width * height) as f64);
         }

@@ -1,8 +1,8 @@
-//! Decodes the bytes of a JPEG or PNG file to an [`RgbImage8`], and encodes images as PNG.
+//! Decoder of JPEG and PNG bytes to an [`RgbImage8`], and encoder of images as PNG.
 //!
-//! Colours are converted to RGB as by Pillow's `convert("RGB")` (alpha is dropped, grey repeated). Unlike
-//! Pillow's `open`, the EXIF orientation is applied. Data that cannot be trusted (wrong format, damaged, truncated, huge) is an error,
-//! never a guess: training would accept an image that is half grey.
+//! Colours are converted to RGB as by Pillow's `convert("RGB")` (alpha is dropped, grey repeated). Unlike with
+//! Pillow's `open`, the EXIF orientation is applied. Data that cannot be trusted (wrong format, damaged, truncated, huge)
+//! is an error, never a guess: training would accept an image that is half grey.
 
 use std::io::Cursor;
 
@@ -55,7 +55,7 @@ fn decode_dynamic(bytes: &[u8], keep_grey: bool) -> Result<DynamicImage, DecodeE
 
 fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> {
     if !palettes_are_whole(bytes) {
-        return Err(DecodeError::Damaged("its palette is no list of colours".into()));
+        return Err(DecodeError::Damaged("its palette is not a list of colours".into()));
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     let mut limits = image::Limits::default();
@@ -63,7 +63,7 @@ fn decode_png(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> 
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
-    // A PNG of one bit a pixel is small until it is RGB.
+    // A PNG of one bit per pixel is small until it is expanded to RGB.
     let as_rgb = 3 * u64::from(width) * u64::from(height);
     check_size(width as usize, height as usize, decoder.total_bytes().max(as_rgb))?;
     let orientation = decoder.orientation().map_err(damaged)?;
@@ -87,8 +87,8 @@ pub fn encode_png(image: &RgbImage8) -> Result<Vec<u8>, EncodeError> {
     Ok(bytes)
 }
 
-/// Whether every palette of a PNG is made of whole colours of three bytes. `png` 0.18.1 panics on others (its issue 694,
-/// mended after that release); found by fuzzing.
+/// Whether every palette of a PNG consists of whole three-byte colours. `png` 0.18.1 panics on others (its issue 694,
+/// fixed after that release); found by fuzzing.
 fn palettes_are_whole(bytes: &[u8]) -> bool {
     // After the signature: chunks of length, kind, body, checksum.
     let mut rest = bytes.get(8..).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The error of decoding, and the limits on the size of an image.
+//! Decoding errors, and the limits on the size of an image.
 
 use std::fmt::Display;
 
@@ -7,14 +7,14 @@ pub const MAX_SIDE: usize = 16_384;
 /// Maximal size of a decoded image in bytes, both in the form of its file and as 8-bit RGB.
 pub const MAX_DECODED_BYTES: u64 = 512 << 20;
 
-/// Why bytes are not an image. The message is one line without the file's name, which the caller knows.
+/// Why bytes could not be decoded. The message is one line without the file name, which the caller knows.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// There are no bytes at all.
+    /// There are no bytes.
     #[error("the file is empty")]
     Empty,
     /// The first bytes are neither JPEG's nor PNG's.
-    #[error("not a JPEG or PNG image (the first bytes say so, whatever the name)")]
+    #[error("not a JPEG or PNG image (by its first bytes, whatever its name)")]
     UnknownFormat,
     /// The image would be larger than the limits.
     #[error(
@@ -29,13 +29,13 @@ pub enum DecodeError {
         /// Bytes of the decoded pixels.
         bytes: u64,
     },
-    /// A JPEG without its end: the decoder would fill the missing part with grey.
+    /// A truncated JPEG: the decoder would fill the missing part with grey.
     #[error("the JPEG data ends too early (a cut-off download?)")]
     Truncated,
-    /// Files hold grey, RGB or RGBA.
+    /// Image files provide grey, RGB or RGBA only.
     #[error("an image file gives 1, 3 or 4 channels, not {channels}; set model.in_channels")]
     Channels {
-        /// Channels asked for.
+        /// Requested number of channels.
         channels: usize,
     },
     /// The decoder refused the data.

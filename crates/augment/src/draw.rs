@@ -1,7 +1,7 @@
-//! Everything that is random about a view, drawn before any pixel is touched.
+//! Random parameters of a view, all drawn before any pixel is touched.
 //!
-//! Drawing apart from applying keeps the random part small and testable, and lets a person see what was drawn. All
-//! draws but the crop's are made whether they are used or not, so changing one probability moves no other draw, and
+//! Drawing separately from applying keeps the random part small and testable, and lets the user inspect the draws. All
+//! draws but the crop's are made whether they are used or not, so changing one probability changes no other draw, and
 //! they do not depend on the image's channels. This file must not touch an image.
 
 use std::ops::Deref;
@@ -12,16 +12,16 @@ use rand_chacha::ChaCha8Rng;
 use crate::rng::uniform;
 use crate::{CropBox, ViewConfig, draw_crop};
 
-/// Everything that is random about one view of one image.
+/// All random parameters of one view of one image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ViewDraw {
-    /// What is cut out and resized.
+    /// The box that is cropped and resized.
     pub crop: CropBox,
-    /// Whether it is mirrored.
+    /// Whether the view is flipped horizontally.
     pub flip: bool,
-    /// The colour changes in their order; empty when the view is not jittered.
+    /// The colour changes in the order they are applied; empty when the view is not jittered.
     pub jitter: JitterOps,
-    /// Whether the colours are taken away.
+    /// Whether the view is converted to greyscale.
     pub greyscale: bool,
     /// Standard deviation of the blur in pixels, if any.
     pub blur: Option<f64>,
@@ -51,7 +51,7 @@ pub fn draw_view(config: &ViewConfig, rng: &mut ChaCha8Rng, width: usize, height
     let is_blurred = happens(rng, config.blur.p);
     let sigma = uniform(rng, config.blur.sigma[0], config.blur.sigma[1]);
     let solarize = happens(rng, config.solarize);
-    // The crop comes last: it takes as many draws as it needs.
+    // The crop comes last, because its number of draws varies.
     let crop = draw_crop(rng, width, height, config.crop_scale, config.crop_ratio);
     let jitter = if is_jittered { jitter } else { JitterOps::default() };
     ViewDraw {
@@ -64,7 +64,7 @@ pub fn draw_view(config: &ViewConfig, rng: &mut ChaCha8Rng, width: usize, height
     }
 }
 
-/// Up to four colour changes in the order they are applied. A slice, without an allocation.
+/// Up to four colour changes in the order they are applied: a slice without an allocation.
 #[derive(Clone, Copy)]
 pub struct JitterOps {
     ops: [JitterOp; 4],
@@ -79,7 +79,7 @@ impl JitterOps {
 }
 
 impl Default for JitterOps {
-    /// No change.
+    /// No colour changes.
     fn default() -> Self {
         Self {
             ops: [JitterOp::Brightness(1.0); 4],
@@ -129,7 +129,7 @@ impl std::fmt::Debug for JitterOps {
     }
 }
 
-/// The four factors in a random order. An operation of strength 0 is left out, as torchvision leaves it out.
+/// The four factors in a random order. An operation of strength 0 is skipped, as in torchvision.
 fn draw_jitter(config: &ViewConfig, rng: &mut ChaCha8Rng) -> JitterOps {
     let jitter = &config.jitter;
     let mut factor = |strength: f64| uniform(rng, (1.0 - strength).max(0.0), 1.0 + strength);
@@ -139,7 +139,7 @@ fn draw_jitter(config: &ViewConfig, rng: &mut ChaCha8Rng) -> JitterOps {
         (jitter.saturation, JitterOp::Saturation(factor(jitter.saturation))),
         (jitter.hue, JitterOp::Hue(uniform(rng, -jitter.hue, jitter.hue))),
     ];
-    // Fisher-Yates, the three draws always made.
+    // Fisher-Yates; all three draws are always made.
     for last in (1..ops.len()).rev() {
         ops.swap(last, rng.random_range(0..=last as u64) as usize);
     }

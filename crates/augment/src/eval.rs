@@ -1,7 +1,7 @@
-//! The pixels of evaluation: shorter side resized, centre crop, normalised as in training. No randomness.
+//! The evaluation transform: resize of the shorter side, centre crop, normalisation as in training. No randomness.
 //!
-//! torchvision's `Resize(resize, BICUBIC)`, `CenterCrop(crop)`, `ToTensor`, `Normalize`. When both numbers are the
-//! image's size its pixels are left alone. This file must not know what is evaluated.
+//! torchvision's `Resize(resize, BICUBIC)`, `CenterCrop(crop)`, `ToTensor`, `Normalize`. When both sizes equal the
+//! image's, its pixels are unchanged. This file must not know what is evaluated.
 
 use crate::{ConfigError, CropBox, Image8, MAX_SIDE, Normalization, resize_bicubic};
 
@@ -17,7 +17,7 @@ pub struct EvalTransform {
 }
 
 impl EvalTransform {
-    /// A checked transform.
+    /// Creates a transform and validates it.
     ///
     /// # Errors
     /// [`ConfigError`] when a size is 0 or too large, or the crop is larger than the resize.
@@ -91,7 +91,7 @@ impl EvalTransform {
         )
     }
 
-    /// Width and height after the resize: the longer side is cut to whole pixels, not rounded, as torchvision does.
+    /// Width and height after the resize: the longer side is truncated to whole pixels, not rounded, as in torchvision.
     fn resized(&self, width: usize, height: usize) -> (usize, usize) {
         let longer = self.resize * width.max(height) / width.min(height);
         if width <= height {

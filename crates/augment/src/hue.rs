@@ -1,9 +1,9 @@
-//! Hue rotation as torchvision does it on a Pillow image: to 8-bit HSV, the hue byte moved with wrap-around, and back.
+//! Hue rotation as in torchvision on a Pillow image: to 8-bit HSV, a shift of the hue byte with wrap-around, and back.
 //!
-//! The round trip loses precision (the hue has 255 steps); the recipes were trained with that loss, so it is kept, and
-//! tested over all 2^24 colours. Pillow's `Convert.c` mixes `float` and C's promotions to `double`; f32 stands here
-//! wherever all inputs there are give the same bytes (the test goes over them). No branch and no table, so that the
-//! loop vectorises.
+//! The round trip loses precision (the hue has 255 steps); the recipes were trained with that loss, so it is reproduced,
+//! and tested over all 2^24 colours. Pillow's `Convert.c` mixes `float` and C's promotions to `double`; this file uses
+//! f32 wherever every possible input gives the same bytes (the test covers all of them). There are no branches and no
+//! tables, so that the loop vectorises.
 
 use crate::RgbPlanes;
 use crate::simd::{cut_to_u8, vectorised};
@@ -28,18 +28,18 @@ vectorised! {
     }
 }
 
-/// Pillow's `rgb2hsv_row`; every component in [0, 255]. A grey pixel gets some hue where Pillow gives it 0: with its
-/// saturation of 0 no hue makes a difference.
+/// Pillow's `rgb2hsv_row`; every component in [0, 255]. A grey pixel gets an arbitrary hue where Pillow gives it 0: its
+/// saturation is 0, so the hue makes no difference.
 #[inline(always)]
 fn to_hsv(r: u8, g: u8, b: u8) -> [u8; 3] {
     let [ri, gi, bi] = [r, g, b].map(i32::from);
     let (max, min) = (ri.max(gi).max(bi), ri.min(gi).min(bi));
     let range = max - min;
     let middle = ri + gi + bi - max - min;
-    // Of Pillow's three distances from the maximum, in parts of the range, one is 0, one 1, and this is the third.
+    // Of Pillow's three distances from the maximum, as fractions of the range, one is 0, one is 1, and this is the third.
     let distance = (max - middle) as f32 / range.max(1) as f32;
     let saturation = range as f32 / max.max(1) as f32;
-    // Where the maximum and minimum are decides on which sixth of the circle the distance counts, and its sign.
+    // The channels of the maximum and the minimum determine the sixth of the circle that the distance counts from, and its sign.
     let (start, sign) = if ri == max {
         if bi == min { (1.0, -1.0) } else { (-1.0, 1.0) }
     } else if gi == max {
@@ -56,8 +56,8 @@ fn to_hsv(r: u8, g: u8, b: u8) -> [u8; 3] {
     [whole_of_255(turns), cut_to_u8(saturation * 255.0), max as u8]
 }
 
-/// `turns * 255` in [0, 255] without its fraction. Pillow multiplies in `double`, where the product is exact; here it may
-/// be rounded up to the next whole number, so that is compared exactly: 256 turns less the number with one turn.
+/// `turns * 255` in [0, 255], truncated to an integer. Pillow multiplies in `double`, where the product is exact; here it
+/// may be rounded up to the next integer, which is detected exactly: `256 * turns - integer` is then less than `turns`.
 #[inline(always)]
 fn whole_of_255(turns: f32) -> u8 {
     const WHOLE: f32 = 8_388_608.0;
@@ -74,7 +74,7 @@ fn to_rgb(h: u8, s: u8, v: u8) -> [u8; 3] {
     let whole = (sixths * 257 + 257) >> 16;
     let position = (sixths - 255 * whole) as f32 / 255.0;
     let saturation = f32::from(s) / 255.0;
-    // C's round() of a value that is never negative, without the call.
+    // C's round() of a non-negative value, without the call.
     let part = |fraction: f32| cut_to_u8(f32::from(v) * (1.0 - fraction) + 0.5);
     let is_odd = whole & 1 == 1;
     let low = part(saturation);

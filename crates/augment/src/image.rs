@@ -1,6 +1,6 @@
-//! The one image type of the crate: 8-bit RGB, interleaved, values in [0, 255].
+//! [`RgbImage8`], the RGB image type of the crate: 8-bit, interleaved, values in [0, 255].
 //!
-//! Why a type of our own: the operations work in place on plain bytes, and the crates above must not depend on the
+//! Why a custom type: the operations work in place on plain bytes, and the crates above must not depend on the
 //! version of the `image` crate. This file must not know how images are decoded.
 
 /// An 8-bit RGB image: `height` rows of `width` pixels, each `[r, g, b]` in [0, 255], row by row without padding.
@@ -12,7 +12,7 @@ pub struct RgbImage8 {
 }
 
 impl RgbImage8 {
-    /// An image from its bytes (`3 * width * height`, interleaved RGB).
+    /// Creates an image from its bytes (`3 * width * height`, interleaved RGB).
     ///
     /// # Panics
     /// If the number of bytes is not `3 * width * height`, or a side is 0.
@@ -30,7 +30,7 @@ impl RgbImage8 {
         Self { width, height, pixels }
     }
 
-    /// An image from a formula of column `x` and row `y`.
+    /// Creates an image from a function of column `x` and row `y`.
     ///
     /// # Panics
     /// If a side is 0.
@@ -61,7 +61,7 @@ impl RgbImage8 {
         &self.pixels
     }
 
-    /// All bytes, to be changed in place.
+    /// All bytes, mutable.
     pub fn pixels_mut(&mut self) -> &mut [u8] {
         &mut self.pixels
     }
@@ -88,7 +88,7 @@ impl RgbImage8 {
         self.pixels
     }
 
-    /// Gives the image another size, keeping the allocation; the pixels are left in no useful state.
+    /// Changes the size and reuses the allocation; the pixel values are unspecified afterwards.
     pub(crate) fn reshape(&mut self, width: usize, height: usize) {
         (self.width, self.height) = (width, height);
         self.pixels.resize(3 * width * height, 0);

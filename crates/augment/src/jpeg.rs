@@ -1,4 +1,4 @@
-//! Decodes JPEG bytes to pixels.
+//! JPEG decoder: bytes to pixels.
 //!
 //! The `image` crate uses the same decoder, but copies the file, reads the headers three times and builds the code tables each
 //! time. This file must not know which channels the caller wants in the end.
@@ -22,7 +22,7 @@ pub(crate) fn decode(bytes: &[u8], keep_grey: bool) -> Result<(DynamicImage, Ori
     if !is_whole(bytes) {
         return Err(DecodeError::Truncated);
     }
-    // No limit of the decoder's own: it would be an error without the numbers.
+    // The decoder's own limit is off: its error would not contain the numbers.
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_max_width(usize::MAX)
@@ -66,7 +66,7 @@ fn is_whole(bytes: &[u8]) -> bool {
                 };
                 at += 2 + usize::from(u16::from_be_bytes([high, low]));
             }
-            // Coded data (or rubbish the decoder will judge): up to the next marker.
+            // Coded data (or garbage, which is left to the decoder): up to the next marker.
             _ => at += memchr::memchr(0xFF, &bytes[at + 1..]).map_or(bytes.len(), |next| next + 1),
         }
     }

@@ -1,4 +1,4 @@
-//! All kernels give the same bytes as their baseline form.
+//! Tests that all kernels give the same bytes as their baseline versions.
 
 use crate::simd::at_baseline;
 use crate::{PlanarImage8, RgbImage8};
@@ -19,7 +19,7 @@ fn every_kernel_gives_the_same_bytes_with_and_without_vectors() {
         ("large blur", |i| crate::gaussian_blur(i, 6.0)),
         ("interleave", |i| *i = PlanarImage8::from(&RgbImage8::from(&*i))),
     ];
-    // Widths around the number of lanes of every vector, so that remainders are met too.
+    // Widths around the number of lanes of every vector, so that remainders are covered too.
     for width in [1, 3, 15, 16, 17, 63, 64, 65, 224] {
         let pixels = (0..3 * width * 19).map(|k| ((k * 7919 + k * k / 31) % 256) as u8);
         let image = PlanarImage8::new(3, width, 19, pixels.collect());

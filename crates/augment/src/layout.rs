@@ -1,6 +1,6 @@
-//! Interleaved RGB to planes and back, and the mirror image.
+//! Layout conversion between interleaved RGB and planes, and the horizontal flip.
 //!
-//! Why: files are decoded to interleaved pixels, and the operations of a view are several times quicker on planes. This
+//! Why: files are decoded to interleaved pixels, and the operations of a view are several times faster on planes. This
 //! file must not change a value.
 
 use crate::simd::vectorised;
@@ -28,7 +28,7 @@ impl From<&PlanarImage8> for RgbImage8 {
 }
 
 impl PlanarImage8 {
-    /// Takes over the pixels of an RGB image, keeping the allocation.
+    /// Copies the pixels of an RGB image and reuses the allocation.
     pub(crate) fn copy_from_rgb(&mut self, image: &RgbImage8) {
         self.reshape(3, image.width(), image.height());
         let size = image.width() * image.height();
@@ -38,7 +38,7 @@ impl PlanarImage8 {
     }
 }
 
-/// Mirrors left and right, whatever the channels are.
+/// Flips the image horizontally, whatever its channels are.
 pub fn flip_horizontal(image: &mut PlanarImage8) {
     let width = image.width();
     reverse_rows(image.pixels_mut(), width);

@@ -1,10 +1,10 @@
 //! View pipelines of self-supervised learning: bytes -> decoded image -> normalised views.
 //!
 //! The operations are those of Pillow and torchvision on 8-bit pixels, because the published recipes were tuned with
-//! them; each is tested against numbers those programs made. Every random draw is keyed by
-//! `(seed, epoch, sample index, view)`, so neither threads nor the order of work change a pixel.
+//! them; each is tested against values that those programs computed. Every random draw is keyed by
+//! `(seed, epoch, sample index, view)`, so pixels depend neither on threads nor on the order of work.
 //!
-//! This crate must not depend on Burn and knows nothing of data sets, files or batches.
+//! This crate must not depend on Burn and knows nothing about data sets, files or batches.
 //!
 //! ```
 //! use barlow_augment::{Normalization, RgbImage8, ViewPreset, Views, ViewsConfig};

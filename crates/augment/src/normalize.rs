@@ -1,6 +1,6 @@
-//! 8-bit pixels -> normalised f32 in channel-first order, as `ToTensor` and `Normalize` give them.
+//! Normalisation of 8-bit pixels to f32 in channel-first order, as by `ToTensor` and `Normalize`.
 //!
-//! Arithmetic in torch's order of f32 operations, so results are equal to the bit; on vectors it is quicker than a table
+//! The f32 operations are done in torch's order, so results are bit-identical; vectorised, they are faster than a table
 //! of the 256 values. This file must not know where mean and deviation come from.
 
 use serde::{Deserialize, Serialize};
@@ -14,12 +14,12 @@ use crate::{ConfigError, Image8, PlanarImage8};
 pub struct Normalization {
     /// Mean of each channel, in units of [0, 1].
     pub mean: Vec<f32>,
-    /// Standard deviation of each channel, in units of [0, 1]; above 0. As many as means.
+    /// Standard deviation of each channel, in units of [0, 1]; above 0. As many values as in `mean`.
     pub std: Vec<f32>,
 }
 
 impl Normalization {
-    /// ImageNet's, for RGB, as every torchvision model expects.
+    /// ImageNet's statistics for RGB, as every torchvision model expects.
     #[must_use]
     pub fn imagenet() -> Self {
         Self {
@@ -37,14 +37,14 @@ impl Normalization {
         }
     }
 
-    /// Channels it is for.
+    /// Number of channels.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.mean.len()
     }
 
     /// # Errors
-    /// [`ConfigError`] when a number is not finite, a deviation is not above 0, or there are not as many of both.
+    /// [`ConfigError`] when a number is not finite, a deviation is not above 0, or the numbers of means and deviations differ.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.mean.is_empty() || self.mean.len() != self.std.len() {
             return Err(ConfigError::new(
@@ -114,8 +114,8 @@ vectorised! {
     }
 }
 
-/// `value / 255.0`, equal to the bit for every value, without the division: 1/255 is two numbers here, of which the first
-/// has so few bits that its product is exact, so that only the sum is rounded.
+/// `value / 255.0`, bit-identical for every value, without the division: 1/255 is split into two numbers, of which the
+/// first has so few bits that its product is exact, so that only the sum is rounded.
 #[inline(always)]
 fn part_of_255(value: u8) -> f32 {
     const HIGH: f32 = 32896.0 / 8_388_608.0;

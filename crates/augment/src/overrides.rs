@@ -1,13 +1,13 @@
-//! Partial views: what `views.a` and `views.b` say, everything optional.
+//! Overrides of single values of a view, as in `views.a` and `views.b`: everything is optional.
 //!
-//! Why not `Option`s in [`ViewConfig`]: the pipeline must not meet a missing value. This file must not know defaults:
-//! what is not given comes from the preset.
+//! Why not `Option`s in [`ViewConfig`]: the pipeline must not see a missing value. This file must not know defaults:
+//! values that are not given come from the preset.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{BlurConfig, JitterConfig, ViewConfig};
 
-/// The values of [`ViewConfig`] that differ from the preset; `None` keeps the preset's.
+/// The values of [`ViewConfig`] that differ from the preset; `None` keeps the preset's value.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ViewOverrides {
@@ -94,7 +94,7 @@ impl ViewOverrides {
 }
 
 impl From<ViewConfig> for ViewOverrides {
-    /// Every value given.
+    /// Overrides every value.
     fn from(view: ViewConfig) -> Self {
         let JitterConfig {
             p,

@@ -1,13 +1,13 @@
 //! The pipeline of a view: first every draw, then the operations, in the official order
 //! crop, flip, jitter, greyscale, blur, solarise, normalise.
 //!
-//! An image in work is planar whatever it was decoded to: the loops of the operations are several times quicker so.
+//! An image is planar while it is processed, whatever it was decoded to: the operations are several times faster on planes.
 //! This file must not read configs from anywhere: it takes validated ones.
 
 use crate::{Image8, JitterOp, PlanarImage8, RgbImage8, RgbPlanes, ViewDraw};
 
 /// Makes one view of `size` x `size` pixels from its draw. An image that is not RGB has no colours to change: only crop,
-/// mirror and blur are applied to it.
+/// flip and blur are applied to it.
 ///
 /// # Panics
 /// If the crop is not inside the image.

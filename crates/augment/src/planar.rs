@@ -1,8 +1,8 @@
-//! 8-bit images of any number of channels, plane by plane: a grey image, an image with an alpha channel, medical or
-//! satellite images with as many channels as they have.
+//! [`PlanarImage8`], an 8-bit image of any number of channels, plane by plane: a grey image, an image with an alpha
+//! channel, a medical or satellite image with many channels.
 //!
-//! Why beside [`crate::RgbImage8`]: the colour operations have a meaning for red, green and blue alone, and a type that
-//! does not offer them cannot be jittered by mistake. This file must not know what the channels mean.
+//! Why a second type besides [`crate::RgbImage8`]: the colour operations only make sense for red, green and blue, and a
+//! type that does not offer them cannot be jittered by mistake. This file must not know what the channels mean.
 
 /// An 8-bit image of `channels` planes, `[channels, height, width]` row by row without padding, values in [0, 255].
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -14,10 +14,10 @@ pub struct PlanarImage8 {
 }
 
 impl PlanarImage8 {
-    /// An image from its bytes (`channels * width * height`, plane by plane).
+    /// Creates an image from its bytes (`channels * width * height`, plane by plane).
     ///
     /// # Panics
-    /// If the number of bytes is another, or a side or the number of channels is 0.
+    /// If the number of bytes differs, or a side or the number of channels is 0.
     #[must_use]
     pub fn new(channels: usize, width: usize, height: usize, pixels: Vec<u8>) -> Self {
         assert!(
@@ -37,7 +37,7 @@ impl PlanarImage8 {
         }
     }
 
-    /// Planes.
+    /// Number of planes.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.channels
@@ -61,7 +61,7 @@ impl PlanarImage8 {
         &self.pixels
     }
 
-    /// All bytes, to be changed in place.
+    /// All bytes, mutable.
     pub fn pixels_mut(&mut self) -> &mut [u8] {
         &mut self.pixels
     }
@@ -76,7 +76,7 @@ impl PlanarImage8 {
         &self.pixels[channel * size..(channel + 1) * size]
     }
 
-    /// One plane, to be changed in place.
+    /// One plane, mutable.
     ///
     /// # Panics
     /// If there is no such channel.
@@ -85,7 +85,7 @@ impl PlanarImage8 {
         &mut self.pixels[channel * size..(channel + 1) * size]
     }
 
-    /// The three planes of an image that has three, for the colour operations; `None` for any other number.
+    /// The planes of an image of three channels, for the colour operations; `None` for any other number.
     pub fn rgb_planes(&mut self) -> Option<RgbPlanes<'_>> {
         if self.channels != 3 {
             return None;
@@ -102,14 +102,14 @@ impl PlanarImage8 {
         self.pixels
     }
 
-    /// Gives the image another shape, keeping the allocation; the pixels are left in no useful state.
+    /// Changes the shape and reuses the allocation; the pixel values are unspecified afterwards.
     pub(crate) fn reshape(&mut self, channels: usize, width: usize, height: usize) {
         (self.channels, self.width, self.height) = (channels, width, height);
         self.pixels.resize(channels * width * height, 0);
     }
 }
 
-/// Red, green and blue of an image in work, each plane by itself, all of one length: what the colour operations take.
+/// The red, green and blue planes of an image, all of the same length: what the colour operations take.
 #[derive(Debug)]
 pub struct RgbPlanes<'a> {
     pub(crate) r: &'a mut [u8],
@@ -118,7 +118,7 @@ pub struct RgbPlanes<'a> {
 }
 
 impl RgbPlanes<'_> {
-    /// The same planes for a shorter time, so that one operation can follow another.
+    /// Reborrows the planes, so that one operation can follow another.
     #[must_use]
     pub fn reborrow(&mut self) -> RgbPlanes<'_> {
         RgbPlanes {

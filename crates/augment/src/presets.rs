@@ -1,15 +1,15 @@
-//! Published sets of values for the two views: the official ones, and those of the paper's augmentation ablation.
+//! Presets of the two views with published values: the official ones, and those of the paper's augmentation ablation.
 //!
 //! The ablation is the paper's Figure 3 ("progressively removing data augmentations": baseline, without greyscale,
-//! without colour jitter, crop + blur only, crop only). The figure gives names and not code; what a name leaves is read
-//! literally, each step on top of the one before, and "only" means only: no mirror and no solarising either. Values of
-//! what is left stay those of [`ViewPreset::Imagenet`], crop and blur included. This file must not apply anything.
+//! without colour jitter, crop + blur only, crop only). The figure gives names but no code. The names are taken
+//! literally: each step builds on the one before, and "only" means only, without flip and solarise. The operations that
+//! remain keep the values of [`ViewPreset::Imagenet`], crop and blur included. This file must not apply anything.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{BlurConfig, JitterConfig, ViewConfig};
 
-/// A published set of values for the two views.
+/// A preset for the two views, with published values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ViewPreset {
@@ -19,9 +19,9 @@ pub enum ViewPreset {
     Imagenet,
     /// solo-learn's for 32x32 images: as `Imagenet`, without blur (solo-learn, `cifar/augmentations/asymmetric.yaml`).
     Cifar,
-    /// Ablation, first step: `Imagenet` without greyscale. Crop, mirror, colour jitter, blur and solarise are left.
+    /// Ablation, first step: `Imagenet` without greyscale. Crop, flip, colour jitter, blur and solarise remain.
     NoGreyscale,
-    /// Ablation, second step: neither greyscale nor colour jitter. Crop, mirror, blur and solarise are left.
+    /// Ablation, second step: neither greyscale nor colour jitter. Crop, flip, blur and solarise remain.
     NoJitter,
     /// Ablation, third step: crop and blur (T always, T' with probability 0.1), nothing else.
     CropBlur,
@@ -84,7 +84,7 @@ fn crop_and_blur(view: ViewConfig) -> ViewConfig {
 mod tests {
     use super::*;
 
-    /// The probabilities of mirror, jitter, greyscale, blur and solarise of both views.
+    /// The probabilities of flip, jitter, greyscale, blur and solarise of both views.
     fn probabilities(preset: ViewPreset) -> [[f64; 5]; 2] {
         let (a, b) = preset.views();
         [a, b].map(|view| [view.flip, view.jitter.p, view.greyscale, view.blur.p, view.solarize])

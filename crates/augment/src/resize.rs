@@ -1,10 +1,11 @@
-//! Bicubic resize with antialias of a crop box: Pillow's `image.crop(box).resize(size, BICUBIC)`.
+//! Bicubic resize of a crop box with antialiasing: Pillow's `image.crop(box).resize(size, BICUBIC)`.
 //!
 //! The filter is Pillow's (Catmull-Rom, a = -0.5, widened by the scale when shrinking, 8 bits between the directions);
 //! the work is done by `fast_image_resize`, whose fixed-point weights have 16 bits where Pillow's have 32, so single
-//! values may differ by 1. It would go vertically first; overshoot cut at 0 and 255 in between makes that differ by 8
-//! and more, so the two directions are two calls here, horizontal first as Pillow's. The box is cut before: the filter
-//! sees nothing outside it, as in torchvision. This file must not know how the box was drawn.
+//! values may differ by 1. Its own two-dimensional resize goes vertically first; overshoot that is clipped to [0, 255] in
+//! between makes that differ by 8 and more, so the two directions are two calls here, horizontal first as in Pillow. The
+//! box is cropped before: the filter sees nothing outside it, as in torchvision. This file must not know how the box was
+//! drawn.
 
 use std::cell::RefCell;
 
@@ -36,7 +37,8 @@ pub fn resize_bicubic(image: &Image8, crop: CropBox, width: usize, height: usize
     }
 }
 
-/// [`resize_bicubic`] into planes that get the new shape, with buffers that the thread keeps: what a view begins with.
+/// [`resize_bicubic`] into `output`, which gets the new shape, with scratch buffers of the thread: the first operation of
+/// a view.
 ///
 /// # Panics
 /// As [`resize_bicubic`].
@@ -45,11 +47,11 @@ pub fn resize_bicubic_into(image: &Image8, crop: CropBox, width: usize, height: 
 }
 
 thread_local! {
-    /// Nothing in it reaches the next result.
+    /// Its content never affects the next result.
     static SCRATCH: RefCell<ResizeScratch> = RefCell::default();
 }
 
-/// The buffers of a resize, to be used again.
+/// The reusable buffers of a resize.
 #[derive(Default)]
 struct ResizeScratch {
     resizer: Resizer,

@@ -1,4 +1,4 @@
-//! Random draws by key: one independent stream for every `(seed, epoch, index, stream)`.
+//! Keyed random number generators: one independent stream for every `(seed, epoch, index, stream)`.
 //!
 //! Why here: the views are the largest consumer of randomness, and `data` keys its shuffles the same way. There is no
 //! global generator anywhere; this file must not keep state between calls.
@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// The generator of one key. The four words *are* the 32-byte ChaCha key (little-endian, in this order), so two
-/// different keys are two different streams by the cipher's construction, and no hash stands between.
+/// different keys are two different streams by the cipher's construction, without a hash in between.
 #[must_use]
 pub fn keyed_rng(seed: u64, epoch: u64, index: u64, stream: u64) -> ChaCha8Rng {
     let mut key = [0_u8; 32];
@@ -17,10 +17,10 @@ pub fn keyed_rng(seed: u64, epoch: u64, index: u64, stream: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// Stream of the order of an epoch in [`keyed_rng`] (with index 0). No view draws from it.
+/// Stream of an epoch's shuffle in [`keyed_rng`] (with index 0). No view draws from it.
 pub const SHUFFLE_STREAM: u64 = 2;
 
-/// The generator of a view. Its stream is its number among all views, with [`SHUFFLE_STREAM`] left out: 0, 1, 3, 4, ...
+/// The generator of a view. Its stream is its number among all views, skipping [`SHUFFLE_STREAM`]: 0, 1, 3, 4, ...
 pub(crate) fn view_rng(seed: u64, epoch: u64, index: u64, view: usize) -> ChaCha8Rng {
     let view = view as u64;
     keyed_rng(seed, epoch, index, view + u64::from(view >= SHUFFLE_STREAM))
@@ -45,7 +45,7 @@ mod tests {
             other[word] += 1;
             assert_ne!(first(base), first(other), "word {word} is ignored");
         }
-        // Words may not be added up or mixed: moving a unit from one word to another is another key.
+        // Words must not be added up or mixed: moving a unit from one word to another gives another key.
         assert_ne!(first([1, 0, 0, 0]), first([0, 1, 0, 0]));
     }
 

@@ -5,10 +5,10 @@
 
 pub(crate) use barlow_simd::vectorised;
 
-/// A value of [0, 255] without its fraction; values outside are clamped. Equal to `as u8`, which LLVM vectorises badly.
+/// Truncates a value to an integer in [0, 255]; values outside are clamped. Equal to `as u8`, which LLVM vectorises badly.
 #[inline(always)]
 pub(crate) fn cut_to_u8(value: f32) -> u8 {
-    /// 2^23: from here on a f32 has no fraction, and its lowest bits are the whole number.
+    /// 2^23: from here on an f32 has no fraction, and its lowest bits are the integer.
     const WHOLE: f32 = 8_388_608.0;
     // Written as `maxps` and `minps` work.
     let value = if value > 0.0 { value } else { 0.0 };
@@ -18,7 +18,7 @@ pub(crate) fn cut_to_u8(value: f32) -> u8 {
     (shifted.to_bits() - u32::from(is_above)) as u8
 }
 
-/// Runs `work` with all kernels as they are compiled for the target's baseline.
+/// Runs `work` with all kernels compiled for the target's baseline.
 #[cfg(test)]
 pub(crate) fn at_baseline<R>(work: impl FnOnce() -> R) -> R {
     barlow_simd::Level::Baseline.scope(work)

@@ -1,4 +1,4 @@
-//! The range of every value of a view's pipeline.
+//! Range checks of every value of a view's pipeline.
 //!
 //! Everything is checked once, before any image is touched; the operations then rely on it. This file must not change
 //! values: what is out of range is an error, never clipped silently.
@@ -6,7 +6,7 @@
 use crate::{ConfigError, ViewConfig};
 
 impl ViewConfig {
-    /// Checks every value; `section` is put before the key in the error, as `views.a`.
+    /// Checks every value; `section` (such as `views.a`) is the prefix of the key in the error.
     ///
     /// # Errors
     /// [`ConfigError`] naming the first key out of range.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConfigError, MAX_SIDE, ViewConfig};
 
-/// Most views of a group: beyond lies a mistake, not a recipe.
+/// Largest number of views in a group: a larger one is a mistake, not a recipe.
 const MAX_COUNT: usize = 1000;
 
 /// Views of one size that are made by the same pipeline, each with its own random draws.
@@ -29,7 +29,7 @@ impl ViewGroup {
     /// Checks the name, the count, the size and every value of the pipeline, not whether the name is unique.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the first key out of range, as `views.small.jitter.hue` for a group called `small`.
+    /// [`ConfigError`] naming the first key out of range, such as `views.small.jitter.hue` for a group called `small`.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.name.is_empty() {
             return Err(ConfigError::new("views.name", "\"\"", "a name that is not empty"));

@@ -1,7 +1,7 @@
 //! All views of a run: groups of views, each view with its own random stream, written as normalised pixels.
 //!
-//! A view's number counts through all groups in their order, and decides its random stream: appending a group changes
-//! no pixel of the views before it. This file must not read configs from anywhere: it takes groups and checks them.
+//! Views are numbered through all groups in their order, and the number selects the random stream: appending a group
+//! changes no pixel of the views before it. This file must not read configs from anywhere: it takes groups and checks them.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ impl Views {
     /// # Errors
     /// [`ConfigError`] naming the first key that is out of range (`views.a.jitter.hue`, `views.small.count`,
     /// `views.small.size`, `normalize.std`, ...): there must be at least one group, each with a count in `[1, 1000]`, a size
-    /// in `[1, MAX_SIDE]` and a name that is not empty and makes names of views that no other group has.
+    /// in `[1, MAX_SIDE]` and a name that is not empty and results in view names that no other group has.
     pub fn new(groups: &[ViewGroup], normalization: Normalization) -> Result<Self, ConfigError> {
         if groups.is_empty() {
             return Err(ConfigError::new("views", "[]", "at least one group of views"));
@@ -69,7 +69,7 @@ impl Views {
         self.group_of.is_empty()
     }
 
-    /// Channels of the images it takes: those of the normalisation.
+    /// Number of channels of the images: that of the normalisation.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.normalization.channels()
@@ -120,8 +120,8 @@ impl Views {
     /// no view's random draws depend on another view.
     ///
     /// # Panics
-    /// If there are not [`Views::len`] outputs, output `v` does not hold [`Views::values`]`(v)` values (both with both
-    /// numbers), or the image has another number of channels than the normalisation.
+    /// If there are not [`Views::len`] outputs, output `v` does not hold [`Views::values`]`(v)` values (both messages give
+    /// both numbers), or the image has another number of channels than the normalisation.
     pub fn apply(&self, image: &Image8, seed: u64, epoch: u64, index: u64, outputs: &mut [&mut [f32]]) {
         assert_eq!(outputs.len(), self.len(), "outputs given, and views");
         SCRATCH.with_borrow_mut(|pixels| {
@@ -137,7 +137,7 @@ impl Views {
         });
     }
 
-    /// The same views before normalisation, to be looked at, in the order of [`Views::apply`].
+    /// The same views before normalisation, for inspection, in the order of [`Views::apply`].
     #[must_use]
     pub fn apply_u8(&self, image: &Image8, seed: u64, epoch: u64, index: u64) -> Vec<Image8> {
         (0..self.len())
@@ -156,6 +156,6 @@ impl Views {
 }
 
 thread_local! {
-    /// The view being made: a buffer that is reused from image to image; nothing in it reaches the next result.
+    /// The view being made: a buffer that is reused from image to image; its content never affects the next result.
     static SCRATCH: RefCell<PlanarImage8> = RefCell::default();
 }

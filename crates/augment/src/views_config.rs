@@ -1,6 +1,6 @@
-//! The `views` section of a config file.
+//! Configuration of the views: the `views` section of a config file.
 //!
-//! A preset gives all values; keys under `views.a` and `views.b` replace single ones (see [`crate::ViewOverrides`]).
+//! A preset gives all values; keys under `views.a` and `views.b` override single ones (see [`crate::ViewOverrides`]).
 //! This file must not apply anything to an image.
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::{ConfigError, MAX_SIDE, ViewConfig, ViewGroup, ViewOverrides, ViewPre
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ViewsConfig {
-    /// Where all values not given under `a` and `b` come from.
+    /// The preset of all values that are not given under `a` and `b`.
     pub preset: ViewPreset,
     /// Side of both (square) views in pixels.
     pub size: usize,
@@ -41,7 +41,7 @@ impl ViewsConfig {
         (self.a.over(a), self.b.over(b))
     }
 
-    /// The same config with every value written out, as a run stores it: it keeps its meaning should a preset change.
+    /// The same config with every value written out, as a run stores it: its meaning does not change if a preset changes.
     #[must_use]
     pub fn resolved(&self) -> Self {
         let (a, b) = self.resolve();

@@ -1,4 +1,4 @@
-//! The plan of an epoch over a million images, and batches a second from images in memory.
+//! Benchmark of the plan of an epoch over a million images, and of batches/s from images in memory.
 //!
 //! `cargo bench -p barlow-data -- [--json]`; the best of three rounds. Images of 32 pixels, views of preset `cifar`,
 //! batches of 256.
@@ -18,7 +18,7 @@ const PLAN: usize = 1_000_000;
 const IMAGES: usize = 5_120;
 const BATCH: usize = 256;
 
-/// The system's allocator with a count of the bytes asked for.
+/// The system allocator with a count of the allocated bytes.
 struct Counting;
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
@@ -27,18 +27,18 @@ static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps `alloc`'s contract.
+        // SAFETY: the caller upholds `alloc`'s contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps `alloc_zeroed`'s contract. The default would write the zeros one by one.
+        // SAFETY: the caller upholds `alloc_zeroed`'s contract. The default implementation would write the zeros one by one.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps `dealloc`'s contract, and the pointer came from `System`.
+        // SAFETY: the caller upholds `dealloc`'s contract, and the pointer came from `System`.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -73,7 +73,7 @@ fn main() {
     }
 }
 
-/// Seconds and bytes of the order of an epoch.
+/// Seconds and bytes that the order of an epoch takes.
 fn plan() -> (f64, usize) {
     let (mut best, before) = (f64::INFINITY, ALLOCATED.load(Ordering::Relaxed));
     for epoch in 0..ROUNDS {
@@ -84,7 +84,7 @@ fn plan() -> (f64, usize) {
     (best, (ALLOCATED.load(Ordering::Relaxed) - before) / ROUNDS as usize)
 }
 
-/// Batches a second of an epoch whose caller takes them at once.
+/// Batches/s of an epoch whose caller takes them immediately.
 fn batches_per_s(workers: usize) -> f64 {
     let image = |seed: usize| {
         let value = |x: usize, y: usize, c: usize| (x * 37 + y * 61 + c * 89 + seed * 53) as u8;

@@ -1,4 +1,4 @@
-//! A batch of views, in host memory as the workers make it and on the device as the model takes it.
+//! Batches of views: in host memory, as the workers make them, and on the device, as the model takes them.
 //!
 //! The only file of the crate that makes float tensors; it must not know how a batch was made.
 
@@ -10,11 +10,11 @@ use burn::tensor::{Tensor, TensorData};
 /// One view of every image of a batch, in host memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostView {
-    /// `[n, channels, size, size]` row-major, normalised; `n` and `channels` are the batch's.
+    /// `[n, channels, size, size]` row-major, normalised, with the `n` and `channels` of the batch.
     pub pixels: Vec<f32>,
     /// Side of the view in pixels.
     pub size: usize,
-    /// The number of its group in [`barlow_augment::Views::groups`].
+    /// Index of its group in [`barlow_augment::Views::groups`].
     pub group: usize,
 }
 
@@ -23,9 +23,9 @@ pub struct HostView {
 pub struct HostBatch {
     /// All views of the images, in the order of [`barlow_augment::Views`]; at least one.
     pub views: Vec<HostView>,
-    /// Images.
+    /// Number of images.
     pub n: usize,
-    /// Channels of an image.
+    /// Number of channels of an image.
     pub channels: usize,
     /// Class of each image, `None` without labels.
     pub labels: Vec<Option<usize>>,
@@ -57,7 +57,7 @@ impl HostBatch {
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
-    /// Moves the views to the device, in the backend's float type; the host memory is given away, not copied here.
+    /// Moves the views to the device, in the backend's float type; the host memory is handed over, not copied here.
     #[must_use]
     pub fn to_device<B: Backend>(self, device: &B::Device) -> DeviceBatch<B> {
         let (n, channels) = (self.n, self.channels);

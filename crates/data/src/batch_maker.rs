@@ -1,4 +1,4 @@
-//! One batch of an epoch: which images it holds, what replaces the bad ones, and their views.
+//! The maker of single batches: which images a batch holds, what replaces the bad ones, and their views.
 //!
 //! This file must not know tensors, nor what runs ahead of the caller.
 
@@ -11,12 +11,12 @@ use rayon::prelude::*;
 
 use crate::{BadImages, DataError, HostBatch, HostView, ImageSource, LoaderConfig, Skipped};
 
-/// Makes any batch of any epoch. Shared by all workers; all that changes is the list of bad images.
+/// Makes any batch of any epoch. Shared by all workers; the only mutable state is the list of bad images.
 pub(crate) struct BatchMaker {
     pub(crate) source: Arc<dyn ImageSource>,
     pub(crate) config: LoaderConfig,
     views: Views,
-    /// The error of each bad image met, by its number.
+    /// The error of each bad image found so far, by its number.
     bad: Mutex<BTreeMap<usize, String>>,
 }
 
@@ -30,19 +30,19 @@ impl BatchMaker {
         }
     }
 
-    /// Images of the set.
+    /// Number of images in the set.
     pub(crate) fn len(&self) -> usize {
         self.source.len()
     }
 
-    /// Batches of an epoch.
+    /// Number of batches in an epoch.
     pub(crate) fn steps(&self) -> usize {
         let (len, batch) = (self.source.len(), self.config.batch_size);
         len / batch + usize::from(!self.config.drop_last && len % batch >= 2)
     }
 
-    /// Makes batch `step` of the epoch whose permutation is `order`: on the threads of the pool that this is called in,
-    /// or on the caller's where `parallel` is false. Gives up early, with an unfinished batch, once `stop` is set.
+    /// Makes batch `step` of the epoch whose permutation is `order`: on the thread pool that this is called in, or on the
+    /// caller's thread where `parallel` is false. Returns early, with an unfinished batch, once `stop` is set.
     pub(crate) fn batch(
         &self,
         order: &[usize],
@@ -69,7 +69,7 @@ impl BatchMaker {
             Ok(index)
         };
         let mut outputs = by_image(&mut views, n);
-        // All results are collected before the first error is taken, so that it is always the same one.
+        // All results are collected before the first error is returned, so that it is always the same one.
         let indices: Vec<Result<usize, DataError>> = if parallel {
             let rows = outputs.par_chunks_mut(self.views.len());
             rows.enumerate().map(fill).collect()
@@ -88,7 +88,7 @@ impl BatchMaker {
         })
     }
 
-    /// Which images turned out bad so far.
+    /// The bad images found so far.
     pub(crate) fn skipped(&self) -> Skipped {
         let bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
         Skipped {
@@ -97,8 +97,8 @@ impl BatchMaker {
         }
     }
 
-    /// The image at `position` of the order. A bad one is replaced by the next good one of the order, going round at
-    /// its end: the same one whoever looks and whatever is known already.
+    /// The image at `position` of the order. A bad one is replaced by the next good one of the order, wrapping around at
+    /// its end. The replacement depends neither on the thread nor on which bad images are already known.
     fn good_image(&self, order: &[usize], position: usize) -> Result<(usize, Arc<Image8>), DataError> {
         let skips = self.config.bad_images == BadImages::Skip;
         for &index in order[position..].iter().chain(&order[..position]) {
@@ -132,7 +132,7 @@ impl BatchMaker {
     }
 }
 
-/// The pixels of each image of each view, sorted by image and then by view, so that the views of an image lie together.
+/// The pixels of each image of each view, sorted by image and then by view, so that the views of an image are adjacent.
 fn by_image(views: &mut [HostView], n: usize) -> Vec<&mut [f32]> {
     let mut sorted = Vec::with_capacity(n * views.len());
     let mut images: Vec<_> = views

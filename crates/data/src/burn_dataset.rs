@@ -1,7 +1,8 @@
-//! The data sets as Burn's own `Dataset`, for Burn's loaders and transforms.
+//! Implementations of Burn's `Dataset` for the data sets, for Burn's loaders and transforms.
 //!
 //! Items are results, because `Dataset::get` has no other way to report a bad image. Why a macro: the language allows
-//! no implementation of another crate's trait for every [`ImageSource`]. This file must not know how any set works inside.
+//! no blanket implementation of another crate's trait for every [`ImageSource`]. This file must not know how any set works
+//! inside.
 
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ burn_dataset!(
     VocSet,
 );
 
-/// Gives types `len` and `is_empty` of their own, which are found before those of the two traits where both are in scope.
+/// Adds inherent `len` and `is_empty`, which take precedence over those of the two traits where both are in scope.
 macro_rules! own_len {
     ($($set:ty),+ $(,)?) => {$(
         impl $set {

@@ -1,4 +1,4 @@
-//! One numbering of classes for several sets.
+//! A common numbering of classes for several sets.
 //!
 //! This file must not know what a set is made of.
 
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::DataError;
 
-/// The place in `classes` of each class of `own`, a set at `path`.
+/// The index in `classes` of each class in `own`, the classes of a set at `path`.
 pub(crate) fn places(own: &[String], classes: &[String], path: &Path) -> Result<Vec<usize>, DataError> {
     let known: HashMap<&str, usize> = classes.iter().map(String::as_str).zip(0..).collect();
     own.iter()

@@ -1,6 +1,6 @@
-//! A set of images kept decoded in memory, for sets small enough: each file is read and decoded once.
+//! [`DecodedSet`], decoded images in memory, for sets that are small enough: each file is read and decoded once.
 //!
-//! This file must not know where the images come from, and decides no limit: the caller passes one.
+//! This file must not know where the images come from, nor choose a limit: the caller passes one.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::{BadImages, DataError, ImageSource, Skipped};
 
-/// Images decoded at a time: how often the limit is looked at.
+/// Images that are decoded between two checks of the limit.
 const CHUNK: usize = 256;
 
 /// Decoded images with their labels and names, in the order of the set they came from.
@@ -30,7 +30,7 @@ struct Item {
 }
 
 impl DecodedSet {
-    /// Decodes all images on `threads` threads (0 counts as 1). Bad ones are left out and counted, or are an error.
+    /// Decodes all images on `threads` threads (0 counts as 1). Bad ones are skipped and counted, or are an error.
     ///
     /// # Errors
     /// [`DataError`]: the first bad image (by its number) unless they are skipped, no good image at all, no threads.
@@ -38,7 +38,7 @@ impl DecodedSet {
         Ok(Self::load_within(source, bad_images, threads, u64::MAX)?.expect("no set is larger than u64::MAX bytes"))
     }
 
-    /// As [`DecodedSet::load`], but gives up with `None` as soon as the pixels take more than `max_bytes`.
+    /// As [`DecodedSet::load`], but returns `None` as soon as the pixels take more than `max_bytes`.
     ///
     /// # Errors
     /// As [`DecodedSet::load`].
@@ -95,13 +95,13 @@ impl DecodedSet {
         Ok(Some(set))
     }
 
-    /// Which images were left out.
+    /// The images that were skipped.
     #[must_use]
     pub fn skipped(&self) -> &Skipped {
         &self.skipped
     }
 
-    /// Bytes the pixels take.
+    /// Size of the pixels in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.items.iter().map(|item| item.image.bytes() as u64).sum()

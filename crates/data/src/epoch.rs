@@ -1,10 +1,10 @@
-//! Running ahead: a thread that makes the batches of an epoch in order and hands them over through a bounded queue.
+//! The prefetching iterator over an epoch: a thread makes the batches in order and passes them through a bounded queue.
 //!
-//! One batch at a time is made, by all workers together: the first batch is ready soon, order needs no sorting, and
-//! memory is bounded by the queue whatever the number of workers ([`crate::LoaderConfig::batches_in_memory`]). Dropping the iterator stops the work within about one
-//! image per worker and joins the thread; where a source hangs in the middle of an image (a network disk gone), the
-//! thread is left to end by itself, because the caller must not hang with it. This file must not know what a batch
-//! holds.
+//! One batch at a time is made, by all workers together: the first batch is ready soon, no sorting is needed, and
+//! memory is bounded by the queue whatever the number of workers ([`crate::LoaderConfig::batches_in_memory`]). Dropping
+//! the iterator stops the work within about one image per worker and joins the thread. If a source hangs in the middle
+//! of an image (a network disk is gone), the thread is detached, because the caller must not hang with it. This file
+//! must not know what a batch holds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ enum Work {
         producer: Option<JoinHandle<()>>,
         stop: Arc<AtomicBool>,
     },
-    /// The next batch is made when it is asked for.
+    /// The next batch is made when it is requested.
     OnDemand(Producer),
     /// The thread could not be started; the error is still to be returned.
     Failed(Option<DataError>),
@@ -120,7 +120,7 @@ impl Drop for EpochIter {
             let (Some(batches), Some(thread)) = (batches.take(), producer.take()) else {
                 return;
             };
-            // The sender goes when the thread ends. Taking what is made meanwhile lets a waiting `send` return.
+            // The sender is dropped when the thread ends. Receiving what is made meanwhile lets a blocked `send` return.
             let deadline = Instant::now() + GRACE;
             let ended = loop {
                 match batches.recv_deadline(deadline) {
@@ -152,7 +152,7 @@ impl Producer {
         for _ in 0..steps {
             let made = self.make_next();
             let failed = made.is_err();
-            // A batch made while stopping is unfinished: it must not be handed over.
+            // A batch made while stopping is unfinished: it must not be sent.
             if self.stop.load(Ordering::Relaxed) || sender.send(made).is_err() || failed {
                 return;
             }

@@ -1,7 +1,7 @@
-//! Everything that can go wrong between the disk and a batch: one line each, for a person, saying what to do.
+//! [`DataError`], every error between the disk and a batch: one-line messages that tell the user what to do.
 //!
-//! Why one enum: an error of a worker thread must reach the caller of the loader in the same type as one of opening the
-//! folder. This file must not decide what is an error.
+//! Why one enum: an error of a worker thread must reach the caller of the loader in the same type as an error of opening
+//! the folder. This file must not decide what is an error.
 
 use std::path::{Path, PathBuf};
 
@@ -12,41 +12,41 @@ use crate::{CacheError, ListError, SetError, VocError};
 /// Why data could not be opened, read or loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// Nothing lies at the path.
+    /// Nothing exists at the path.
     #[error("there is no folder {}; pass a folder of images", path.display())]
     MissingFolder {
-        /// The path asked for.
+        /// The requested path.
         path: PathBuf,
     },
-    /// Something other than a folder lies at the path.
+    /// The path is not a folder.
     #[error("{} is not a folder; pass the folder that holds the images", path.display())]
     NotAFolder {
-        /// The path asked for.
+        /// The requested path.
         path: PathBuf,
     },
-    /// A folder could not be listed or a file not read.
+    /// A folder could not be listed or a file could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// There is no image in the folder, nor in its class folders.
+    /// There is no image in the folder or in its class folders.
     #[error("{} holds no images (jpg, jpeg, png), neither itself nor in folders one level below", path.display())]
     NoImages {
         /// The folder.
         path: PathBuf,
     },
-    /// Some class folders hold images, this one none.
+    /// Other class folders hold images, but this one holds none.
     #[error("class folder {} holds no images (jpg, jpeg, png); add some or remove the folder", path.display())]
     EmptyClass {
         /// The class folder.
         path: PathBuf,
     },
-    /// Some class folders hold images, this one only folders.
+    /// Other class folders hold images, but this one holds only folders.
     #[error(
-        "class folder {} holds folders only (as {folder}); put its images directly into it, or remove it",
+        "class folder {} holds folders only (such as {folder}); put its images directly into it, or remove it",
         path.display()
     )]
     NestedClass {
@@ -55,7 +55,7 @@ pub enum DataError {
         /// Name of the first folder in it.
         folder: String,
     },
-    /// No images within one level, and further down a data set with splits.
+    /// There are no images within one level, but a data set with splits further down.
     #[error(
         "{} holds no images, neither itself nor in folders one level below, but {} looks like a part of a data set; pass \
          the folder that holds train",
@@ -68,7 +68,7 @@ pub enum DataError {
         /// The folder with a split's name.
         split: PathBuf,
     },
-    /// A file name that cannot be kept. On Unix all can.
+    /// A file name that cannot be stored. On Unix all can.
     #[error("the name of {} is not Unicode; rename it", path.display())]
     NameNotUnicode {
         /// The file or folder.
@@ -80,7 +80,7 @@ pub enum DataError {
     /// A file list that cannot be used.
     #[error(transparent)]
     List(#[from] ListError),
-    /// Images beside folders: it cannot be told whether the folders are classes.
+    /// Images next to folders: whether the folders are classes is ambiguous.
     #[error(
         "{} holds images (as {image}) beside folders (as {folder}); move the images into class folders, or the folders \
          away",
@@ -94,7 +94,7 @@ pub enum DataError {
         /// Name of the first folder.
         folder: String,
     },
-    /// The test split has a class that the training split has not.
+    /// The test split has a class that is not in the training split.
     #[error("class {class} of {} is not among the training classes ({known}); rename or remove it", path.display())]
     UnknownClass {
         /// The folder of the test split.
@@ -112,7 +112,7 @@ pub enum DataError {
         /// What is wrong with it.
         reason: DecodeError,
     },
-    /// Bad images are skipped, and no good one is left.
+    /// Bad images are skipped, and no good one remains.
     #[error("none of the {count} images can be used; the first: {first}")]
     AllBad {
         /// How many were tried.
@@ -128,15 +128,15 @@ pub enum DataError {
         /// Images in the set.
         len: usize,
     },
-    /// Image files cannot give so many channels.
+    /// Image files cannot be decoded to this number of channels.
     #[error("image files give 1, 3 or 4 channels (grey, RGB, RGB with alpha), not {channels}; set model.in_channels")]
     FileChannels {
-        /// Channels asked for.
+        /// Requested number of channels.
         channels: usize,
     },
-    /// The views normalise another number of channels than the images have.
+    /// The statistics of the views are for another number of channels than the images have.
     #[error(
-        "the images have {images} channels and data.normalize gives statistics for {normalised}; set it to \"data\" to \
+        "the images have {images} channels, but data.normalize has statistics for {normalised}; set it to \"data\" to \
          compute them"
     )]
     ChannelsDiffer {
@@ -145,21 +145,21 @@ pub enum DataError {
         /// Channels of the statistics.
         normalised: usize,
     },
-    /// Batch statistics need two images.
+    /// Batch statistics need at least two images.
     #[error("a batch of {batch_size} has no batch statistics; set train.batch_size to 2 or more")]
     BatchTooSmall {
         /// Images in a batch.
         batch_size: usize,
     },
-    /// The system gave no threads.
+    /// The system could not start the threads.
     #[error("cannot start {workers} data workers: {reason}; set data.workers lower")]
     Threads {
-        /// Threads asked for.
+        /// Requested number of threads.
         workers: usize,
-        /// What the system says.
+        /// The system's error.
         reason: String,
     },
-    /// A worker panicked: a defect of this program, not of the data.
+    /// A worker panicked: a bug in this program, not a fault of the data.
     #[error("a data worker panicked: {message}; please report this")]
     WorkerPanicked {
         /// The panic's message.
@@ -174,13 +174,13 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// Whether the error is about one file's content, so that skipping this file goes on.
+    /// Whether the error is about one file's content, so that loading can continue without this file.
     #[must_use]
     pub fn is_bad_image(&self) -> bool {
         matches!(self, Self::BadImage { .. }) || matches!(self, Self::Set(error) if error.is_bad_image())
     }
 
-    /// The file or folder the error is about, if it is about one.
+    /// The file or folder that the error is about, if any.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -208,5 +208,5 @@ impl DataError {
 pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "without a message".to_owned())
+        .unwrap_or_else(|| "no panic message".to_owned())
 }

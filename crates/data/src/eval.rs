@@ -1,4 +1,4 @@
-//! The pixels of evaluation for a stretch of a set, in order. No randomness.
+//! Evaluation pixels of a range of images, in order. No randomness.
 //!
 //! This file must not know what is evaluated.
 
@@ -9,9 +9,9 @@ use rayon::prelude::*;
 
 use crate::{DataError, ImageSource};
 
-/// The images `range` of the source as normalised `[n, channels, crop, crop]`, parallel on the current rayon pool. A bad image
-/// is an error here, because rows must stay in step with labels: leave bad ones out before ([`crate::DecodedSet`],
-/// [`crate::Subset`]).
+/// The images `range` of the source as normalised `[n, channels, crop, crop]`, in parallel on the current rayon pool. A
+/// bad image is an error here, because rows must stay aligned with labels: drop bad images beforehand
+/// ([`crate::DecodedSet`], [`crate::Subset`]).
 ///
 /// # Errors
 /// The error of the first image (by its number) that cannot be loaded.

@@ -1,4 +1,4 @@
-//! A folder of images: one folder per class, or images alone. Opening lists names and decodes nothing.
+//! [`ImageFolder`], a folder of images: one folder per class, or images alone. Opening lists names and decodes nothing.
 //!
 //! This file must not know splits or batches, nor how a folder is listed.
 
@@ -21,7 +21,7 @@ pub struct ImageFolder {
     channels: usize,
     index: FolderIndex,
     classes: Vec<String>,
-    /// Label of each folder's images; empty without labels.
+    /// Label of the images in each folder; empty without labels.
     labels: Vec<usize>,
 }
 
@@ -30,23 +30,23 @@ impl ImageFolder {
     /// below holds an image, those in folders of any depth (`root/2021/05/*.jpg`) are taken, without labels; links to
     /// folders are followed one level below `root` only.
     ///
-    /// Images go by folder, then by name, each compared byte by byte. Hidden files and other kinds of files are ignored; a
-    /// file is judged by its name here, by its content when it is read. A name that is not Unicode leads to its file, and
-    /// is shown with replacement characters. Images are given with `channels` channels: 1, 3 or 4
-    /// ([`barlow_augment::decode_channels`]).
+    /// Images are sorted by folder, then by name, each compared byte by byte. Hidden files and other kinds of files are
+    /// ignored; a file is recognised by its name here, by its content when it is read. A name that is not Unicode still
+    /// refers to its file, and is shown with replacement characters. Images are returned with `channels` channels: 1, 3 or
+    /// 4 ([`barlow_augment::decode_channels`]).
     ///
     /// # Errors
-    /// [`DataError`] when the folder is missing, is none, holds no image, holds images beside folders, has a class
+    /// [`DataError`] when the folder is missing, is not a folder, holds no image, holds images next to folders, has a class
     /// folder without images, or holds a data set with splits somewhere below.
     pub fn open(root: impl AsRef<Path>, channels: usize) -> Result<Self, DataError> {
         let root = root.as_ref();
         Ok(Self::from_index(root, scan(root)?.index, channels))
     }
 
-    /// As [`ImageFolder::open`], with the list of names taken from `cache` while it is true and kept there otherwise.
+    /// As [`ImageFolder::open`], with the list of names read from `cache` while it is up to date and stored there otherwise.
     ///
     /// # Errors
-    /// As [`ImageFolder::open`]; the cache is never a reason.
+    /// As [`ImageFolder::open`]; the cache never causes an error.
     pub fn open_cached(
         root: impl AsRef<Path>,
         channels: usize,
@@ -57,7 +57,7 @@ impl ImageFolder {
         Ok((Self::from_index(root, index, channels), note))
     }
 
-    /// The images of an index, as it stands. Nothing is looked at on disk until an image is asked for.
+    /// The images of an index, unchecked. The disk is not accessed until an image is requested.
     #[must_use]
     pub fn from_index(root: impl Into<PathBuf>, index: FolderIndex, channels: usize) -> Self {
         let classes: Vec<String> = match index.layout() {
@@ -77,7 +77,7 @@ impl ImageFolder {
         }
     }
 
-    /// The same images with labels that count in `classes`, as of a larger set.
+    /// The same images with labels that are indices into `classes`, such as those of a larger set.
     ///
     /// # Errors
     /// [`DataError::UnknownClass`] when a class of this folder is not among them.
@@ -94,13 +94,13 @@ impl ImageFolder {
         &self.root
     }
 
-    /// How the images lie in it.
+    /// How the images are laid out in it.
     #[must_use]
     pub fn layout(&self) -> FolderLayout {
         self.index.layout()
     }
 
-    /// Names of the classes in order; empty for a folder without class folders. There may be a single one.
+    /// Names of the classes in order; empty for a folder without class folders. There may be only one.
     #[must_use]
     pub fn classes(&self) -> &[String] {
         &self.classes
@@ -112,7 +112,7 @@ impl ImageFolder {
         self.index.len()
     }
 
-    /// Never true of a folder that was opened: one without images does not open.
+    /// Never true for a folder that was opened: opening one without images fails.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
@@ -167,7 +167,7 @@ impl ImageSource for ImageFolder {
     }
 }
 
-/// A path below a set's folder as a person reads it: `/` between the parts on every system.
+/// A path below a set's folder as shown to the user: `/` between the parts on every system.
 pub(crate) fn shown(path: &Path) -> String {
     let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
     parts.join("/")

@@ -1,6 +1,6 @@
-//! Which kind of data set lies at a path, told by a few names in it.
+//! Detection of the data set format at a path, by a few names in it.
 //!
-//! This file must not read a set: whether it is whole and sound is for its reader to say.
+//! This file must not read a set: its reader checks whether it is complete and valid.
 
 use std::fmt;
 use std::fs::File;
@@ -14,17 +14,17 @@ use crate::list::looks_like_a_list;
 use crate::voc::{VocError, find_voc};
 use crate::{CifarKind, DataError, IdxSet};
 
-/// Extensions of text files that are taken for lists without a look inside.
+/// Extensions of text files that are taken for lists without reading them.
 const LIST_EXTENSIONS: [&str; 4] = ["txt", "csv", "tsv", "lst"];
 
-/// So much of another file is looked at, in bytes.
+/// Bytes of another file that are read to recognise a list.
 const LOOKED_AT: u64 = 64 << 10;
 
 /// Layout of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DataFormat {
-    /// Recognise it ([`detect`]).
+    /// Detect it ([`detect`]).
     #[default]
     Auto,
     /// Image files: a folder per class, below `train/` and `test/` (or `val/`) or at the top; or without labels, in one
@@ -43,7 +43,7 @@ pub enum DataFormat {
 }
 
 impl fmt::Display for DataFormat {
-    /// The name in a config.
+    /// The name in a config file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Auto => "auto",
@@ -59,14 +59,14 @@ impl fmt::Display for DataFormat {
 
 /// The format of the set at `root`, never [`DataFormat::Auto`]. In this order:
 /// 1. a text file (`.txt`, `.csv`, `.tsv`, `.lst`, or lines that name images): a list;
-/// 2. `data_batch_1.bin` or `cifar-10-batches-bin/`: CIFAR-10; `train.bin` beside `fine_label_names.txt` or
+/// 2. `data_batch_1.bin` or `cifar-10-batches-bin/`: CIFAR-10; `train.bin` next to `fine_label_names.txt` or
 ///    `cifar-100-binary/`: CIFAR-100; IDX files by MNIST's names: IDX;
-/// 3. no `train/` in it, and `JPEGImages/` beside `Annotations/` there or in a folder below (as `VOCdevkit/VOC2007`): VOC;
+/// 3. no `train/` in it, and `JPEGImages/` next to `Annotations/` there or in a folder below (`VOCdevkit/VOC2007`): VOC;
 /// 4. no `train/` in it, and a `train.txt` whose lines name images: a list;
-/// 5. a folder of images, whether it holds any or not.
+/// 5. a folder of images, whether or not it holds any.
 ///
 /// # Errors
-/// [`DataError::MissingFolder`]; [`DataError::NotAFolder`] for a file that is no list; [`DataError::Read`].
+/// [`DataError::MissingFolder`]; [`DataError::NotAFolder`] for a file that is not a list; [`DataError::Read`].
 pub fn detect(root: impl AsRef<Path>) -> Result<DataFormat, DataError> {
     let root = root.as_ref();
     let metadata = root.metadata().map_err(|source| match source.kind() {
@@ -97,7 +97,7 @@ pub fn detect(root: impl AsRef<Path>) -> Result<DataFormat, DataError> {
     if root.join("train").is_dir() {
         return Ok(DataFormat::Folder);
     }
-    // Several VOC sets are told apart by a person, not by taking their folders for classes.
+    // Of several VOC sets the user must choose one; their folders must not be taken for classes.
     if matches!(find_voc(root), Ok(_) | Err(DataError::Voc(VocError::Several { .. }))) {
         return Ok(DataFormat::Voc);
     }

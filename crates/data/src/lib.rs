@@ -1,8 +1,8 @@
-//! Files on disk -> ordered batches of views, made ahead of the device behind a bounded queue.
+//! Data loading: image files on disk to ordered batches of views, prefetched for the device through a bounded queue.
 //!
-//! [`Splits`] opens a set of any format, an [`ImageSource`] gives its decoded images ([`DecodedSet`] keeps small sets in
-//! memory), [`ViewLoader`] turns a source into batches whose content depends on `(seed, epoch)` alone, never on the number of
-//! workers. [`eval_pixels`] and [`channel_statistics`] are the two other ways through a source.
+//! [`Splits`] opens a set of any format, an [`ImageSource`] returns its decoded images ([`DecodedSet`] holds small sets in
+//! memory), [`ViewLoader`] turns a source into batches whose content depends on `(seed, epoch)` alone, never on the number
+//! of workers. [`eval_pixels`] and [`channel_statistics`] are the two other consumers of a source.
 //!
 //! This crate must not know models, losses or optimisers, and must not use the network.
 

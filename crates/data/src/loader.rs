@@ -1,8 +1,8 @@
-//! A set of images -> the batches of an epoch. Which images a batch holds, and their pixels, depend on `(seed, epoch,
-//! step)` and the set alone; workers only decide how fast.
+//! The data loader: a set of images to the batches of an epoch. Which images a batch holds, and their pixels, depend on
+//! `(seed, epoch, step)` and the set alone; the number of workers only affects the speed.
 //!
-//! Burn's own loader keeps no order with several workers and does not drop the last batch, hence this one. One batch is
-//! made by `batch_maker`; `epoch` runs ahead of the caller. This file must not know tensors.
+//! Why not Burn's loader: with several workers it does not preserve the order, and it does not drop the last batch.
+//! `batch_maker` makes a batch; `epoch` runs ahead of the caller. This file must not know tensors.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct ViewLoader {
 }
 
 impl ViewLoader {
-    /// A loader over `source`; starts its workers, which sleep until an epoch begins.
+    /// Creates a loader over `source` and starts its workers, which sleep until an epoch begins.
     ///
     /// # Errors
     /// [`DataError`] for a batch size below 2 or above the number of images, for views of another number of channels than
@@ -49,20 +49,20 @@ impl ViewLoader {
         })
     }
 
-    /// Batches in an epoch.
+    /// Number of batches in an epoch.
     #[must_use]
     pub fn steps_per_epoch(&self) -> usize {
         self.maker.steps()
     }
 
     /// The batches of `epoch` from step `first_step` on (0 for all); none when `first_step` is past the last.
-    /// Workers begin at once and stay at most the queue's length ahead.
+    /// Workers begin immediately and run at most the queue's length ahead.
     #[must_use]
     pub fn epoch(&self, epoch: u64, first_step: usize) -> EpochIter {
         EpochIter::start(&self.maker, self.pool.as_ref(), epoch, first_step)
     }
 
-    /// Which images turned out bad so far and were replaced.
+    /// The bad images that were found and replaced so far.
     #[must_use]
     pub fn skipped(&self) -> Skipped {
         self.maker.skipped()

@@ -1,4 +1,4 @@
-//! How the batches of a data set are made.
+//! Configuration of the data loader.
 
 use crate::BadImages;
 
@@ -7,14 +7,14 @@ use crate::BadImages;
 pub struct LoaderConfig {
     /// Images in a batch, at least 2 and at most the images of the set.
     pub batch_size: usize,
-    /// Threads that make each batch together; with 0 the caller's thread makes a batch when it asks for one.
+    /// Threads that make each batch together; with 0 the caller's thread makes a batch when it requests one.
     pub workers: usize,
-    /// Finished batches that wait for the caller at most; with 0 a batch is made ahead but handed over directly. See
+    /// Maximal number of finished batches in the queue; with 0 a batch is made ahead but handed over directly. See
     /// [`LoaderConfig::batches_in_memory`] for the host memory it costs. Has no effect without workers.
     pub queue: usize,
-    /// Keys the order and the views.
+    /// Seed of the order and the views.
     pub seed: u64,
-    /// Drops the last batch of an epoch when it is not full. A last batch of a single image is dropped anyway: it has no
+    /// Drops the last batch of an epoch when it is not full. A last batch of a single image is always dropped: it has no
     /// batch statistics.
     pub drop_last: bool,
     /// What to do about a file that is not a usable image.
@@ -36,11 +36,11 @@ impl Default for LoaderConfig {
 }
 
 impl LoaderConfig {
-    /// Batches that exist in host memory at the same time, at most, when the caller drops each batch before it asks for
-    /// the next: `queue` + 2 with workers (those in the queue, the one being made, the caller's), 1 without.
+    /// Maximal number of batches in host memory at the same time, if the caller drops each batch before it requests the
+    /// next: `queue` + 2 with workers (those in the queue, the one being made, the caller's), 1 without.
     ///
     /// A batch takes `4 * batch_size * channels * (sum of size^2 over its views)` bytes; two views of 224 pixels in RGB
-    /// are 1.2 MB an image, so a batch of 2048 takes 2.5 GB, and a queue of 2 takes 9.9 GB in all.
+    /// are 1.2 MB per image, so a batch of 2048 takes 2.5 GB, and a queue of 2 takes 9.9 GB in total.
     #[must_use]
     pub fn batches_in_memory(&self) -> usize {
         if self.workers == 0 {

@@ -1,4 +1,4 @@
-//! One image file -> pixels, with every way it can go wrong told as an error that names the file.
+//! Reader of single image files: file to pixels. Every failure is an error that names the file.
 //!
 //! This file must not know sets.
 
@@ -11,10 +11,10 @@ use barlow_augment::{DecodeError, Image8, decode_channels};
 use crate::DataError;
 use crate::error::panic_message;
 
-/// Largest file that is read, in bytes: beyond it lies a mistake, not a photograph.
+/// Largest file that is read, in bytes: a larger one is a mistake, not a photograph.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// Size in bytes and time of change in ns of a file; zeros for one that cannot be looked at.
+/// Size in bytes and modification time in ns of a file; zeros if they cannot be read.
 pub(crate) fn file_stamp(path: &Path) -> [u64; 2] {
     let Ok(metadata) = fs::metadata(path) else {
         return [0, 0];
@@ -23,7 +23,7 @@ pub(crate) fn file_stamp(path: &Path) -> [u64; 2] {
         .modified()
         .ok()
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    // The low 64 bits change whenever the whole number does, for the next five centuries.
+    // For the next five centuries the low 64 bits change whenever the full number does.
     [metadata.len(), time.map_or(0, |time| time.as_nanos() as u64)]
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataErr
     let metadata = fs::metadata(path).map_err(read_error)?;
     if !metadata.is_file() {
         // Reading a pipe or a device may never end.
-        return Err(read_error(std::io::Error::other("it is no file")));
+        return Err(read_error(std::io::Error::other("it is not a file")));
     }
     let size = metadata.len();
     if size > MAX_FILE_BYTES {
@@ -47,7 +47,7 @@ pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataErr
         });
     }
     let bytes = fs::read(path).map_err(read_error)?;
-    // A decoder that panics on a hostile file must not take a long run with it.
+    // A decoder that panics on a hostile file must not end a long run.
     let decoded = std::panic::catch_unwind(|| decode_channels(&bytes, channels)).unwrap_or_else(|payload| {
         Err(DecodeError::Damaged(format!(
             "the decoder panicked: {}",

@@ -1,4 +1,4 @@
-//! The order of an epoch: a permutation keyed by `(seed, epoch)`.
+//! The shuffle of an epoch: a permutation keyed by `(seed, epoch)`.
 //!
 //! This file must not depend on how the permutation is used.
 
@@ -35,7 +35,7 @@ mod tests {
         assert_eq!(shuffled_indices(1, 0, 0), [0]);
     }
 
-    /// A checkpoint of an older version resumes with the same images: these numbers never change.
+    /// A checkpoint of an older version must resume with the same images: these numbers never change.
     #[test]
     fn the_order_is_the_one_of_every_version() {
         assert_eq!(shuffled_indices(10, 3, 5), [7, 1, 4, 6, 0, 9, 5, 3, 2, 8]);

@@ -1,6 +1,6 @@
-//! What every set of images offers, whatever it is made of: a number, labels, and decoded images on demand.
+//! [`ImageSource`], the interface of every set of images: a length, labels, and decoded images on demand.
 //!
-//! The loader, the evaluation and the statistics see this trait alone. This file must not know files.
+//! The loader, the evaluation and the statistics depend on this trait alone. This file must not know files.
 
 use std::sync::Arc;
 
@@ -22,16 +22,16 @@ pub trait ImageSource: Send + Sync {
     /// Names of the classes; empty for a set without labels. A label is an index into them.
     fn classes(&self) -> &[String];
 
-    /// Channels of every image.
+    /// Number of channels of every image.
     fn channels(&self) -> usize;
 
-    /// Class of image `index`, `None` in a set without labels and in one whose images hold several.
+    /// Class of image `index`, `None` in a set without labels and in a set whose images hold several classes.
     ///
     /// # Panics
     /// If `index >= len`.
     fn label(&self, index: usize) -> Option<usize>;
 
-    /// All classes that image `index` holds, ascending: one where [`ImageSource::label`] gives it.
+    /// All classes of image `index`, ascending: the single one of [`ImageSource::label`] if there is one.
     ///
     /// # Panics
     /// If `index >= len`.
@@ -39,14 +39,14 @@ pub trait ImageSource: Send + Sync {
         self.label(index).into_iter().collect()
     }
 
-    /// What to call image `index` to a person: its path below the set's folder, with `/` between the parts.
+    /// Name of image `index` in messages: its path below the set's folder, with `/` between the parts.
     ///
     /// # Panics
     /// If `index >= len`.
     fn name(&self, index: usize) -> String;
 
-    /// What changes when the pixels of image `index` change under the same name: its file's size in bytes and time of
-    /// change in ns. Zeros where that is not known; whoever keeps such pixels must know by other means when they are old.
+    /// A stamp that changes when the pixels of image `index` change under the same name: its file's size in bytes and
+    /// modification time in ns. Zeros where that is unknown; a cache of such pixels must detect stale ones by other means.
     ///
     /// # Panics
     /// If `index >= len`.
@@ -65,16 +65,16 @@ pub trait ImageSource: Send + Sync {
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError>;
 }
 
-/// One image with its place in the set, as burn-dataset's `Dataset` hands it out.
+/// One image with its index in the set: the item of burn-dataset's `Dataset`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelledImage {
     /// The decoded pixels.
     pub image: Image8,
-    /// Its only class, `None` in a set without labels and in one whose images hold several.
+    /// Its only class, `None` in a set without labels and in a set whose images hold several classes.
     pub label: Option<usize>,
-    /// All its classes, as [`ImageSource::labels`] gives them.
+    /// All its classes, as in [`ImageSource::labels`].
     pub labels: Vec<usize>,
-    /// Its number in the set.
+    /// Its index in the set.
     pub index: usize,
 }
 
@@ -82,14 +82,14 @@ pub struct LabelledImage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BadImages {
-    /// Use others in its place, and report how many there were.
+    /// Use other images in its place, and report how many were bad.
     Skip,
     /// Stop with an error naming it.
     #[default]
     Error,
 }
 
-/// Which images were left out.
+/// The images that were skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Skipped {
     /// How many.

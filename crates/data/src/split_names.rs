@@ -1,4 +1,4 @@
-//! Names of folders and lists that are the splits of a set.
+//! Names of folders and lists that are splits of a set.
 
 /// Names of the held-out images' folder or list; the first that exists is used.
 pub(crate) const TEST_NAMES: [&str; 4] = ["test", "val", "valid", "validation"];

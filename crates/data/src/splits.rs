@@ -1,6 +1,6 @@
 //! The training and test images of a set of any format, with one numbering of the classes.
 //!
-//! This file must not cut a set in two by itself: what is held out is the caller's decision.
+//! This file must not split a set by itself: what is held out is the caller's decision.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ use crate::{IndexCache, IndexNote, ListError, detect};
 pub struct OpenOptions {
     /// Its layout, or [`DataFormat::Auto`].
     pub format: DataFormat,
-    /// Channels that images are given with.
+    /// Number of channels that images are returned with.
     pub channels: usize,
-    /// Where the indexes of large folders are kept; without it folders are listed each time.
+    /// Where the indexes of large folders are stored; without it folders are listed each time.
     pub index_cache: Option<IndexCache>,
-    /// Where the images of a list lie, if not beside it. Other formats take no notice.
+    /// The folder of a list's images, if they are not next to it. Other formats ignore it.
     pub list_root: Option<PathBuf>,
 }
 
@@ -36,18 +36,18 @@ impl Default for OpenOptions {
     }
 }
 
-/// Training images and, if the set has them, test images. Labels of both count in the training classes.
+/// Training images and, if the set has them, test images. Labels of both are indices into the training classes.
 #[derive(Clone)]
 pub struct Splits {
     /// The images to train on.
     pub train: Arc<dyn ImageSource>,
     /// The images to evaluate on.
     pub test: Option<Arc<dyn ImageSource>>,
-    /// What the set turned out to be, never [`DataFormat::Auto`].
+    /// The detected format of the set, never [`DataFormat::Auto`].
     pub format: DataFormat,
-    /// How the training images lie, in the format [`DataFormat::Folder`].
+    /// The layout of the training images, in the format [`DataFormat::Folder`].
     pub layout: Option<FolderLayout>,
-    /// What became of the index of the training images and of the test images, where a cache was given.
+    /// Whether the indexes of the training and the test images were read or stored, where a cache was given.
     pub index: Vec<IndexNote>,
 }
 
@@ -62,12 +62,13 @@ impl Splits {
     ///   `valid.txt`, `validation.txt`.
     ///
     /// # Errors
-    /// [`DataError::FileChannels`], those of [`detect`] and of the formats' own `open`, and [`DataError::UnknownClass`] for a test class without training images.
+    /// [`DataError::FileChannels`], those of [`detect`] and of the formats' own `open`, and [`DataError::UnknownClass`] for a
+    /// test class without training images.
     pub fn open(root: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, DataError> {
         let root = root.as_ref();
         let format = match options.format {
             DataFormat::Auto => detect(root)?,
-            // Whichever reader it is given to: a file is no folder.
+            // For every other format: a file is not a folder.
             format if format != DataFormat::List && root.is_file() => {
                 return Err(DataError::NotAFolder { path: root.into() });
             }

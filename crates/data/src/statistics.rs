@@ -1,18 +1,18 @@
-//! Mean and deviation of the channels of a set: the normalisation `"data"`.
+//! Channel statistics of a set, mean and standard deviation: the normalisation `"data"`.
 //!
-//! Sums are whole numbers, so the result is exact and does not depend on the order of the threads. This file must not
-//! know what the numbers are used for.
+//! Sums are integers, so the result is exact and does not depend on the order of the threads. This file must not know
+//! what the numbers are used for.
 
 use barlow_augment::{Image8, Normalization};
 use rayon::prelude::*;
 
 use crate::{BadImages, DataError, ImageSource};
 
-/// Images looked at together.
+/// Images that are processed together.
 const CHUNK: usize = 1024;
 
 /// Mean and standard deviation over all pixels of all images (a large image counts more), in units of [0, 1]. A channel
-/// that is the same everywhere gets the deviation 1. One pass, parallel on the current rayon pool.
+/// that is constant gets the deviation 1. One pass, in parallel on the current rayon pool.
 ///
 /// # Errors
 /// [`DataError`]: the first bad image (by its number) unless they are skipped; no good image at all.
@@ -46,7 +46,7 @@ pub fn channel_statistics(source: &dyn ImageSource, bad_images: BadImages) -> Re
 
 struct Sums {
     pixels: u64,
-    /// Of each channel: the sum of the values, and of their squares.
+    /// For each channel: the sum of the values, and of their squares.
     channels: Vec<(u64, u64)>,
 }
 
@@ -98,7 +98,7 @@ impl Sums {
     fn normalization(&self) -> Normalization {
         let mean = |&(sum, _): &(u64, u64)| (sum as f64 / self.pixels as f64 / 255.0) as f32;
         let std = |&(sum, squares): &(u64, u64)| {
-            // n * sum of squares - square of the sum, in whole numbers: nothing cancels, and it is never negative.
+            // n * sum of squares - square of the sum, in integers: no cancellation, and never negative.
             let (n, sum, squares) = (u128::from(self.pixels), u128::from(sum), u128::from(squares));
             let deviation = ((n * squares - sum * sum) as f64).sqrt() / self.pixels as f64 / 255.0;
             (if deviation > 0.0 { deviation } else { 1.0 }) as f32

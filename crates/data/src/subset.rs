@@ -1,4 +1,4 @@
-//! Some images of another set, in an order of one's own: a held-out part, one per cent of the labels, the good ones.
+//! [`Subset`], selected images of another set in a given order: a held-out part, one per cent of the labels, the good ones.
 //!
 //! This file must not choose the images.
 
@@ -8,7 +8,7 @@ use barlow_augment::Image8;
 
 use crate::{DataError, ImageSource};
 
-/// A view of a set through a list of indices. Numbers, and so random draws, are those of the subset.
+/// A view of a set through a list of indices. Image numbers, and so random draws, are those of the subset.
 #[derive(Clone)]
 pub struct Subset {
     source: Arc<dyn ImageSource>,
@@ -16,7 +16,7 @@ pub struct Subset {
 }
 
 impl Subset {
-    /// The images `indices` of `source`, in this order. Classes stay those of the source.
+    /// The images `indices` of `source`, in this order. The classes are those of the source.
     ///
     /// # Panics
     /// If an index is not in the source.
@@ -29,7 +29,7 @@ impl Subset {
         Self { source, indices }
     }
 
-    /// The numbers in the source.
+    /// The indices in the source.
     #[must_use]
     pub fn indices(&self) -> &[usize] {
         &self.indices

@@ -1,6 +1,6 @@
-//! The host memory of batches, measured in bytes: an allocator of this program's own counts.
+//! Memory test of batches: their host memory in bytes, measured by a counting allocator.
 //!
-//! A test binary of its own, because the count is of the whole process.
+//! A separate test binary, because the allocator counts for the whole process.
 
 mod allocations;
 
@@ -24,7 +24,7 @@ fn group(name: &str, count: usize, size: usize) -> ViewGroup {
     }
 }
 
-/// Bytes since `before` as a number of batches, rounded: what else the loader needs is far less than half of one.
+/// Bytes since `before` as a number of batches, rounded: everything else that the loader needs is far below half a batch.
 fn in_batches(bytes: usize, before: usize) -> usize {
     (bytes - before + BATCH_BYTES / 2) / BATCH_BYTES
 }
@@ -51,7 +51,7 @@ fn as_many_batches_exist_at_once_as_the_config_says() {
         PEAK.store(before, Ordering::Relaxed);
         let mut epoch = loader.epoch(0, 0);
         let mut batch = epoch.next();
-        // The caller holds the first batch until no more can be made ahead.
+        // The caller holds the first batch until no more can be prefetched.
         let start = Instant::now();
         while in_batches(NOW.load(Ordering::Relaxed), before) < expected {
             assert!(

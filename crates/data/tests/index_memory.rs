@@ -1,5 +1,5 @@
-//! An index of ImageNet's size in less than 100 MB, from building it to reading it back. Alone in its binary, because it
-//! counts every byte that the process allocates.
+//! Memory test of an index of ImageNet's size: less than 100 MB, from building it to reading it back. A separate test
+//! binary, because it counts every byte that the process allocates.
 
 mod allocations;
 
@@ -12,7 +12,7 @@ const CLASSES: usize = 1000;
 const PER_CLASS: usize = 1281;
 const MB: usize = 1_000_000;
 
-/// The most bytes at once while `work` runs, and its result.
+/// The peak of allocated bytes while `work` runs, and its result.
 fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     PEAK.store(NOW.load(Ordering::Relaxed), Ordering::Relaxed);
     let result = work();
@@ -24,7 +24,7 @@ fn a_million_images_are_indexed_stored_read_and_shuffled_within_100_mb() {
     let before = NOW.load(Ordering::Relaxed);
     let (index, building) = peak(|| {
         let folders = (0..CLASSES).map(|class| {
-            // Names as ImageNet's, not in order.
+            // Names such as ImageNet's, not in order.
             let names = (0..PER_CLASS).map(move |image| format!("n{class:08}_{}.JPEG", image * 7919 % 100_003));
             (format!("n{class:08}"), names)
         });

@@ -1,6 +1,6 @@
-//! The plan of an epoch over a million images, measured in bytes: an allocator of this program's own counts.
+//! Memory test of the plan of an epoch over a million images, in bytes, measured by a counting allocator.
 //!
-//! A test binary of its own, because the count is of the whole process.
+//! A separate test binary, because the allocator counts for the whole process.
 
 mod allocations;
 
@@ -11,7 +11,7 @@ use allocations::{NOW, PEAK};
 use barlow_augment::{Image8, Normalization, Views, ViewsConfig};
 use barlow_data::{DataError, ImageSource, LoaderConfig, ViewLoader};
 
-/// A million images that nobody asks for.
+/// A million images that are never requested.
 struct Million;
 
 impl ImageSource for Million {
@@ -31,7 +31,7 @@ impl ImageSource for Million {
         index.to_string()
     }
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
-        panic!("a plan needs no image, and image {index} was asked for")
+        panic!("a plan needs no image, but image {index} was requested")
     }
 }
 
@@ -52,7 +52,7 @@ fn the_plan_of_a_million_images_takes_less_than_a_hundred_megabytes() {
         peak < 100_000_000 && held < 10_000_000,
         "{peak} bytes at most, {held} held"
     );
-    // The counter counts: the order itself is in there.
+    // The counter works: it includes the order itself.
     assert!(held >= 4_000_000, "{held}");
     drop(epoch);
     assert!(NOW.load(Ordering::Relaxed) - before < 1_000_000);

@@ -1,4 +1,4 @@
-//! What a training step needs of a Burn backend, and how a run names the device that it uses.
+//! The backend trait of the training loop, and the label of the device that a run uses.
 
 use crate::optim::OptimOps;
 use barlow_loss::ops::LossOps;
@@ -6,7 +6,7 @@ use barlow_ops::ModelOps;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use std::fmt;
 
-/// What a training step needs of a backend.
+/// A Burn backend with the operations of a training step.
 pub trait TrainBackend: AutodiffBackend<InnerBackend: ModelOps + OptimOps> + ModelOps + LossOps {}
 
 impl<B> TrainBackend for B where B: AutodiffBackend<InnerBackend: ModelOps + OptimOps> + ModelOps + LossOps {}
@@ -23,7 +23,7 @@ pub struct DeviceLabel {
 }
 
 impl DeviceLabel {
-    /// The label of a device that a custom program chose. The backend has the name that the command line has for it, else Burn's.
+    /// The label of a device that a custom program chose. The backend has its command-line name, else Burn's.
     pub fn of<B: Backend>(device: &B::Device) -> Self {
         let name = B::name(device);
         // Burn wraps them: `autodiff<fusion<cubecl<wgpu<wgsl>>>>`.

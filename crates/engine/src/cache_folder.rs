@@ -1,26 +1,25 @@
-//! The program's folder below the user's cache folder: what may be deleted at any time and is made again.
+//! The program's folder in the user's cache folder: files that may be deleted at any time and are rebuilt.
 //!
-//! Here lie tuned kernels, the listings of large image folders and decoded images; never a result. This file must not know
-//! what is kept.
+//! It holds tuned kernels, the listings of large image folders and decoded images, never a result. This file must not depend on
+//! what is cached.
 
 use std::path::{Path, PathBuf};
 
-/// Folder of the program's own below the user's cache folder.
+/// Name of the program's folder in the user's cache folder.
 const FOLDER: &str = "barlow-twins";
 
-/// The program's cache folder, `~/.cache/barlow-twins` on Linux; none where the user has none that can be written to.
-/// Nothing is made.
+/// The program's cache folder, `~/.cache/barlow-twins` on Linux; `None` if the user has no writable one. Creates nothing.
 pub fn cache_folder() -> Option<PathBuf> {
     let wanted = dirs::cache_dir().map(|cache| cache.join(FOLDER));
     wanted.filter(|folder| is_writable(folder))
 }
 
-/// [`cache_folder`], or one for this process alone.
+/// [`cache_folder`], or a temporary one for this process alone.
 pub fn cache_folder_or_temporary() -> PathBuf {
     cache_folder().unwrap_or_else(|| std::env::temp_dir().join(format!("{FOLDER}-{}", std::process::id())))
 }
 
-/// Whether the folder can be written to, or made. Leaves nothing behind: a dry run comes here too.
+/// Whether the folder is writable or can be created. Leaves nothing behind, because a dry run calls it too.
 fn is_writable(folder: &Path) -> bool {
     let there = folder.ancestors().find(|folder| folder.exists());
     there.is_some_and(|folder| tempfile::tempfile_in(folder).is_ok())

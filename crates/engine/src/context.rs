@@ -1,4 +1,4 @@
-//! Everything about a run but its tensors.
+//! The context of a run: everything but its tensors.
 
 use crate::backend::DeviceLabel;
 use crate::console::Console;
@@ -8,20 +8,20 @@ use crate::sources::Sources;
 use crate::stop::StopFlag;
 use std::sync::Arc;
 
-/// Everything about a run but its tensors.
+/// The context of a run: everything but its tensors.
 pub struct RunContext {
-    /// What to do.
+    /// What the run does.
     pub plan: Plan,
-    /// On which images.
+    /// The images.
     pub sources: Sources,
-    /// On which device.
+    /// The device.
     pub device: DeviceLabel,
-    /// Where everything is written.
+    /// The run's folder.
     pub run: RunDir,
-    /// Where messages go.
+    /// Prints messages.
     pub console: Arc<dyn Console>,
-    /// Whether to stop.
+    /// Set when the run should stop.
     pub stop: StopFlag,
-    /// Keeps other processes away from the run.
+    /// Keeps other processes out of the run's folder.
     pub(crate) _lock: RunLock,
 }

@@ -1,6 +1,6 @@
-//! Why a run stops: a request that cannot be met, a failure while running, or an interruption.
+//! The error of a run: a request that cannot be met, a failure while running, or an interruption.
 //!
-//! Library crates return their own typed errors; here they are sorted into what a caller needs to know. The program maps them to
+//! Library crates return their own typed errors; here they are sorted by what a caller needs to know. The program maps them to
 //! exit codes.
 
 use std::fmt;
@@ -17,12 +17,12 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// A usage error from anything that prints as one clear line.
+    /// A usage error from any error whose message is one clear line.
     pub fn usage(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
         Self::Usage(anyhow::Error::msg(message))
     }
 
-    /// The message for the user on one line; with `verbose` every cause on a line of its own.
+    /// The message for the user on one line; with `verbose` every cause on a separate line.
     pub fn render(&self, verbose: bool) -> String {
         match self {
             Self::Usage(error) | Self::Failed(error) => {
@@ -66,7 +66,7 @@ impl From<anyhow::Error> for RunError {
     }
 }
 
-/// The texts of the chain; libraries that name a cause in their own text and hand it out as well would tell it twice.
+/// The messages of the chain without repetition: some libraries include a cause in their message and return it as source, too.
 fn distinct_causes(error: &anyhow::Error) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -77,7 +77,7 @@ fn distinct_causes(error: &anyhow::Error) -> Vec<String> {
     causes
 }
 
-/// Folds the line breaks of a foreign message into spaces: a script reads the last line of standard error.
+/// Replaces the line breaks of a library's message by spaces: scripts read the last line of standard error.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

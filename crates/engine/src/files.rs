@@ -1,21 +1,21 @@
-//! Files that are there whole or not at all.
+//! Atomic file writes.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
 
-/// Beginning of the names of files that are not whole yet.
+/// Prefix of the names of incomplete files.
 pub(crate) const PARTIAL: &str = ".partial-";
 
-/// Writes a file so that it is there whole or not at all: temporary file in the same folder, sync, rename, sync of the
-/// folder. When it returns, the file survives a power cut, so that an older one may be removed.
+/// Writes a file atomically: temporary file in the same folder, sync, rename, sync of the folder. When it returns, the file
+/// survives a power cut, so that an older one may be removed.
 ///
 /// # Errors
 /// With the path; the file that was there stays.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let parent = path.parent().context("a file has a folder")?;
-    std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
+    std::fs::create_dir_all(parent).with_context(|| format!("cannot create the folder {}", parent.display()))?;
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(parent)?;
         file.write_all(bytes)?;
@@ -27,7 +27,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Temporary files are made for the owner alone; a result is an ordinary file.
+/// Temporary files are readable by their owner alone; a result has ordinary permissions.
 #[cfg(unix)]
 fn make_readable(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -39,7 +39,7 @@ fn make_readable(_path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A rename is only in the folder, and the folder only in memory until it is written too.
+/// A rename changes only the folder, which is in memory alone until it is synced too.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(test)]

@@ -1,16 +1,16 @@
 //! Self-supervised pre-training on Burn: config, methods, the training loop, checkpoints, metrics, evaluation, report.
 //!
-//! This crate puts the library crates together. A program of your own starts with [`run::Run::builder`]; a method of your own
+//! This crate combines the library crates. A custom program starts with [`run::Run::builder`]; a custom method
 //! implements [`method::Method`]. The program `train` is a command line around it.
 
 pub mod backend;
 pub mod cache_folder;
 pub mod checkpoint;
 pub mod config;
-#[cfg(feature = "cpu")]
 pub mod conformance;
 pub mod console;
 pub mod context;
+pub mod device;
 pub mod error;
 pub mod evaluation;
 pub mod files;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct StopFlag(Arc<AtomicBool>);
 
 impl StopFlag {
-    /// Asks the run to stop at the next step. Whether it was asked before.
+    /// Asks the run to stop at the next step. Returns whether it was asked before.
     pub fn set(&self) -> bool {
         self.0.swap(true, Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! `summary.json`: the result of a run, in the names that the program's contract gives.
+//! `summary.json`: the result of a run, with the field names of the program's contract.
 
 use crate::metrics::Readings;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub struct Summary {
     pub linear_top1: Option<f64>,
     /// Top-5 accuracy of the linear probe; null with five classes or fewer.
     pub linear_top5: Option<f64>,
-    /// Where the weights are from that the run began with; absent where they were drawn.
+    /// Source of the initial weights; absent if they were initialised at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// The same kNN on the features of the network before its first step.
@@ -33,7 +33,7 @@ pub struct Summary {
     pub steps: u64,
     /// Passes over the images.
     pub epochs: u64,
-    /// Training images a second, evaluation left out.
+    /// Training speed in images/s, without evaluation.
     pub images_per_second: f64,
     /// From start to end, in all sessions of the run.
     pub wall_seconds: f64,
@@ -57,13 +57,13 @@ pub struct UntrainedAccuracy {
 }
 
 impl Summary {
-    /// What to call the network before its first step.
+    /// The word for the network before its first step.
     pub fn start(&self) -> &'static str {
         start_of(self.from.as_deref())
     }
 }
 
-/// What to call a network before its first step, whose weights are from there.
+/// The word for a network before its first step, by the source of its weights.
 pub fn start_of(from: Option<&str>) -> &'static str {
     if from.is_some() { "at the start" } else { "untrained" }
 }

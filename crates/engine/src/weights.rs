@@ -1,4 +1,4 @@
-//! Weights to start from: another run's, a checkpoint file's, or a backbone's with torchvision's names.
+//! Initial weights from elsewhere: another run's, a checkpoint file's, or a backbone's with torchvision's names.
 
 use crate::checkpoint::{Checkpoint, Damaged};
 use crate::run_dir::RunDir;
@@ -10,7 +10,7 @@ use barlow_model::{
 use burn::tensor::backend::Backend;
 use std::path::Path;
 
-/// The layer that torchvision's networks have behind the features, which is no part of a backbone.
+/// The layer that torchvision's networks have after the features, which is not part of a backbone.
 const CLASSIFIER: &str = "fc.";
 /// The parts of the heads, each loaded as a whole or not at all.
 const PARTS: [&str; 3] = ["projector", "predictor", "prototypes"];
@@ -21,7 +21,7 @@ pub struct Weights {
     /// Where they come from, for messages.
     pub origin: String,
     backbone: StateDict,
-    /// What lies behind the backbone, by part; empty where there was none.
+    /// Weights of the heads, by part; empty if there were none.
     heads: StateDict,
 }
 
@@ -30,9 +30,9 @@ pub struct Weights {
 pub struct HeadsFit {
     /// Parts that are loaded.
     pub loaded: Vec<&'static str>,
-    /// Parts that start anew.
+    /// Parts that are newly initialised.
     pub new: Vec<&'static str>,
-    /// Why, for each part that the weights have and that does not fit.
+    /// The reason, for each part that the weights have and that does not fit.
     pub warnings: Vec<String>,
 }
 
@@ -42,11 +42,11 @@ pub fn split_last(from: &str) -> (&str, bool) {
 }
 
 impl Weights {
-    /// Reads those of a run (its best checkpoint; `RUN@last` the last one) or of a safetensors file. Checkpoints that could not be
-    /// used are given too.
+    /// Reads those of a run (its best checkpoint; `RUN@last` the last one) or of a safetensors file. Also returns the checkpoints
+    /// that could not be used.
     ///
     /// # Errors
-    /// One line with the path.
+    /// A one-line error with the path.
     pub fn read(from: &str) -> Result<(Self, Vec<Damaged>)> {
         if Path::new(from).is_file() {
             return Ok((Self::of_file(Path::new(from))?, Vec::new()));
@@ -90,7 +90,7 @@ impl Weights {
         }
     }
 
-    /// Whether the backbone fits, and which parts of the heads do; parts of other widths keep what they have.
+    /// Checks that the backbone fits, and finds the parts of the heads that do; parts of other widths keep their own values.
     ///
     /// # Errors
     /// If the backbone has other layers.
@@ -119,8 +119,9 @@ impl Weights {
                 Err(error) => {
                     fit.new.push(name);
                     let origin = &self.origin;
-                    fit.warnings
-                        .push(format!("the {name} of {origin} does not fit and starts anew: {error}"));
+                    fit.warnings.push(format!(
+                        "the {name} of {origin} does not fit and is newly initialised: {error}"
+                    ));
                 }
             }
         }

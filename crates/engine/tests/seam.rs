@@ -1,5 +1,5 @@
-//! The seam for methods, by a method that uses all of it: three view groups, passes by size, a teacher, a predictor, prototypes, rules,
-//! a state of its own, every hook.
+//! Tests of the method interface with a method that uses all of it: three view groups, passes by size, a teacher, a predictor,
+//! prototypes, rules, its own state, every hook.
 
 #![cfg(feature = "cpu")]
 

@@ -1,13 +1,13 @@
-//! Collapse measures: how many directions of their space the features use. They fall when a network collapses, long
+//! Collapse measures: how many directions of the feature space are used. They drop when a network collapses, long
 //! before an accuracy is measured.
 
 use rayon::prelude::*;
 
-/// Rows that are evaluated at most: the measures hardly change with more, and the cost grows with the square.
+/// Maximum number of rows that are evaluated: the measures hardly change with more, and the cost grows quadratically.
 const MAX_ROWS: usize = 2048;
 /// A feature is dead if its standard deviation is below this fraction of the largest one.
 const DEAD: f64 = 1e-4;
-/// Partial sums of a dot product, so that the compiler may use vector instructions.
+/// Number of partial sums of a dot product, so that the compiler can use vector instructions.
 const LANES: usize = 8;
 
 /// Collapse measures of a set of features.
@@ -25,8 +25,8 @@ pub struct Collapse {
 }
 
 impl Collapse {
-    /// Whether more than half of the features are dead. A low rank alone is no collapse: many runs, the default recipe's among
-    /// them, begin with a plateau where it is near 1.
+    /// Whether more than half of the features are dead. A low rank alone is not a collapse: many runs, including the default
+    /// recipe's, begin with a plateau where it is near 1.
     pub fn is_total(&self) -> bool {
         2 * self.dead > self.width
     }
@@ -107,7 +107,7 @@ fn squared_products(vectors: &[Vec<f64>]) -> f64 {
     let sums: Vec<f64> = vectors
         .par_iter()
         .enumerate()
-        // The cost grows with the index: short pieces keep all threads busy.
+        // The cost grows with the index, so short pieces balance the load of the threads.
         .with_max_len(16)
         .map(|(index, a)| {
             let pairs: f64 = vectors[..index].iter().map(|b| dot(a, b).powi(2)).sum();
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn equally_used_directions_are_all_counted() {
-        // Corners of a cube: uncorrelated, of equal variance.
+        // Corners of a cube: uncorrelated, with equal variance.
         let corners: Vec<f32> = (0..8)
             .flat_map(|i: u8| [0, 1, 2].map(|bit| f32::from(i >> bit & 1)))
             .collect();
@@ -194,7 +194,7 @@ mod tests {
         (0..width * width).map(|k| entry(k / width, k % width).powi(2)).sum()
     }
 
-    /// More images than features (XᵀX), fewer (XXᵀ), and as many; lengths with and without a tail of the lanes.
+    /// More images than features (XᵀX), fewer (XXᵀ), and equally many; lengths that are and are not multiples of the lanes.
     #[test]
     fn both_products_agree_with_the_definition() {
         for (count, width) in [(40, 7), (7, 40), (12, 12), (64, 33), (33, 64), (131, 61), (61, 131)] {

@@ -1,4 +1,4 @@
-//! Rows of features with their labels: the input of kNN and of the linear probe.
+//! Labelled features: the input of kNN and of the linear probe.
 
 /// Features of labelled images, row by row.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ pub(crate) fn check_pair(train: &Features, test: &Features) {
     );
 }
 
-/// Index of the largest value, the lowest one of a tie; NaN never wins. 0 if `values` is empty or all NaN.
+/// Index of the largest value, the lowest index in case of a tie. NaN never wins. 0 if `values` is empty or all NaN.
 pub(crate) fn argmax(values: &[f64]) -> usize {
     let mut best = 0;
     for (index, &value) in values.iter().enumerate().skip(1) {
@@ -75,7 +75,7 @@ pub(crate) fn argmax(values: &[f64]) -> usize {
     best
 }
 
-/// Fraction of `predictions` that equal their label, in [0, 1].
+/// Fraction of `predictions` that are equal to their label, in [0, 1].
 pub(crate) fn top1(predictions: &[usize], labels: &[usize]) -> f64 {
     let correct = predictions
         .iter()

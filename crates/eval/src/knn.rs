@@ -7,9 +7,9 @@ use rayon::prelude::*;
 /// Settings of [`knn`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KnnConfig {
-    /// Number of neighbours that vote, at least 1; all training images if there are fewer.
+    /// Number of neighbours that vote (≥ 1); all training images vote if there are fewer.
     pub k: usize,
-    /// T in the weight exp(cosine / T) of a vote, above 0.
+    /// T in the weight exp(cosine / T) of a vote (> 0).
     pub temperature: f64,
 }
 
@@ -44,7 +44,7 @@ pub fn knn(train: &Features, test: &Features, config: &KnnConfig) -> KnnResult {
         "kNN needs k > 0 and a temperature > 0: {config:?}"
     );
     let (neighbours, queries) = (normalised(train), normalised(test));
-    // The images of a block share every training row that is read. Each row of similarities is still computed by one thread, in a
+    // The images of a block share each read of a training row. Each row of similarities is still computed by one thread, in a
     // fixed order.
     let predictions = queries
         .par_chunks(BLOCK * test.width)
@@ -63,7 +63,7 @@ pub fn knn(train: &Features, test: &Features, config: &KnnConfig) -> KnnResult {
 /// Test images that are compared in one pass over the training images: 16 rows of 2048 features fit into the L2 cache.
 const BLOCK: usize = 16;
 
-/// Partial sums of a dot product, so that the compiler may use vector instructions.
+/// Number of partial sums of a dot product, so that the compiler can use vector instructions.
 const LANES: usize = 16;
 
 /// The rows scaled to length 1; a row of zeros stays zero, as in `torch.nn.functional.normalize`.
@@ -134,7 +134,7 @@ fn vote(similarities: &[f32], train: &Features, config: &KnnConfig) -> usize {
 mod tests {
     use super::*;
 
-    /// Features from a formula: a direction per class with a stronger pattern on top.
+    /// Features from a formula: a direction per class plus a stronger pattern.
     fn formula(images: usize, width: usize, classes: usize, phase: f64) -> (Vec<f32>, Vec<usize>) {
         let labels: Vec<usize> = (0..images).map(|i| (i * 11 + 3) % classes).collect();
         let value = |i: usize, j: usize| {

@@ -1,4 +1,4 @@
-//! L-BFGS for a smooth convex function (Nocedal and Wright, Numerical Optimization, algorithm 7.5), in 64-bit floats.
+//! L-BFGS optimiser for smooth convex functions (Nocedal and Wright, Numerical Optimization, algorithm 7.5), in f64.
 //!
 //! Independent of features and classes. The line search brackets and bisects until the weak Wolfe conditions hold (Lewis and
 //! Overton, 2013): short code, no failures on a smooth function, and always positive curvature.
@@ -45,12 +45,12 @@ pub(crate) fn minimise(mut x: Vec<f64>, limits: Limits, function: impl Fn(&[f64]
         }
         let mut direction = descent(&gradient, &history);
         if dot(&direction, &gradient) >= 0.0 {
-            // Rounding has made the direction one of ascent: restart from steepest descent.
+            // Due to rounding the direction is not a descent direction: restart with steepest descent.
             history.clear();
             direction = descent(&gradient, &history);
         }
         let Some(step) = line_search(&x, value, &gradient, &direction, &function) else {
-            // No step lowers the value any more: the precision of f64 is exhausted, which happens only close to the minimum.
+            // No step decreases the value any more: the precision of f64 is exhausted, which happens only close to the minimum.
             let converged = largest(&gradient) <= 100.0 * limits.tolerance;
             return Minimum {
                 x,
@@ -104,7 +104,7 @@ struct Point {
 fn descent(gradient: &[f64], history: &VecDeque<Pair>) -> Vec<f64> {
     let mut q: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let Some(last) = history.back() else {
-        // Without curvature the scale is unknown: the first step has length 1 at most, as in PyTorch.
+        // Without curvature the scale is unknown: the first step has at most length 1, as in PyTorch.
         let scale = 1.0 / gradient.iter().map(|g| g.abs()).sum::<f64>().max(1.0);
         q.iter_mut().for_each(|q| *q *= scale);
         return q;

@@ -1,4 +1,4 @@
-//! The linear probe: L2-regularised multinomial logistic regression on standardised features, to convergence.
+//! The linear probe: L2-regularised multinomial logistic regression on standardised features, trained to convergence.
 //!
 //! The problem is convex and starts at zero, so the solution is unique: no learning rate, no schedule, no seed.
 
@@ -10,7 +10,7 @@ use rayon::prelude::*;
 /// Settings of [`linear_probe`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearConfig {
-    /// Factor of Σ w² (weights only, not biases), which is added to the mean cross-entropy; at least 0.
+    /// Factor of Σ w² (weights only, not biases), which is added to the mean cross-entropy (≥ 0).
     pub l2: f64,
     /// Maximum number of L-BFGS steps.
     pub max_iterations: usize,
@@ -217,7 +217,7 @@ mod tests {
         )
     }
 
-    /// The numbers come from this program (torch 2.15):
+    /// The expected values are the output of this program (torch 2.15):
     ///
     /// ```python
     /// import torch

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 /// Rows per block: each weight is loaded once for all of them.
 const ROWS: usize = 4;
 
-/// Partial sums of a dot product, so that the compiler may use vector instructions.
+/// Number of partial sums of a dot product, so that the compiler can use vector instructions.
 const LANES: usize = 4;
 
 /// Mean cross-entropy + l2 · Σ w² of a linear classifier.
@@ -29,8 +29,8 @@ impl Problem<'_> {
     /// Objective and gradient at the weights `[classes, width]` followed by the biases `[classes]`.
     pub fn evaluate(&self, parameters: &[f64]) -> (f64, Vec<f64>) {
         let (images, width) = (self.labels.len(), self.width);
-        // Each piece has its own gradient, so there are 32 pieces at most. Their size depends on the number of images and not on
-        // that of threads, which fixes the order of the sums.
+        // Each piece has its own gradient, so there are at most 32 pieces. Their size depends on the number of images and not on
+        // the number of threads, which fixes the order of the sums.
         let piece = images.div_ceil(32).next_multiple_of(ROWS).max(64);
         let parts: Vec<(f64, Vec<f64>)> = self
             .x

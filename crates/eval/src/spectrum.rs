@@ -1,20 +1,21 @@
-//! Spectrum of embeddings: the eigenvalues of their correlation matrix, which the loss drives to be equal.
+//! Spectrum of embeddings: the eigenvalues of their correlation matrix, which the loss drives towards equality.
 
 use crate::collapse::spread_rows;
 
-/// Rows that are evaluated at most: the eigenvalues of so small a matrix cost less than the images' forward pass.
+/// Maximum number of rows that are evaluated: the eigenvalues of a matrix of this size cost less than the forward pass of the
+/// images.
 const MAX_ROWS: usize = 256;
-/// Eigenvalues that are returned at most.
+/// Maximum number of eigenvalues that are returned.
 const MAX_VALUES: usize = 32;
-/// Maximum number of Jacobi sweeps; half as many already reach rounding.
+/// Maximum number of Jacobi sweeps; half as many already converge to rounding precision.
 const SWEEPS: usize = 16;
 
 /// The 32 largest eigenvalues of the correlation matrix of embeddings `[N, width]`, each as a fraction of the sum of all
 /// eigenvalues, in descending order. If all directions have the same variance, each is 1 / min(width, 255); if all embeddings
 /// lie on a line, the first is 1.
 ///
-/// At most 256 evenly spaced rows are evaluated. Constant features count as zeros. Empty if all features are constant, or if
-/// one is non-finite.
+/// At most 256 evenly spaced rows are evaluated. Constant features count as zeros. The result is empty if all features are
+/// constant, or if one is non-finite.
 ///
 /// # Panics
 ///
@@ -29,7 +30,7 @@ pub fn spectrum(rows: &[f32], width: usize) -> Vec<f64> {
         let mean = column.iter().sum::<f64>() / count as f64;
         column.iter_mut().for_each(|value| *value -= mean);
         let length = column.iter().map(|value| value * value).sum::<f64>().sqrt();
-        // What remains of a constant is rounding, not variance.
+        // The remainder of a constant feature is rounding error, not variance.
         let scale = if length > 1e-6 * mean.abs() { 1.0 / length } else { 0.0 };
         column.iter_mut().for_each(|value| *value *= scale);
     }

@@ -1,16 +1,16 @@
-//! Forward and backward of the loss on the CPU backend, form by form.
+//! Benchmark of the loss on the CPU backend: forward and backward pass of every form.
 //!
-//! `cargo bench -p barlow-loss` prints a table; `-- --json` one object a line (`peak_mb` and `moved_mb` are MiB, as in the table). `--shapes 256x8192,128x16384` and
-//! `--forms auto,gram` choose, `--repeats N` sets how many runs the median is of. Each case runs in a process of its own, so
-//! that its resident maximum is its own.
+//! `cargo bench -p barlow-loss` prints a table, with `-- --json` one JSON object per line (`peak_mb` and `moved_mb` are MiB, as
+//! in the table). `--shapes 256x8192,128x16384` and `--forms auto,gram` select the cases, `--repeats N` sets the number of runs
+//! for the median. Each case runs in a separate process, so that the peak resident memory is that of the case alone.
 //!
-//! Bytes moved are a model, not a measurement: what must be read and written between the caches and memory in f32, if the caches
-//! hold blocks of features but not whole matrices.
+//! The number of bytes moved is a model, not a measurement: what must be read and written between the caches and memory in f32 if
+//! the caches hold blocks of features but not whole matrices.
 //! * gram: z_a and z_b read forward and backward, both gradients written (6 N D); both Gram matrices written, read for their
 //!   inner product, read backward (6 N²).
-//! * direct: that 6 N D, the embeddings read twice more and both standardised views written and read forward (8 N D); C written,
-//!   read and written again for its sums, and read once for each gradient (5 D²).
-//! * reference: every tensor operation reads its operands and writes its result: about 70 N D and 19 D².
+//! * direct: the same 6 N D, plus the embeddings read twice more and both standardised views written and read forward (8 N D); C
+//!   written, read and written again for its sums, and read once for each gradient (5 D²).
+//! * reference: every tensor operation reads its operands and writes its result, about 70 N D and 19 D².
 
 #![allow(clippy::print_stdout)]
 
@@ -40,7 +40,7 @@ const FORMS: [(&str, LossForm); 4] = [
     ("gram", LossForm::Gram),
     ("reference", LossForm::Reference),
 ];
-/// Unless shapes or forms are named, forms with a D × D matrix stop here.
+/// Largest D of the forms with a D × D matrix, unless shapes or forms are given.
 const LARGEST_D: usize = 8192;
 
 fn main() {
@@ -52,7 +52,7 @@ fn main() {
     if !options.json {
         println!("    N      D  form       takes     median ms    min ms    max ms peak MiB moved MiB");
     }
-    let program = std::env::current_exe().expect("the path of this program");
+    let program = std::env::current_exe().expect("the path of this executable");
     for [n, d] in &options.shapes {
         for form in &options.forms {
             let quadratic = matches!(form.as_str(), "direct" | "reference");
@@ -64,7 +64,7 @@ fn main() {
             let output = Command::new(&program)
                 .args(["--case", &case, "--repeats", &repeats])
                 .output()
-                .expect("the case runs");
+                .expect("the case can be started");
             let text = String::from_utf8_lossy(&output.stdout);
             assert!(
                 output.status.success(),
@@ -74,7 +74,7 @@ fn main() {
             if options.json {
                 println!("{}", text.trim());
             } else {
-                print_row(&serde_json::from_str(&text).expect("a case prints an object"));
+                print_row(&serde_json::from_str(&text).expect("a case prints a JSON object"));
             }
         }
     }
@@ -107,7 +107,7 @@ fn measure(form: &str, [n, d]: [usize; 2], repeats: usize) -> serde_json::Value 
     };
     once();
     let mut seconds: Vec<f64> = (0..repeats).map(|_| once()).collect();
-    // Short cases are repeated until noise averages out.
+    // Short cases are repeated until the noise averages out.
     while seconds.iter().sum::<f64>() < 1.0 && seconds.len() < 20 * repeats {
         seconds.push(once());
     }
@@ -132,7 +132,7 @@ fn step(criterion: &BarlowTwinsLoss, a: &Tensor<Autodiff<Flex>, 2>, b: &Tensor<A
     black_box((a.grad(&gradients), b.grad(&gradients)));
 }
 
-/// Tracked embeddings of uniform numbers (xorshift).
+/// Tracked embeddings of uniform random numbers (xorshift).
 fn embeddings(n: usize, d: usize, seed: u64) -> Tensor<Autodiff<Flex>, 2> {
     let mut state = 0x9E37_79B9_7F4A_7C15u64.wrapping_mul(seed);
     let mut next = || {
@@ -145,7 +145,7 @@ fn embeddings(n: usize, d: usize, seed: u64) -> Tensor<Autodiff<Flex>, 2> {
     Tensor::from_data(TensorData::new(values, [n, d]), &Default::default()).require_grad()
 }
 
-/// The model of the head of this file, in MiB.
+/// The model of bytes moved in the module docs, in MiB.
 fn moved_megabytes(form: LossForm, n: f64, d: f64) -> f64 {
     let floats = match form {
         LossForm::Gram => 6.0 * n * d + 6.0 * n * n,
@@ -155,7 +155,7 @@ fn moved_megabytes(form: LossForm, n: f64, d: f64) -> f64 {
     4.0 * floats / f64::from(1 << 20)
 }
 
-/// Resident maximum of this process so far, in MiB, where the system tells it.
+/// Peak resident memory of this process so far, in MiB, where the system reports it.
 fn peak_megabytes() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -184,7 +184,7 @@ impl Options {
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().unwrap_or_else(|| panic!("{argument} wants a value"));
+            let mut value = || arguments.next().unwrap_or_else(|| panic!("{argument} needs a value"));
             match argument.as_str() {
                 "--bench" => {}
                 "--json" => options.json = true,

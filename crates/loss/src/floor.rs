@@ -1,13 +1,13 @@
-//! How low the loss can get, and where it starts: plain arithmetic, no tensors.
+//! Lower bound and expected initial value of the loss. Plain arithmetic, no tensors.
 //!
-//! Losses at different N and D are not comparable; loss over floor is. "Stuck at 1,200" is often right on the floor.
+//! Losses at different N and D are not comparable; the ratio of loss to floor is. A loss "stuck at 1,200" is often at its floor.
 
 /// The lowest loss that a batch of `n` pairs can have in `d` dimensions, before the loss scale; `None` where no bound
-/// is known (lambda above 1, negative or not a number, or fewer than two images).
+/// is known (lambda above 1, negative or NaN, or fewer than two images).
 ///
 /// After centring, rank(C) ≤ N − 1, and (tr C)² ≤ rank · ‖C‖²_F. With the mean t of the diagonal this gives
-/// loss ≥ D (1 − t)² + λ (D² t² / (N − 1) − D t²), least at t = 1 / (1 + k), where it is D k / (1 + k), with
-/// k = λ (D / (N − 1) − 1). Zero when D ≤ N − 1: then C can be the identity.
+/// loss ≥ D (1 − t)² + λ (D² t² / (N − 1) − D t²), with the minimum D k / (1 + k) at t = 1 / (1 + k), where
+/// k = λ (D / (N − 1) − 1). Zero if D ≤ N − 1, because C can then be the identity.
 pub fn loss_floor(n: usize, d: usize, lambda: f64) -> Option<f64> {
     if n < 2 || !(0.0..=1.0).contains(&lambda) {
         return None;
@@ -17,9 +17,9 @@ pub fn loss_floor(n: usize, d: usize, lambda: f64) -> Option<f64> {
     Some(if k > 0.0 { d * k / (1.0 + k) } else { 0.0 })
 }
 
-/// The loss to expect of embeddings that are unrelated to one another and between the views, before the loss scale:
-/// D + λ D (D − 1) / (N − 1), to leading order. A fresh network starts below it where its views already agree, and
-/// above it where its dimensions are correlated.
+/// The expected loss of embeddings that are uncorrelated between features and between views, before the loss scale:
+/// D + λ D (D − 1) / (N − 1), to leading order. An untrained network starts below it if its views already agree, and
+/// above it if its dimensions are correlated.
 ///
 /// # Panics
 ///

@@ -1,27 +1,28 @@
-//! Which form a shape takes, and why: arithmetic on N, D and the device's buffer limit, no tensors.
+//! Selection of the form for a shape, with the reason: arithmetic on N, D and the device's buffer limit, no tensors.
 
 use crate::{BarlowTwinsLoss, LossForm, Normalization};
 
 impl BarlowTwinsLoss {
-    /// The form that [`forward`](Self::forward) takes for N pairs of D features (never `Auto`), and the reason in words for people.
+    /// The form that [`forward`](Self::forward) uses for N pairs of D features (never `Auto`), and the reason as text for logs.
     ///
-    /// `largest_buffer` is the most bytes that one tensor may have on the device
+    /// `largest_buffer` is the maximum size of one tensor on the device, in bytes
     /// ([`LossOps::largest_buffer`](crate::ops::LossOps::largest_buffer)), `None` for no limit.
     ///
-    /// `Auto` compares operations, 8 N² D (gram) against 6 N D² (direct), so it turns at D > 4N/3; where the winner's square
-    /// matrix does not fit the buffer limit and the other's does, the other is taken. Memory asks for nothing else:
-    /// the form with fewer operations has the smaller matrix, but for N < D ≤ 4N/3, where both are of nearly one size.
+    /// `Auto` compares the number of operations, 8 N² D (gram) with 6 N D² (direct), so it selects gram if D > 4N/3. If the
+    /// square matrix of the cheaper form exceeds the buffer limit and that of the other does not, the other form is used. Memory
+    /// needs no other rule: the form with fewer operations has the smaller matrix, except for N < D ≤ 4N/3, where both have
+    /// similar sizes.
     pub fn form(&self, n: usize, d: usize, largest_buffer: Option<u64>) -> (LossForm, String) {
         let config = &self.config;
         if config.form != LossForm::Auto {
             let side = if config.form == LossForm::Gram { n } else { d };
             let reason = match largest_buffer {
                 Some(limit) if bytes(side) > limit => format!(
-                    "asked for by name, though a matrix of {side} x {side} ({:.1} MB) exceeds the device's {} MB a buffer",
+                    "selected by name, but a matrix of {side} x {side} ({:.1} MB) exceeds the device's limit of {} MB per buffer",
                     bytes(side) as f64 / (1 << 20) as f64,
                     limit >> 20
                 ),
-                _ => "asked for by name".to_owned(),
+                _ => "selected by name".to_owned(),
             };
             return (config.form, reason);
         }
@@ -49,7 +50,7 @@ impl BarlowTwinsLoss {
         match largest_buffer.filter(|&limit| bytes(best.side) > limit) {
             Some(limit) if bytes(other.side) <= limit => {
                 let reason = format!(
-                    "a matrix of {0} x {0} exceeds the device's {1} MB a buffer, {2} x {2} does not",
+                    "a matrix of {0} x {0} exceeds the device's limit of {1} MB per buffer, {2} x {2} does not",
                     best.side,
                     limit >> 20,
                     other.side
@@ -58,7 +59,7 @@ impl BarlowTwinsLoss {
             }
             Some(limit) => {
                 let reason = format!(
-                    "{operations}; a matrix of {0} x {0} or {1} x {1}: neither fits the device's {2} MB a buffer",
+                    "{operations}; matrices of {0} x {0} and of {1} x {1} both exceed the device's limit of {2} MB per buffer",
                     best.side,
                     other.side,
                     limit >> 20
@@ -72,13 +73,13 @@ impl BarlowTwinsLoss {
 
 struct Candidate {
     form: LossForm,
-    /// Billions, forward and backward.
+    /// Operations forward and backward, in billions.
     operations: f64,
     /// Rows and columns of its square matrices.
     side: usize,
 }
 
-/// Of a square matrix in f32.
+/// Size of a square f32 matrix, in bytes.
 fn bytes(side: usize) -> u64 {
     4 * (side as u64).pow(2)
 }
@@ -114,13 +115,14 @@ mod tests {
         assert_eq!(form, LossForm::Direct);
         assert_eq!(
             reason,
-            "1764.000 against 2016.000 GFLOP a step; a matrix of 7000 x 7000 or 6000 x 6000: neither fits the device's 128 MB a buffer"
+            "1764.000 against 2016.000 GFLOP a step; \
+             matrices of 7000 x 7000 and of 6000 x 6000 both exceed the device's limit of 128 MB per buffer"
         );
         let (form, reason) = auto(5600, 6000, limit);
         assert_eq!(form, LossForm::Gram);
         assert_eq!(
             reason,
-            "a matrix of 6000 x 6000 exceeds the device's 128 MB a buffer, 5600 x 5600 does not"
+            "a matrix of 6000 x 6000 exceeds the device's limit of 128 MB per buffer, 5600 x 5600 does not"
         );
         assert_eq!(auto(256, 8192, limit).0, LossForm::Gram);
     }
@@ -130,11 +132,11 @@ mod tests {
         let config = BarlowTwinsLossConfig::new;
         let named = |form, limit| config().with_form(form).init().form(256, 8192, limit);
         for (form, limit) in [(LossForm::Direct, None), (LossForm::Gram, Some(128 << 20))] {
-            assert_eq!(named(form, limit), (form, "asked for by name".to_owned()));
+            assert_eq!(named(form, limit), (form, "selected by name".to_owned()));
         }
         for form in [LossForm::Direct, LossForm::Reference] {
-            let reason =
-                "asked for by name, though a matrix of 8192 x 8192 (256.0 MB) exceeds the device's 128 MB a buffer";
+            let reason = "selected by name, but a matrix of 8192 x 8192 (256.0 MB) \
+                          exceeds the device's limit of 128 MB per buffer";
             assert_eq!(named(form, Some(128 << 20)), (form, reason.to_owned()));
         }
         let variant = config()

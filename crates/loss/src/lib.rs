@@ -1,6 +1,6 @@
-//! The Barlow Twins loss (Zbontar et al., 2021, arXiv 2103.03230): embeddings of two views to a scalar with gradients.
+//! The Barlow Twins loss (Zbontar et al., 2021, arXiv 2103.03230): a differentiable scalar from the embeddings of two views.
 //!
-//! Knows nothing of models, images or training: it takes two `[N, D]` tensors of any Burn backend and gives a loss.
+//! Independent of models, images and training: it takes two `[N, D]` tensors of any Burn backend and returns a loss.
 //!
 //! ```text
 //! C = standardise(z_a)ᵀ · standardise(z_b) / N                        [D, D]
@@ -16,7 +16,7 @@
 //! type Backend = Autodiff<burn_flex::Flex>;
 //! let device = Default::default();
 //!
-//! // Embeddings of the same 32 images under two distortions, straight from the projector: no normalisation before.
+//! // Embeddings of the same 32 images under two distortions, the raw output of the projector, not normalised.
 //! let z_a = Tensor::<Backend, 2>::random([32, 128], Distribution::Default, &device).require_grad();
 //! let z_b = Tensor::<Backend, 2>::random([32, 128], Distribution::Default, &device).require_grad();
 //!
@@ -26,12 +26,12 @@
 //! assert_eq!(z_a.grad(&gradients).unwrap().dims(), [32, 128]);
 //! ```
 //!
-//! [`mod@reference`] is the specification in plain tensor operations; [`LossForm`] names the faster ways to the same numbers,
-//! [`Objective`] and [`Normalization`] the variants of the paper's tables. [`loss_floor`] tells how low the loss can get.
+//! [`mod@reference`] is the specification in plain tensor operations; [`LossForm`] lists the faster ways to compute the same
+//! values, [`Objective`] and [`Normalization`] the variants of the paper's tables. [`loss_floor`] is the lower bound of the loss.
 //!
-//! [`BarlowTwinsLoss::forward`] wants a backend with [`ops::LossOps`]: those that this crate has features for, and by an empty impl a
-//! backend type of your own crate (the orphan rule allows no other). [`BarlowTwinsLoss::forward_portable`] takes any backend as it is. A batch that is spread over processes goes through
-//! [`BarlowTwinsLoss::forward_with_peers`].
+//! [`BarlowTwinsLoss::forward`] requires a backend with [`ops::LossOps`]: the backends that this crate has features for, and,
+//! with an empty impl, a backend type of your own crate (the orphan rule allows no others). [`BarlowTwinsLoss::forward_portable`]
+//! works with any backend. For a batch that is spread over processes use [`BarlowTwinsLoss::forward_with_peers`].
 
 mod config;
 mod floor;

@@ -1,4 +1,4 @@
-//! The public loss: which form runs, and the way in and out of it. The arithmetic lives in the forms
+//! The public loss type: selects the form and converts its inputs and outputs. The arithmetic is in the forms
 //! ([`crate::reference`], [`crate::ops`]) and in the variants.
 
 use burn::module::Module;
@@ -10,9 +10,9 @@ use crate::reference::{self, Terms};
 use crate::variants::Variant;
 use crate::{BarlowTwinsLossConfig, LossForm, Normalization, Objective, loss_floor};
 
-/// The Barlow Twins loss; made by [`BarlowTwinsLossConfig::init`].
+/// The Barlow Twins loss, created by [`BarlowTwinsLossConfig::init`].
 ///
-/// It has no state and no parameters: N and D are read from the tensors, so a last, smaller batch is treated right.
+/// It has no state and no parameters. N and D are read from the tensors, so a smaller last batch is handled correctly.
 #[derive(Module, Clone, Debug)]
 pub struct BarlowTwinsLoss {
     #[module(skip)]
@@ -24,7 +24,7 @@ impl BarlowTwinsLossConfig {
     ///
     /// # Panics
     ///
-    /// If a setting is out of its range, with the text of [`LossConfigError`](crate::LossConfigError); see [`Self::validate`].
+    /// If a setting is out of range, with the message of [`LossConfigError`](crate::LossConfigError); see [`Self::validate`].
     pub fn init(&self) -> BarlowTwinsLoss {
         if let Err(error) = self.validate() {
             panic!("{error}");
@@ -36,13 +36,13 @@ impl BarlowTwinsLossConfig {
 impl BarlowTwinsLoss {
     /// Loss of two batches of embeddings; row k of both comes from image k.
     ///
-    /// The views are normalised here, each by its own batch mean and biased variance, and the gradient flows through
-    /// both statistics; pass what the projector gives. The computation is 32-bit float whatever the input. The fused forms
+    /// The views are normalised here, each with its own batch mean and biased variance, and the gradient flows through
+    /// both statistics: pass the raw output of the projector. The computation is in f32 for every input type. The fused forms
     /// have no second derivatives; [`Self::forward_portable`] has.
     ///
-    /// Gradients are cast back to the type of the input. f16 loses digits of what is below 6e-5 and makes 0 of what is below 3e-8, as
-    /// gradients of large N or embeddings of large deviation are: raise `scale`, or cast to f32 before. bf16 has the range of f32, and
-    /// three digits.
+    /// Gradients are cast back to the type of the input. f16 loses precision below 6e-5 and underflows to 0 below 3e-8. Gradients
+    /// for large N or embeddings with a large deviation can be that small: increase `scale`, or cast to f32 first. bf16 has the
+    /// range of f32, and three digits.
     ///
     /// # Shapes
     ///
@@ -51,7 +51,7 @@ impl BarlowTwinsLoss {
     ///
     /// # Panics
     ///
-    /// If the shapes differ, N < 2 or D = 0; the text names both shapes.
+    /// If the shapes differ, N < 2 or D = 0; the message contains both shapes.
     pub fn forward<B: LossOps>(&self, z_a: Tensor<B, 2>, z_b: Tensor<B, 2>) -> BarlowTwinsOutput<B> {
         let [n, d] = reference::check_shapes(z_a.dims(), z_b.dims());
         let product = match self.form(n, d, B::largest_buffer(&z_a.device())).0 {
@@ -64,11 +64,11 @@ impl BarlowTwinsLoss {
         self.output(Terms::packed(forms::wrap(sums)), d)
     }
 
-    /// [`Self::forward`] for any backend, by Burn's own operations and Burn's own gradients: the same numbers up to rounding,
+    /// [`Self::forward`] for any backend, with Burn's own operations and gradients: the same values up to rounding, with
     /// more passes over memory.
     ///
-    /// It knows no buffer limit, as only [`LossOps`] tells it: `Auto` goes by operations alone here. Where a device's limit is below
-    /// that form's square matrix, ask for the other form by name.
+    /// `Auto` compares only the number of operations here, because the buffer limit is known only through [`LossOps`]. If the
+    /// square matrix of that form exceeds the device's limit, select the other form by name.
     ///
     /// # Shapes
     ///
@@ -77,7 +77,7 @@ impl BarlowTwinsLoss {
     ///
     /// # Panics
     ///
-    /// If the shapes differ, N < 2 or D = 0; the text names both shapes.
+    /// If the shapes differ, N < 2 or D = 0; the message contains both shapes.
     pub fn forward_portable<B: Backend>(&self, z_a: Tensor<B, 2>, z_b: Tensor<B, 2>) -> BarlowTwinsOutput<B> {
         let [n, d] = reference::check_shapes(z_a.dims(), z_b.dims());
         let (form, _) = self.form(n, d, None);
@@ -98,7 +98,7 @@ impl BarlowTwinsLoss {
         self.output(Terms::packed(sums), d)
     }
 
-    /// The settings it was made of.
+    /// The settings of the loss.
     pub fn config(&self) -> &BarlowTwinsLossConfig {
         &self.config
     }
@@ -108,13 +108,13 @@ impl BarlowTwinsLoss {
         self.config.lambda
     }
 
-    /// The factor on the whole loss.
+    /// The factor of the whole loss.
     pub fn scale(&self) -> f64 {
         self.config.scale
     }
 
     /// The lowest value that [`BarlowTwinsOutput::loss`] can have for N pairs of D features: [`loss_floor`] times the scale.
-    /// `None` where no bound is known: λ above 1, or another objective or normalisation than the default.
+    /// `None` where no bound is known: λ above 1, or a non-default objective or normalisation.
     pub fn floor(&self, n: usize, d: usize) -> Option<f64> {
         let config = &self.config;
         if config.objective != Objective::BarlowTwins || config.normalization != Normalization::Batch {
@@ -123,13 +123,13 @@ impl BarlowTwinsLoss {
         loss_floor(n, d, config.lambda).map(|floor| floor * config.scale)
     }
 
-    /// A loss that was read from the device, over [`Self::floor`]: 1 is the best there is. `None` where the floor is not known or
-    /// zero (D < N).
+    /// The ratio of a loss value read from the device to [`Self::floor`]: 1 is the best possible value. `None` if the floor is
+    /// unknown or zero (D < N).
     pub fn over_floor(&self, loss: f64, n: usize, d: usize) -> Option<f64> {
         self.floor(n, d).filter(|&floor| floor > 0.0).map(|floor| loss / floor)
     }
 
-    /// The gradients of `loss` for both terms.
+    /// The gradients of `loss` with respect to both terms.
     pub(crate) fn weights(&self) -> [f64; 2] {
         self.config
             .objective

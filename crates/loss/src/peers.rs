@@ -1,7 +1,8 @@
-//! The loss of a batch that is spread over several processes or devices: exact, whatever their number.
+//! Distributed loss of a batch that is spread over several processes or devices: exact for any number of them.
 //!
-//! Knows no transport: [`Peers`] is what a user brings. All exchange happens in [`BarlowTwinsLoss::forward_with_peers`], none in the
-//! backward pass, so peers cannot wait for one another in different orders.
+//! Independent of the transport: the user implements [`Peers`]. All communication happens in
+//! [`BarlowTwinsLoss::forward_with_peers`] and none in the backward pass, so peers cannot deadlock by waiting for one another in
+//! different orders.
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{DType, FloatDType, Tensor};
@@ -11,41 +12,41 @@ use crate::ops::{LossOps, Product};
 use crate::reference::{Terms, check_shapes};
 use crate::{BarlowTwinsLoss, BarlowTwinsOutput, LossForm};
 
-/// The others that hold parts of the batch. Every peer must call every operation, in the same order.
+/// Communication with the other processes that hold parts of the batch. Every peer must call every operation, in the same order.
 pub trait Peers<B: Backend> {
     /// The sum of `count` over all peers.
     fn total(&self, count: usize) -> usize;
 
-    /// Element by element, the sum over all peers; the shapes are the same everywhere, and so must be the bytes of the result.
+    /// The elementwise sum over all peers. The shapes are equal on all peers; the result must be bitwise equal on all peers.
     fn sum(&self, x: Tensor<B, 2>) -> Tensor<B, 2>;
 
-    /// The rows of all peers, one peer's below the other's in an order that is the same everywhere, and the index of the caller's first
-    /// row among them. The numbers of rows may differ.
+    /// The rows of all peers, concatenated in an order that is the same on every peer, and the index of the caller's first row
+    /// among them. The numbers of rows may differ.
     fn gather(&self, rows: Tensor<B, 2>) -> (Tensor<B, 2>, usize);
 }
 
 impl BarlowTwinsLoss {
-    /// [`Self::forward`] for one peer's rows of a batch that all peers make up together.
+    /// [`Self::forward`] for this peer's rows of a batch that is spread over all peers.
     ///
-    /// Statistics and C are those of the whole batch (as batch norm synchronised over the peers gives), and so are all outputs, which are the
-    /// same on every peer. The gradient of `loss` for the embeddings here is the exact one of the loss of the whole batch: over
-    /// the peers, gradients of parameters add up (sum, not mean) to what one process would have. `invariance` and
-    /// `redundancy_reduction` carry no gradient.
+    /// Statistics and C are those of the whole batch (as with batch norm synchronised over the peers), and so are all outputs,
+    /// which are equal on every peer. The gradient of `loss` with respect to the local embeddings is the exact gradient of the
+    /// loss of the whole batch: sum (do not average) the parameter gradients over the peers to get those of a single process.
+    /// `invariance` and `redundancy_reduction` have no gradient.
     ///
-    /// The direct form sums moments and C; the Gram form gathers the rows of the standardised embeddings, as Gram matrices of different
-    /// rows do not add up; the reference and the variants gather the embeddings and do all the work on every peer.
-    /// The gradient is computed here, whether or not it is asked for later. Peers must have the same settings and, as the form hangs on it,
-    /// devices with the same buffer limit.
+    /// The direct form sums moments and C. The Gram form gathers the rows of the standardised embeddings, because Gram matrices
+    /// of different rows cannot be summed. The reference and the variants gather the embeddings and repeat all the work on every
+    /// peer. The gradient is computed in the forward pass, even if it is not used. Peers must have the same settings and, because
+    /// the form depends on it, devices with the same buffer limit.
     ///
     /// # Shapes
     ///
-    /// - z_a, z_b: `[n, D]`, n of this peer
+    /// - z_a, z_b: `[n, D]`, with the n rows of this peer
     /// - every output: `[1]`
     ///
     /// # Panics
     ///
-    /// If the shapes of the views differ on any peer, D differs between peers, all peers together have fewer than two rows, or D = 0:
-    /// then on every peer, so that none is left waiting for another.
+    /// If the shapes of the views differ on any peer, D differs between peers, all peers together have fewer than two rows, or
+    /// D = 0. All peers then panic, so that none keeps waiting for another.
     pub fn forward_with_peers<B>(
         &self,
         z_a: Tensor<B, 2>,
@@ -66,7 +67,7 @@ impl BarlowTwinsLoss {
             LossForm::Gram => self.shared(Product::Gram, inner, n, peers),
         };
         let mut output = self.output(from_inner::<B>(terms), d);
-        // Zero, with the gradients wanted.
+        // A tensor with value zero that carries the gradients.
         let carrier = z
             .into_iter()
             .zip(gradients)
@@ -77,7 +78,7 @@ impl BarlowTwinsLoss {
         output
     }
 
-    /// Terms and gradients by the embeddings of all peers.
+    /// Terms and gradients, computed from the gathered embeddings of all peers.
     fn gathered<B>(
         &self,
         z: [Tensor<B::InnerBackend, 2>; 2],
@@ -133,7 +134,7 @@ impl BarlowTwinsLoss {
             Product::Direct => {
                 let c = forms::unwrap(peers.sum(a.clone().transpose().matmul(b.clone().div_scalar(n))));
                 let sums = forms::wrap(I::correlation_sums(c.clone()));
-                // As in `forms::backward`: two numbers are divided, not [D, D].
+                // As in `forms::backward`, two numbers are divided instead of [D, D].
                 let slope = forms::wrap::<I, 2>(I::correlation_gradient(c, forms::unwrap(weights.div_scalar(n))));
                 (
                     sums,
@@ -144,7 +145,7 @@ impl BarlowTwinsLoss {
             Product::Gram => {
                 let diagonal = means(vec![a.clone() * b.clone()]).remove(0);
                 let (all_a, all_b) = (peers.gather(a.clone()).0, peers.gather(b.clone()).0);
-                // The rows of the Gram matrices that are this peer's.
+                // This peer's rows of the Gram matrices.
                 let gram_a = a.clone().matmul(all_a.clone().transpose());
                 let gram_b = b.clone().matmul(all_b.clone().transpose());
                 let squares = peers.sum(forms::gram_squares(&gram_a, &gram_b, n));
@@ -167,11 +168,11 @@ impl BarlowTwinsLoss {
     }
 }
 
-/// N of all peers, and D; or a panic on all of them, whichever peer's shapes are at fault.
+/// The total N of all peers, and D. Panics on all peers if the shapes of any peer are invalid.
 fn check_together<B: Backend>(a: [usize; 2], b: [usize; 2], peers: &impl Peers<B>) -> [usize; 2] {
     let [rows, d] = a;
     let (n, count) = (peers.total(rows), peers.total(1));
-    // Some peer may have the mean D where D differs, so that what each found is exchanged as well.
+    // If D differs, the D of some peer may equal the mean, so the peers also exchange whether they found a difference.
     let other_width = peers.total(d) != d * count;
     let at_fault = peers.total(usize::from(a != b || other_width));
     assert!(

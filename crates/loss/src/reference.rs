@@ -1,19 +1,19 @@
-//! The specification: the loss in plain, public tensor operations. Never optimised; every other form is tested
-//! against it.
+//! Reference implementation of the loss in plain, public tensor operations. It is the specification: never optimised, and every
+//! other form is tested against it.
 //!
-//! The choices, each as in the official code (facebookresearch/barlowtwins `main.py`):
+//! Design decisions, each as in the official code (facebookresearch/barlowtwins `main.py`):
 //!
-//! * the variance is biased and epsilon stands inside the root, so the diagonal of C can reach 1 at any N;
-//! * C is divided by the N of the tensors at hand, not by a configured batch size;
+//! * the variance is biased and epsilon is inside the root, so the diagonal of C can reach 1 at any N;
+//! * C is divided by the N of the given tensors, not by a configured batch size;
 //! * mean and deviation are part of the graph;
 //! * the two views are standardised separately, which makes the loss invariant to an affine map of either;
-//! * everything is 32-bit float: squares of small correlations underflow in half precision.
+//! * all arithmetic is f32: squares of small correlations underflow in half precision.
 //!
 //! Must not depend on the other forms.
 
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
-/// The two terms of the loss, each `[1]` without lambda and scale, and what the readings are made of.
+/// The two terms of the loss, each `[1]` without lambda and scale, and the sums that the diagnostics are computed from.
 #[derive(Clone, Debug)]
 pub struct Terms<B: Backend> {
     /// Σ (1 − c_ii)².
@@ -25,7 +25,7 @@ pub struct Terms<B: Backend> {
 }
 
 impl<B: Backend> Terms<B> {
-    /// From the diagonal of C, [1, D], and the rest of it in any arrangement.
+    /// Terms from the diagonal of C, [1, D], and its other elements in any shape.
     pub(crate) fn of(diagonal: Tensor<B, 2>, off_diagonal: Tensor<B, 2>) -> Self {
         let invariance = sum(diagonal.clone().sub_scalar(1.0).square());
         let redundancy_reduction = sum(off_diagonal.square());
@@ -43,7 +43,7 @@ impl<B: Backend> Terms<B> {
         }
     }
 
-    /// From the packed sums themselves, with their gradient.
+    /// Terms from the packed sums, with the gradient of the sums.
     pub(crate) fn packed(sums: Tensor<B, 1>) -> Self {
         Self {
             invariance: sums.clone().narrow(0, 0, 1),
@@ -57,7 +57,7 @@ impl<B: Backend> Terms<B> {
 ///
 /// # Panics
 ///
-/// If the shapes differ, N < 2 or D = 0; the text names both shapes.
+/// If the shapes differ, N < 2 or D = 0; the message contains both shapes.
 pub fn terms<B: Backend>(z_a: Tensor<B, 2>, z_b: Tensor<B, 2>, epsilon: f64) -> Terms<B> {
     let [n, _] = check_shapes(z_a.dims(), z_b.dims());
     let (a, b) = (standardise(z_a, epsilon), standardise(z_b, epsilon));
@@ -78,10 +78,10 @@ pub(crate) fn centre<B: Backend>(z: Tensor<B, 2>) -> Tensor<B, 2> {
     z.clone() - z.mean_dim(0)
 }
 
-/// Everything of a square matrix `[D, D]` but its diagonal, `[D − 1, D]` (`[1, 1]` of zero for D = 1).
+/// The off-diagonal elements of a square matrix `[D, D]` as `[D − 1, D]` (a zero `[1, 1]` for D = 1).
 ///
-/// The official code's trick: written in a row without its last element and cut into D − 1 lines of D + 1, the matrix
-/// has its diagonal in the first column. No D × D mask, and no ‖C‖² − Σ c_ii², which cancels when C is near identity.
+/// The method of the official code: flattened without its last element and reshaped to D − 1 rows of D + 1, the matrix has its
+/// diagonal in the first column. This needs no D × D mask and avoids ‖C‖² − Σ c_ii², which cancels if C is near the identity.
 pub(crate) fn off_diagonal<B: Backend>(c: Tensor<B, 2>) -> Tensor<B, 2> {
     let [d, _] = c.dims();
     if d == 1 {
@@ -93,19 +93,23 @@ pub(crate) fn off_diagonal<B: Backend>(c: Tensor<B, 2>) -> Tensor<B, 2> {
         .narrow(1, 1, d)
 }
 
-/// The sum of all elements, along the last axis and then the first: an order that is the same in every run. Burn's own
-/// `sum` of a large tensor on the CPU adds partial sums as the threads hand them in.
+/// The sum of all elements, along the last axis and then the first, in the same order in every run. Burn's own `sum` of a large
+/// tensor on the CPU adds partial sums in the order in which the threads finish.
 pub(crate) fn sum<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 1> {
     x.sum_dim(1).sum_dim(0).reshape([1])
 }
 
-/// max(x, 0) where NaN stays NaN: `clamp_min` of some backends is `f32::max`, which makes it 0.
+/// max(x, 0) that propagates NaN: the `clamp_min` of some backends is `f32::max`, which returns 0 for NaN.
 pub(crate) fn positive_part<B: Backend, const R: usize>(x: Tensor<B, R>) -> Tensor<B, R> {
     let negative = x.clone().lower_elem(0.0);
     x.mask_fill(negative, 0.0)
 }
 
-/// N and D of both views, or a panic that names both shapes.
+/// Returns N and D of both views.
+///
+/// # Panics
+///
+/// If the shapes differ, N < 2 or D = 0; the message contains both shapes.
 pub(crate) fn check_shapes(a: [usize; 2], b: [usize; 2]) -> [usize; 2] {
     assert!(
         a == b,
@@ -129,15 +133,15 @@ mod tests {
     use burn::tensor::TensorData;
     use burn_flex::Flex;
 
-    /// 300 times, because it takes that many for Burn's own `sum` to give itself away on two cores.
+    /// 300 runs, because that many are needed to detect the non-determinism of Burn's own `sum` on two cores.
     #[test]
     fn a_large_sum_has_the_same_bytes_every_time() {
-        // 2304² is about 5.3 million elements, above the 4,194,304 where Burn's sum goes parallel.
+        // 2304² is about 5.3 million elements, above the 4,194,304 from which Burn's sum is parallel.
         let wave = (0..2304 * 2304).map(|k| (k as f32 * 0.37).sin()).collect();
         let x = Tensor::<Flex, 2>::from_data(TensorData::new::<f32, _>(wave, [2304, 2304]), &Default::default());
         let read = || sum(x.clone()).into_scalar().to_bits();
         let first = read();
-        // CI repeats it 300 times; without optimisation that takes seconds.
+        // CI runs it 300 times; without optimisation that takes seconds.
         let runs = if cfg!(debug_assertions) { 20 } else { 300 };
         assert!((1..runs).all(|_| read() == first));
     }

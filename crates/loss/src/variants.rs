@@ -1,14 +1,14 @@
-//! The variants of the paper's loss (its table of loss ablations), in plain tensor operations like [`crate::reference`].
+//! Variants of the paper's loss (its table of loss ablations), in plain tensor operations like [`crate::reference`].
 //!
-//! Each is one value of [`Objective`] or [`Normalization`] with its formula in the documentation there. They are for
-//! experiments: nothing here is fused.
+//! Each variant is a value of [`Objective`] or [`Normalization`], whose documentation contains the formula. The variants are for
+//! experiments and are not fused.
 
 use burn::tensor::{Tensor, backend::Backend};
 
 use crate::reference::{self, Terms, off_diagonal, positive_part, sum};
 use crate::{Normalization, Objective};
 
-/// What decides the terms besides the embeddings.
+/// The settings that determine the terms.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variant {
     pub normalization: Normalization,
@@ -27,7 +27,7 @@ impl Variant {
         }
         let (a, b) = (self.normalise(z_a), self.normalise(z_b));
         let c = self.correlation(a.clone(), b.clone());
-        // By products of rows, as in the reference: C's own diagonal would need a mask.
+        // Computed from elementwise products, as in the reference: reading the diagonal of C would need a mask.
         let diagonal = (a.clone() * b).sum_dim(0).div_scalar(self.divisor(&a));
         let plain = Terms::of(diagonal.clone(), off_diagonal(c.clone()));
         match self.objective {
@@ -42,7 +42,7 @@ impl Variant {
                 Terms {
                     invariance: self.log_sum_exp(diagonal.clone()).neg(),
                     redundancy_reduction: if d == 1 {
-                        // No pair of features: the term is left out, as in the other objectives.
+                        // There is no pair of features, so the term is omitted, as in the other objectives.
                         sum(positive)
                     } else {
                         self.log_sum_exp(positive)
@@ -70,7 +70,7 @@ impl Variant {
         a.transpose().matmul(b).div_scalar(divisor)
     }
 
-    /// N, or 1 where the rows have length 1.
+    /// N, or 1 if the rows have unit length.
     fn divisor<B: Backend>(&self, rows: &Tensor<B, 2>) -> f64 {
         match self.normalization {
             Normalization::Batch | Normalization::None => rows.dims()[0] as f64,
@@ -78,7 +78,7 @@ impl Variant {
         }
     }
 
-    /// log Σ exp(x / τ) over all elements, the largest taken out first; `[1]`.
+    /// log Σ exp(x / τ) over all elements, computed relative to the largest one; `[1]`.
     fn log_sum_exp<B: Backend>(&self, x: Tensor<B, 2>) -> Tensor<B, 1> {
         let x = x.div_scalar(self.temperature);
         let largest = x.clone().detach().max_dim(1).max_dim(0);

@@ -1,7 +1,9 @@
-//! VICReg (Bardes, Ponce, LeCun 2022, arXiv 2105.04906): invariance of two views, variance and decorrelation of each.
+//! The VICReg loss (Bardes, Ponce, LeCun 2022, arXiv 2105.04906): invariance between two views, variance and decorrelation of
+//! each.
 //!
-//! As the official code (facebookresearch/vicreg `main_vicreg.py`), which differs from the paper's formula: the variance term is the
-//! mean of both views' hinges, not their sum. Apart from the cross-correlation losses: nothing is standardised here.
+//! Follows the official code (facebookresearch/vicreg `main_vicreg.py`), which differs from the paper's formula: the variance
+//! term is the mean of both views' hinges, not their sum. Unlike the cross-correlation losses, it does not standardise the
+//! embeddings.
 
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
@@ -31,7 +33,7 @@ impl Default for VicRegConfig {
     }
 }
 
-/// What [`vicreg`] gives, each `[1]` and f32, still on the device; the terms are without their weights.
+/// Output of [`vicreg`]: each tensor is `[1]`, f32 and still on the device. The terms exclude their weights.
 #[derive(Clone, Debug)]
 pub struct VicRegOutput<B: Backend> {
     /// `invariance · MSE + variance · hinge + covariance · cov`.
@@ -44,7 +46,7 @@ pub struct VicRegOutput<B: Backend> {
     pub covariance: Tensor<B, 1>,
 }
 
-/// Whether [`vicreg`] computes the covariance term from matrices of N × N, not of D × D, for N pairs of D features.
+/// Whether [`vicreg`] computes the covariance term from N × N matrices instead of D × D matrices, for N pairs of D features.
 pub fn vicreg_takes_gram(n: usize, d: usize) -> bool {
     d > n
 }
@@ -57,8 +59,8 @@ pub fn vicreg_takes_gram(n: usize, d: usize) -> bool {
 ///      + covariance · Σ_views Σ_{i≠j} cov_ij² / D
 /// ```
 ///
-/// For D > N the sum of squares is ‖Z Zᵀ‖²_F / (N − 1)² − Σ_j var_j², so that no D × D matrix exists; its rounding error is about
-/// 1e-7 · Σ_j var_j². The computation is 32-bit float whatever the input, and the gradient flows through every statistic.
+/// For D > N the sum of squares is ‖Z Zᵀ‖²_F / (N − 1)² − Σ_j var_j², which avoids a D × D matrix; its rounding error is about
+/// 1e-7 · Σ_j var_j². The computation is in f32 for every input type, and the gradient flows through all statistics.
 ///
 /// # Shapes
 ///
@@ -67,7 +69,7 @@ pub fn vicreg_takes_gram(n: usize, d: usize) -> bool {
 ///
 /// # Panics
 ///
-/// If the shapes differ, N < 2 or D = 0; the text names both shapes.
+/// If the shapes differ, N < 2 or D = 0; the message contains both shapes.
 pub fn vicreg<B: Backend>(z_a: Tensor<B, 2>, z_b: Tensor<B, 2>, config: &VicRegConfig) -> VicRegOutput<B> {
     let [n, d] = check_shapes(z_a.dims(), z_b.dims());
     let [z_a, z_b] = [z_a, z_b].map(|z| z.cast(FloatDType::F32));
@@ -140,7 +142,7 @@ mod tests {
         f64::from(x.clone().into_scalar())
     }
 
-    /// What the official lines give in float64:
+    /// The results of the official code in float64:
     /// ```python
     /// import torch, torch.nn.functional as F
     /// torch.set_default_dtype(torch.float64)
@@ -176,14 +178,14 @@ mod tests {
                 value(&output.loss)
             );
             for (found, expected) in norms(&z, &output).into_iter().zip(expected) {
-                // For z, and not for its multiple.
+                // The gradient of z, not of its multiple.
                 let found = found * factor;
                 assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
             }
         }
     }
 
-    /// The terms by their definition in 64 bits.
+    /// The terms by their definition in f64.
     fn by_definition(z: &[Vec<f64>; 2], n: usize, d: usize) -> [f64; 3] {
         let mse = z[0].iter().zip(&z[1]).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / (n * d) as f64;
         let (mut hinge, mut squares) = (0.0, 0.0);
@@ -228,7 +230,7 @@ mod tests {
         let z = [constant(), constant()];
         let [a, b] = z.clone();
         let output = vicreg(a, b, &VicRegConfig::default());
-        // √ε is left of the deviation.
+        // The deviation is √ε.
         assert!((value(&output.variance) - 0.99).abs() < 1e-6);
         assert!(norms(&z, &output).into_iter().all(f64::is_finite));
     }

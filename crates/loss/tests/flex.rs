@@ -1,4 +1,4 @@
-//! The suite on the CPU backend, and the same bytes in every run there.
+//! The loss test suite on the CPU backend, and tests of its bitwise determinism.
 
 mod common;
 
@@ -12,14 +12,14 @@ use common::{config, parity, run};
 
 suite!(Autodiff<Flex>, Default::default());
 
-/// CI tests an optimised build and repeats in full; without optimisation that takes a minute and a half.
+/// CI tests an optimised build with the full number of repetitions; without optimisation they take a minute and a half.
 fn repeats(full: usize) -> usize {
     if cfg!(debug_assertions) { 3.min(full) } else { full }
 }
 
 #[test]
 fn repeated_runs_give_the_same_bytes() {
-    // 2304² is about 5.3 million elements of C, above the 4,194,304 where Burn's own sum of a tensor goes parallel.
+    // 2304² is about 5.3 million elements of C, above the 4,194,304 from which Burn's tensor sum is parallel.
     for ([n, d], form, runs) in [
         ([16, 2304], LossForm::Reference, 20),
         ([16, 2304], LossForm::Direct, 20),
@@ -38,7 +38,7 @@ fn repeated_runs_give_the_same_bytes() {
 
 #[test]
 fn any_number_of_threads_agrees_and_repeats_itself() {
-    // The Gram form deals its blocks to as many parts as there are threads, and gives products threads where there are fewer blocks.
+    // The Gram form splits its blocks into as many parts as threads, and uses multithreaded products if there are fewer blocks.
     for ([n, d], form) in [
         ([70, 3000], LossForm::Gram),
         ([300, 200], LossForm::Gram),

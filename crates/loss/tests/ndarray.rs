@@ -1,4 +1,4 @@
-//! The suite on the ndarray backend, which has every default body.
+//! The loss test suite on the ndarray backend, which uses all default implementations.
 
 mod common;
 
@@ -7,7 +7,7 @@ use burn_ndarray::NdArray;
 
 suite!(Autodiff<NdArray>, Default::default());
 
-/// A backend whose default float type is not the loss's.
+/// A backend whose default float type differs from that of the loss.
 mod of_doubles {
     use super::*;
 

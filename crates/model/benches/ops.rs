@@ -1,8 +1,8 @@
-//! The convolutions, batch norms and poolings of training steps, one by one, compared with Burn's own ops (for batch norm: with the
-//! same in tensor ops), on the CPU backend.
+//! Benchmark of the single convolutions, batch norms and poolings of training steps on the CPU backend, compared with Burn's own
+//! ops (batch norm: compared with tensor ops).
 //!
-//! `cargo bench -p barlow-model` prints a table; `-- --json` one object a line. `--case TEXT` takes the cases whose name
-//! contains it, `--without-burn` omits Burn's column, `--repeats N` sets the number of runs of which the median is taken.
+//! `cargo bench -p barlow-model` prints a table, with `-- --json` one JSON object per line. `--case TEXT` runs the cases whose
+//! name contains TEXT, `--without-burn` omits Burn's column, `--repeats N` sets the number of runs for the median.
 
 #![allow(clippy::print_stdout)]
 
@@ -129,7 +129,7 @@ fn line(
     }
 }
 
-/// Median and least of `repeats` runs after a warm-up run.
+/// Median and minimum of `repeats` runs after a warm-up run, in seconds.
 fn seconds(repeats: usize, op: impl Fn() -> FloatTensor<Flex>) -> [f64; 2] {
     black_box(op());
     let mut seconds: Vec<f64> = (0..repeats)
@@ -143,7 +143,7 @@ fn seconds(repeats: usize, op: impl Fn() -> FloatTensor<Flex>) -> [f64; 2] {
     [seconds[seconds.len() / 2], seconds[0]]
 }
 
-/// Values in [-1, 1] from a formula; no generator needed for a bench.
+/// Values in [-1, 1] from a formula; a benchmark needs no random number generator.
 fn formula<const D: usize>(shape: [usize; D]) -> FlexTensor {
     let shape = Shape::new(shape);
     let values: Vec<f32> = (0..shape.num_elements()).map(|i| (i as f32 * 0.37).sin()).collect();
@@ -167,7 +167,7 @@ fn options() -> Options {
             "--without-burn" => options.with_burn = false,
             "--case" => options.case = value(),
             "--repeats" => options.repeats = value().parse().expect("--repeats takes a number of at least 1"),
-            // Cargo appends this one to the arguments of every bench.
+            // Cargo appends this option to the arguments of every benchmark.
             "--bench" => {}
             other => panic!("unknown option {other}: --json, --case TEXT, --repeats N and --without-burn are known"),
         }

@@ -1,4 +1,4 @@
-//! A raw parameter of a custom module, with the kind that its module declares.
+//! Wrapper for a raw parameter of a custom module that declares the parameter's kind.
 
 use crate::kind::ParamKind;
 use burn::module::{
@@ -8,9 +8,9 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use std::fmt;
 
-/// A parameter with a declared [`ParamKind`], for the fields of a custom module that are no layer of this crate or of `burn::nn`.
+/// A parameter with a declared [`ParamKind`], for fields of a custom module that are not layers of this crate or of `burn::nn`.
 ///
-/// It takes the place of `Param<Tensor<B, D>>` in a `#[derive(Module)]` struct and has the field's name. An undeclared raw `Param`
+/// It replaces `Param<Tensor<B, D>>` in a `#[derive(Module)]` struct and has the field's name. An undeclared raw `Param`
 /// is [`ParamKind::Other`].
 ///
 /// ```
@@ -37,7 +37,7 @@ pub struct DeclaredParam<B: Backend, const D: usize> {
 }
 
 impl<B: Backend, const D: usize> DeclaredParam<B, D> {
-    /// Declares the kind of `param`. Its shape is that of the kind: [in, out] for [`ParamKind::Linear`], for example.
+    /// Declares the kind of `param`, whose shape must be that of the kind, for example [in, out] for [`ParamKind::Linear`].
     pub fn new(kind: ParamKind, param: Param<Tensor<B, D>>) -> Self {
         Self { kind, param }
     }

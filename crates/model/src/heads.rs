@@ -1,4 +1,4 @@
-//! The heads of a model: the projector, and what some methods put behind it.
+//! The heads of a model: the projector, and the predictor and prototypes that some methods add after it.
 
 use crate::mlp::{Mlp, MlpConfig};
 use crate::prototypes::{Prototypes, PrototypesConfig};
@@ -9,11 +9,11 @@ use serde::Serialize;
 /// Settings of [`Heads`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HeadsConfig {
-    /// Representations to embeddings.
+    /// Projector, from representations to embeddings.
     pub projector: MlpConfig,
-    /// Embeddings to predictions (BYOL, SimSiam, MoCo v3).
+    /// Predictor, from embeddings to predictions (BYOL, SimSiam, MoCo v3).
     pub predictor: Option<MlpConfig>,
-    /// Layers of prototypes, each over the embeddings (SwAV one, SeLa several).
+    /// Prototype layers, each applied to the embeddings (SwAV has one, SeLa several).
     pub prototypes: Vec<PrototypesConfig>,
 }
 
@@ -35,10 +35,10 @@ impl HeadsConfig {
         self.projector.output_width()
     }
 
-    /// The heads over representations of width `feature_dim`, with zero weights that are not yet allocated.
+    /// Builds the heads for representations of width `feature_dim`, with zero weights that are not yet allocated.
     ///
     /// # Panics
-    /// If projector or predictor have no layer or one of width 0, or if there are 0 prototypes in a layer.
+    /// If projector or predictor have no layer or a layer of width 0, or if a layer has 0 prototypes.
     pub fn init<B: Backend>(&self, feature_dim: usize, device: &B::Device) -> Heads<B> {
         let projector = self.projector.init(feature_dim, device);
         let width = self.embedding_width();
@@ -50,13 +50,13 @@ impl HeadsConfig {
     }
 }
 
-/// Everything between the representations and the loss. Predictor and prototypes belong to a method's loss, which calls them.
+/// All layers between the representations and the loss. Predictor and prototypes belong to a method's loss, which calls them.
 #[derive(Module, Debug)]
 pub struct Heads<B: Backend> {
-    /// Representations [N, F] to embeddings [N, D].
+    /// Maps representations [N, F] to embeddings [N, D].
     pub projector: Mlp<B>,
-    /// Embeddings [N, D] to predictions.
+    /// Maps embeddings [N, D] to predictions.
     pub predictor: Option<Mlp<B>>,
-    /// Embeddings [N, D] to scores [N, K].
+    /// Map embeddings [N, D] to scores [N, K].
     pub prototypes: Vec<Prototypes<B>>,
 }

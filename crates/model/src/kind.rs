@@ -1,13 +1,13 @@
-//! The kind of a parameter, which decides its layout in exports, its initial values and its treatment by an optimiser.
+//! The kind of a parameter, which determines its layout in exports, its initial values and its treatment by the optimiser.
 //!
 //! A kind follows from the type of the struct that holds the parameter and from the field's name, or from a declaration
-//! ([`DeclaredParam`](crate::DeclaredParam)); never from the rank and never from the field's name alone. Burn passes the type as
-//! the `container_type` of `enter_module`: `Struct:NAME` from its derive. The modules of this crate that declare a kind pass one of
-//! the markers below, which no derive produces.
+//! ([`DeclaredParam`](crate::DeclaredParam)), never from the rank and never from the field's name alone. Burn passes the type as
+//! the `container_type` of `enter_module`: `Struct:NAME` from its derive. The modules of this crate that declare a kind pass one
+//! of the markers below, which no derive produces.
 
 use serde::Serialize;
 
-/// What a parameter is. Its rank decides nothing: an embedding table and a linear weight are both matrices.
+/// The kind of a parameter. It cannot be derived from the rank: an embedding table and a linear weight are both matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ParamKind {
@@ -25,7 +25,7 @@ pub enum ParamKind {
     Token,
     /// Running mean or variance of a batch norm: updated by forward passes, never by an optimiser.
     RunningStatistic,
-    /// Anything else: keeps the initial values and the layout that its module gave it.
+    /// Anything else: retains the initial values and the layout set by its module.
     Other,
 }
 
@@ -41,7 +41,7 @@ impl ParamKind {
         Self::Other,
     ];
 
-    /// The `container_type` by which a module declares the kind of the parameter that it wraps.
+    /// The `container_type` with which a module declares the kind of the parameter that it wraps.
     pub(crate) const fn marker(self) -> &'static str {
         match self {
             Self::Convolution => "barlow_model::kind:convolution",
@@ -62,7 +62,8 @@ impl ParamKind {
 
     /// The kind of the parameter `field` of a container.
     ///
-    /// Convolution, Linear, BatchNorm and the others are this crate's and `burn::nn`'s: both call their structs the same.
+    /// Convolutions, Linear, BatchNorm and the others are those of this crate and of `burn::nn`; their structs have the same
+    /// names.
     pub(crate) fn of(container_type: &str, field: &str) -> Self {
         if let Some(declared) = Self::declared_by(container_type) {
             return declared;

@@ -1,7 +1,7 @@
-//! Convolution and linear layer, the weighted layers of the networks in this crate.
+//! Convolution and linear layer, the layers with weights of the networks in this crate.
 //!
-//! Both start at zero: [`crate::initialize`] or a state dict fills them. The zeros are allocated on first use, so that a model that is
-//! only counted, or filled from a file, is never allocated twice.
+//! Their weights are zero until [`crate::initialize`] or a state dict sets them. The zeros are allocated on first use, so that
+//! counting parameters allocates nothing, and loading a file does not allocate the weights twice.
 
 use barlow_ops::{ConvGeometry, ConvOps, conv2d};
 use burn::module::{Module, Param, ParamId};
@@ -23,7 +23,7 @@ pub struct Conv2dConfig {
 }
 
 impl Conv2dConfig {
-    /// The padding is (kernel − 1) / 2, so that a stride of 1 preserves the size of an image.
+    /// Settings with padding (kernel − 1) / 2, so that a stride of 1 preserves the size of an image.
     pub fn new(in_channels: usize, out_channels: usize, kernel: usize, stride: usize) -> Self {
         Self {
             in_channels,
@@ -33,7 +33,7 @@ impl Conv2dConfig {
         }
     }
 
-    /// The layer with zero weights, not yet allocated.
+    /// Builds the layer with zero weights that are not yet allocated.
     pub fn init<B: Backend>(&self, device: &B::Device) -> Conv2d<B> {
         Conv2d {
             weight: zeros([self.out_channels, self.in_channels, self.kernel, self.kernel], device),
@@ -87,12 +87,12 @@ impl LinearConfig {
         }
     }
 
-    /// Whether the layer has a bias.
+    /// Sets whether the layer has a bias.
     pub fn with_bias(self, bias: bool) -> Self {
         Self { bias, ..self }
     }
 
-    /// The layer with zero weights, not yet allocated.
+    /// Builds the layer with zero weights that are not yet allocated.
     pub fn init<B: Backend>(&self, device: &B::Device) -> Linear<B> {
         Linear {
             weight: zeros([self.in_features, self.out_features], device),
@@ -104,7 +104,7 @@ impl LinearConfig {
 /// Linear layer.
 #[derive(Module, Debug)]
 pub struct Linear<B: Backend> {
-    /// [in, out], so that no pass transposes it; exported as torch's [out, in].
+    /// [in, out], so that no pass needs to transpose it; exported as torch's [out, in].
     pub weight: Param<Tensor<B, 2>>,
     /// `[out]`
     pub bias: Option<Param<Tensor<B, 1>>>,

@@ -1,18 +1,18 @@
-//! Layout of parameters in exports: linear weights are transposed, every other kind is exported as it is.
+//! Layout of parameters in exports: linear weights are transposed, all other kinds are exported unchanged.
 
 use crate::kind::ParamKind;
 
 impl ParamKind {
-    /// Whether a parameter of this kind is exported transposed. A linear weight of another rank than 2 can only come from a foreign
-    /// struct that is called `Linear`.
+    /// Whether a parameter of this kind is exported transposed. A linear weight whose rank is not 2 can only come from a
+    /// struct of another crate that is named `Linear`.
     pub(crate) fn is_transposed(self, rank: usize) -> bool {
         self == Self::Linear && rank == 2
     }
 }
 
-/// [rows, columns] → [columns, rows].
+/// Transposes [rows, columns] to [columns, rows].
 pub(crate) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    // In blocks, because a plain walk down a wide column misses the cache at every value.
+    // In blocks, because a plain loop down the columns of a wide matrix has a cache miss at every value.
     const BLOCK: usize = 64;
     let mut transposed = vec![0.0; values.len()];
     for row_block in (0..rows).step_by(BLOCK) {

@@ -1,5 +1,5 @@
-//! Backbones and heads, generic over Burn's backends: images to representations to embeddings, with weights exchanged under torch's
-//! names.
+//! Backbones and heads, generic over Burn's backends: they map images to representations and embeddings. Weights are imported and
+//! exported under torch's names.
 //!
 //! The crate is independent of data sets, losses and optimisers, and opens no files.
 //!

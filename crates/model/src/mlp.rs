@@ -1,4 +1,4 @@
-//! The multilayer perceptron of every head: linear layers, each followed by an optional batch norm and an activation.
+//! The multilayer perceptron used by all heads: linear layers, each followed by an optional batch norm and an activation.
 //!
 //! Layers are numbered in exports as in an `nn.Sequential` of Linear, BatchNorm and activation, see [`crate::PathStack::name`].
 
@@ -57,9 +57,9 @@ pub struct LayerConfig {
     pub width: usize,
     /// Whether the linear map has a bias.
     pub bias: bool,
-    /// Norm behind the linear map.
+    /// Norm after the linear map.
     pub norm: HeadNorm,
-    /// Activation behind the norm.
+    /// Activation after the norm.
     pub activation: Activation,
 }
 
@@ -79,10 +79,11 @@ impl MlpConfig {
         self.layers.last().expect("an MLP has at least one layer").width
     }
 
-    /// The module with zero linear weights, not yet allocated: follow with [`crate::initialize`] or [`crate::load_state_dict`].
+    /// Builds the module with zero linear weights, not yet allocated. Set them with [`crate::initialize`] or
+    /// [`crate::load_state_dict`].
     ///
     /// # Panics
-    /// If there is no layer, or one of width 0.
+    /// If there is no layer, or a layer of width 0.
     pub fn init<B: Backend>(&self, in_features: usize, device: &B::Device) -> Mlp<B> {
         let widths: Vec<usize> = self.layers.iter().map(|layer| layer.width).collect();
         assert!(
@@ -116,12 +117,14 @@ pub struct MlpLayer<B: Backend> {
 }
 
 impl<B: NormOps> Mlp<B> {
+    /// Applies the layers in order.
+    ///
     /// # Shapes
     /// - `x`: [N, in]
     /// - returns [N, out]
     ///
     /// # Panics
-    /// If a training mode sees a batch of one row and there is a batch norm.
+    /// If there is a batch norm and the batch has one row in a training mode.
     pub fn forward(&self, x: Tensor<B, 2>, mode: NormMode) -> Tensor<B, 2> {
         self.layers.iter().fold(x, |x, layer| layer.forward(x, mode))
     }
@@ -131,7 +134,7 @@ impl<B: NormOps> MlpLayer<B> {
     fn forward(&self, x: Tensor<B, 2>, mode: NormMode) -> Tensor<B, 2> {
         let x = self.linear.forward(x);
         match (&self.norm, self.activation) {
-            // Norm and ReLU are one operation: no second pass over the values, forward or backward.
+            // Norm and ReLU are one operation, which avoids a second pass over the values, forward and backward.
             (Some(norm), Activation::Relu) => norm.forward_relu(x, mode),
             (Some(norm), activation) => activation.apply(norm.forward(x, mode)),
             (None, activation) => activation.apply(x),

@@ -1,4 +1,4 @@
-//! Backbone and heads in one module: everything that is trained.
+//! The model: backbone and heads in one module, which is everything that is trained.
 
 use crate::backbone::Backbone;
 use crate::heads::{Heads, HeadsConfig};
@@ -12,14 +12,15 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
 
-/// Settings of a [`Model`] with a [`ResNet`]. The default is that of Barlow Twins: ResNet-50 and the projector 8192-8192-8192.
+/// Settings of a [`Model`] with a [`ResNet`]. The default is the model of Barlow Twins: ResNet-50 and the projector
+/// 8192-8192-8192.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelConfig {
-    /// Images to representations.
+    /// Backbone, from images to representations.
     pub backbone: ResNetConfig,
-    /// Representations to embeddings, and what follows them.
+    /// Heads, from representations to embeddings and beyond.
     pub heads: HeadsConfig,
-    /// Initial distribution of the convolutions' weights (official: fan out).
+    /// Initial distribution of the convolution weights (official: fan out).
     pub conv_init: ConvInit,
 }
 
@@ -33,18 +34,18 @@ impl ModelConfig {
         }
     }
 
-    /// A model initialised from `seed`, with the same weights on every backend.
+    /// Builds a model initialised from `seed`, with the same weights on every backend.
     ///
     /// # Panics
-    /// As [`init_zeros`](Self::init_zeros).
+    /// Same as [`init_zeros`](Self::init_zeros).
     pub fn init<B: Backend>(&self, device: &B::Device, seed: u64) -> Model<B> {
         initialize_with(self.init_zeros(device), seed, self.conv_init)
     }
 
-    /// A model with zero weights that are not yet allocated: to be counted, or filled by [`crate::load_state_dict`].
+    /// Builds a model with zero weights that are not yet allocated, for counting parameters or for [`crate::load_state_dict`].
     ///
     /// # Panics
-    /// As [`ResNetConfig::init`] and [`HeadsConfig::init`].
+    /// Same as [`ResNetConfig::init`] and [`HeadsConfig::init`].
     pub fn init_zeros<B: Backend>(&self, device: &B::Device) -> Model<B> {
         Model {
             backbone: self.backbone.init(device),
@@ -63,13 +64,13 @@ impl Default for ModelConfig {
 /// A backbone, a [`ResNet`] or a custom [`Backbone`], with its heads.
 #[derive(Module, Debug)]
 pub struct Model<B: Backend, M = ResNet<B>> {
-    /// Images to representations.
+    /// Backbone, from images to representations.
     pub backbone: M,
-    /// Representations to embeddings, and what follows them. Exported names omit this field: `projector.0.weight`.
+    /// Heads, from representations to embeddings and beyond. Exported names omit this field: `projector.0.weight`.
     pub heads: Heads<B>,
 }
 
-/// What [`Model::forward`] returns.
+/// Output of [`Model::forward`].
 #[derive(Clone, Debug)]
 pub struct ModelOutput<B: Backend> {
     /// [N, F], the input of probes and downstream tasks.
@@ -79,10 +80,11 @@ pub struct ModelOutput<B: Backend> {
 }
 
 impl<B: Backend, M: Backbone<B>> Model<B, M> {
-    /// A model around a backbone, with zero weights in the heads; [`initialize`](crate::initialize) initialises both from a seed.
+    /// Builds a model from a backbone and heads with zero weights; [`initialize`](crate::initialize) initialises both from a
+    /// seed.
     ///
     /// # Panics
-    /// As [`HeadsConfig::init`].
+    /// Same as [`HeadsConfig::init`].
     pub fn new(backbone: M, heads: &HeadsConfig, device: &B::Device) -> Self {
         let heads = heads.init(backbone.feature_dim(), device);
         Self { backbone, heads }
@@ -90,21 +92,21 @@ impl<B: Backend, M: Backbone<B>> Model<B, M> {
 }
 
 impl<B: NormOps, M: Backbone<B>> Model<B, M> {
-    /// One pass through backbone and projector. Two views are two calls where the official code has statistics per view: a batch
-    /// norm over both views at once gives others.
+    /// Forward pass through backbone and projector. Two views need two calls, because the official code has batch statistics per
+    /// view; a batch norm over both views at once has different statistics.
     ///
     /// # Shapes
     /// - `images`: [N, C, H, W], normalised
     ///
     /// # Panics
-    /// If the backbone returns another shape than [N, [`Backbone::feature_dim`]].
+    /// If the shape of the backbone's output is not [N, [`Backbone::feature_dim`]].
     pub fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> ModelOutput<B> {
         let expected = [images.dims()[0], self.backbone.feature_dim()];
         let representations = self.backbone.forward(images, mode);
         assert_eq!(
             representations.dims(),
             expected,
-            "representations of the backbone: [N, F] by its feature_dim()"
+            "shape of the backbone's output: [N, F], with F = feature_dim()"
         );
         let embeddings = self.heads.projector.forward(representations.clone(), mode);
         ModelOutput {

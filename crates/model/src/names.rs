@@ -1,15 +1,15 @@
-//! Exported names and kinds of parameters, from the path that Burn walks through a module.
+//! Exported names and kinds of parameters, derived from the path of Burn's module visitors.
 //!
-//! Weights in files, initial values and the buffers of an optimiser are all keyed by these names. Whether a name differs from the
-//! path of field names is decided here alone, by the types on the path, never by field names alone.
+//! Weights in files, initial values and the buffers of an optimiser are all keyed by these names. All differences
+//! between names and paths of field names are defined in this module, by the types on the path, never by field names alone.
 
 use crate::kind::ParamKind;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-/// Position of a visitor or mapper in a module. Call [`enter`](Self::enter) from `enter_module` and [`exit`](Self::exit) from
-/// `exit_module`, with the same arguments.
+/// Current position of a visitor or mapper in a module. Call [`enter`](Self::enter) from `enter_module` and [`exit`](Self::exit)
+/// from `exit_module`, with the same arguments.
 #[derive(Clone, Debug, Default)]
 pub struct PathStack {
     segments: Vec<Segment>,
@@ -35,13 +35,13 @@ impl PathStack {
         self.segments.pop();
     }
 
-    /// Exported name of the parameter that is being visited, such as `backbone.layer1.0.conv1.weight`.
+    /// Exported name of the currently visited parameter, such as `backbone.layer1.0.conv1.weight`.
     ///
     /// The fields of this crate's modules have torchvision's names, so the name is the path of field names and indices joined by
     /// dots, except that
     /// - `heads` of a [`Model`](crate::Model) is omitted: `projector.0.weight`;
     /// - layer I of an [`Mlp`](crate::Mlp) has the numbers 3I (linear) and 3I + 1 (norm), as in an `nn.Sequential` of Linear,
-    ///   BatchNorm and activation; the numbers stay when norm or activation are absent;
+    ///   BatchNorm and activation; the numbers do not change if norm or activation are absent;
     /// - the layers of a ResNet's [`Downsample`](crate::Downsample) are `downsample.0` (convolution) and `downsample.1` (norm).
     pub fn name(&self) -> String {
         let mut name: Vec<String> = Vec::with_capacity(self.segments.len());
@@ -70,7 +70,7 @@ impl PathStack {
         name.join(".")
     }
 
-    /// Kind of the parameter that is being visited.
+    /// Kind of the currently visited parameter.
     pub fn kind(&self) -> ParamKind {
         let last = self.segments.last().map(Segment::typed);
         last.map_or(ParamKind::Other, |(container_type, field)| {
@@ -92,7 +92,7 @@ pub struct NamedShape {
     pub name: String,
     /// Shape in torch's layout: a linear weight is [out, in].
     pub shape: Vec<usize>,
-    /// What the parameter is.
+    /// Kind of the parameter.
     pub kind: ParamKind,
 }
 
@@ -103,7 +103,7 @@ pub fn named_shapes<B: Backend, M: Module<B>>(module: &M) -> Vec<NamedShape> {
     visitor.shapes
 }
 
-/// Number of trained values: everything but [`ParamKind::RunningStatistic`]. Allocates no weights.
+/// Number of trained values: all except [`ParamKind::RunningStatistic`]. Allocates no weights.
 pub fn parameter_count<B: Backend, M: Module<B>>(module: &M) -> usize {
     let trained = named_shapes(module)
         .into_iter()

@@ -1,4 +1,4 @@
-//! The text form of a projector: the widths of its layers, such as "8192-8192-8192".
+//! Text format of a projector: the widths of its layers, such as "8192-8192-8192".
 
 use crate::mlp::{Activation, HeadNorm, LayerConfig, MlpConfig};
 use serde::{Serialize, Serializer};
@@ -22,8 +22,8 @@ impl ProjectorConfig {
         *self.widths.last().expect("a projector has at least one layer")
     }
 
-    /// The layers: every hidden one without bias, with batch norm if `norm`, and with a ReLU; the last a bare linear map, because the
-    /// loss normalises the embeddings itself. With `norm` this is the projector of the Barlow Twins paper.
+    /// The layers. Hidden layers have no bias, a batch norm if `norm` is set, and a ReLU. The last layer is only a linear map,
+    /// because the loss normalises the embeddings. With `norm` this is the projector of the Barlow Twins paper.
     pub fn mlp(&self, norm: bool) -> MlpConfig {
         let last = self.widths.len().saturating_sub(1);
         let hidden_norm = if norm { HeadNorm::Affine } else { HeadNorm::None };
@@ -83,10 +83,10 @@ impl fmt::Display for ProjectorConfig {
     }
 }
 
-/// Why a text is no valid projector.
+/// Error of parsing a projector.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ProjectorError {
-    /// No layer at all.
+    /// There is no layer.
     #[error("the projector has no layer; give the widths of its layers joined by '-', such as 512-512-512")]
     Empty,
     /// A width that is not a whole number.

@@ -1,4 +1,4 @@
-//! Prototypes: a linear layer whose rows embeddings are compared with, for the clustering methods (SwAV, SeLa, DeepCluster).
+//! Prototypes: a linear layer that compares embeddings with its rows, for the clustering methods (SwAV, SeLa, DeepCluster).
 
 use crate::layers::{Linear, LinearConfig};
 use burn::module::{Module, Param};
@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
 
-/// Smallest norm that a prototype is divided by, that of torch's `normalize`.
+/// Minimum norm by which a prototype is divided, as in torch's `normalize`.
 const MIN_NORM: f64 = 1e-12;
 
 /// Settings of [`Prototypes`].
@@ -21,7 +21,7 @@ pub struct PrototypesConfig {
 }
 
 impl PrototypesConfig {
-    /// Zero prototypes of width `in_features`, not yet allocated.
+    /// Builds zero prototypes of width `in_features` that are not yet allocated.
     ///
     /// # Panics
     /// If `count` is 0.
@@ -37,10 +37,10 @@ impl PrototypesConfig {
     }
 }
 
-/// K prototypes of width D, exported as the `nn.Linear(D, K)` of the official codes.
+/// K prototypes of width D, exported as the `nn.Linear(D, K)` of the official implementations.
 #[derive(Module, Debug)]
 pub struct Prototypes<B: Backend> {
-    /// [D, K], a prototype a column; exported as torch's [K, D], a prototype a row.
+    /// [D, K], one prototype per column; exported as torch's [K, D], one prototype per row.
     pub weight: Param<Tensor<B, 2>>,
     /// `[K]`
     pub bias: Option<Param<Tensor<B, 1>>>,
@@ -48,8 +48,8 @@ pub struct Prototypes<B: Backend> {
 }
 
 impl<B: Backend> Prototypes<B> {
-    /// Scores: the inner product of each embedding with each prototype, plus the bias. Embeddings are used as given; SwAV normalises
-    /// them before.
+    /// Scores: the inner product of each embedding with each prototype, plus the bias. Embeddings are used as given; SwAV
+    /// normalises them first.
     ///
     /// # Shapes
     /// - `x`: [N, D]
@@ -62,8 +62,8 @@ impl<B: Backend> Prototypes<B> {
         }
     }
 
-    /// The prototypes scaled to unit length if `unit_rows` is set, otherwise unchanged. The scaling is no part of the autodiff graph;
-    /// parameter ids and the bias stay. SwAV does this before each step.
+    /// The prototypes scaled to unit length if `unit_rows` is set, otherwise unchanged. The scaling is not part of the autodiff
+    /// graph; parameter ids and the bias do not change. SwAV does this before each step.
     pub fn normalized(self) -> Self {
         if !self.unit_rows {
             return self;
@@ -71,7 +71,7 @@ impl<B: Backend> Prototypes<B> {
         let (id, weight) = (self.weight.id, self.weight.val().detach());
         let norms = weight.clone().square().sum_dim(0).sqrt().clamp_min(MIN_NORM);
         Self {
-            // Only a leaf can be a parameter, and on an autodiff backend even the quotient of two constants is none.
+            // Only a leaf can be a parameter, and on an autodiff backend even the quotient of two constants is not a leaf.
             weight: self.weight.transform_for_load((weight / norms).detach(), id),
             ..self
         }

@@ -1,4 +1,5 @@
-//! State dicts as the bytes of a safetensors file, readable by torch. Files are opened by the program.
+//! Conversion of state dicts to and from the bytes of a safetensors file, readable by torch. The caller reads and writes the
+//! files.
 
 use crate::state::{HostTensor, StateDict};
 use ::safetensors::tensor::{Dtype, SafeTensorError, TensorView};
@@ -17,13 +18,13 @@ pub struct SafetensorsFile {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Why bytes cannot be read or written as a safetensors file.
+/// Error of reading or writing the bytes of a safetensors file.
 #[derive(Debug, Error)]
 pub enum ExchangeError {
-    /// Damaged, truncated, or another format.
+    /// The bytes are damaged, truncated, or in another format.
     #[error("not a complete safetensors file ({0}); is it truncated, or in another format?")]
     Format(#[from] SafeTensorError),
-    /// An unsupported data type.
+    /// A tensor has an unsupported data type.
     #[error("'{key}' is stored as {dtype:?}; only F32 weights are read, so convert the file first")]
     Dtype {
         /// Name of the tensor.
@@ -33,10 +34,11 @@ pub enum ExchangeError {
     },
 }
 
-/// `state` as the bytes of a safetensors file. The same arguments always give the same bytes.
+/// Converts `state` to the bytes of a safetensors file. The same arguments always give the same bytes.
 ///
-/// `num_batches_tracked` is written for each norm (int64, a scalar), as torch's `state_dict` has it: torch requires it, but uses it
-/// only without momentum. `None` omits it. `metadata` is at most one entry, because the format's writer puts several in random order.
+/// `num_batches_tracked` is written for each norm (an int64 scalar), as in torch's `state_dict`: torch requires it, but uses it
+/// only without momentum. `None` omits it. `metadata` is at most one entry, because the writer of the format would write several
+/// entries in random order.
 ///
 /// # Errors
 /// [`ExchangeError::Format`] if the number of values of a tensor does not match its shape.
@@ -71,7 +73,7 @@ pub fn save_safetensors(
 /// Reads the bytes of a safetensors file.
 ///
 /// # Errors
-/// [`ExchangeError`] if the bytes are damaged or contain weights of another data type than F32.
+/// [`ExchangeError`] if the bytes are damaged or contain weights whose data type is not F32.
 pub fn read_safetensors(bytes: &[u8]) -> Result<SafetensorsFile, ExchangeError> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let mut file = SafetensorsFile::default();
@@ -105,7 +107,8 @@ pub fn read_safetensors(bytes: &[u8]) -> Result<SafetensorsFile, ExchangeError> 
     Ok(file)
 }
 
-/// A loop over fixed chunks: collecting an iterator of bytes made a save five times slower.
+/// Little-endian bytes of `values`. A loop over fixed chunks, because collecting an iterator of bytes made saving five times
+/// slower.
 fn little_endian(values: &[f32]) -> Vec<u8> {
     let mut bytes = vec![0; 4 * values.len()];
     for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {

@@ -1,7 +1,7 @@
-//! State dicts: a module as named host tensors and back, under exported names and in torch's layouts.
+//! State dicts: conversion of a module to and from host tensors, with exported names and torch's layouts.
 //!
-//! Checkpoints, exports and imports consist of them. Their bytes in a file are the business of `safetensors.rs`, files that of the
-//! program.
+//! Checkpoints, exports and imports consist of state dicts. `safetensors.rs` converts them to bytes; the caller reads and writes
+//! the files.
 
 use crate::layout::transpose;
 use crate::names::{NamedShape, PathStack, named_shapes};
@@ -14,19 +14,19 @@ use thiserror::Error;
 /// Parameters and running statistics by exported name.
 pub type StateDict = BTreeMap<String, HostTensor>;
 
-/// A tensor in host memory, row by row.
+/// A tensor in host memory, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostTensor {
     /// Length of each axis; empty for a scalar.
     pub shape: Vec<usize>,
-    /// As many values as the shape has elements.
+    /// The values; as many as the shape has elements.
     pub data: Vec<f32>,
 }
 
-/// Why a module has no state dict, or why a state dict does not fit a module.
+/// Error of a module without a valid state dict, or of a state dict that does not match a module.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum StateError {
-    /// Two parameters of the module have one exported name.
+    /// Two parameters of the module have the same exported name.
     #[error("two parameters of the model have the exported name '{key}'; rename one of their fields")]
     Duplicate {
         /// The name.
@@ -34,7 +34,7 @@ pub enum StateError {
     },
     /// The module has a parameter that the dict lacks.
     #[error(
-        "the weights lack '{key}' ({count} of the model's {total} tensors are missing); are they of another model?"
+        "the weights do not contain '{key}' ({count} of the model's {total} tensors are missing); are they from another model?"
     )]
     Missing {
         /// The first such name.
@@ -45,14 +45,16 @@ pub enum StateError {
         total: usize,
     },
     /// The dict has a tensor that the module lacks.
-    #[error("the weights hold '{key}', which the model lacks ({count} such tensors); are they of another model?")]
+    #[error(
+        "the weights contain '{key}', which the model does not have ({count} such tensors); are they from another model?"
+    )]
     Unexpected {
         /// The first such name.
         key: String,
         /// How many there are.
         count: usize,
     },
-    /// Both have it, in different shapes.
+    /// The shapes of a tensor differ.
     #[error(
         "'{key}' has shape {found:?} in the weights but {expected:?} in the model; \
          check backbone, width, stem and projector"
@@ -65,7 +67,7 @@ pub enum StateError {
         /// The dict's shape.
         found: Vec<usize>,
     },
-    /// A tensor with more or fewer values than its shape says.
+    /// The number of values of a tensor does not match its shape.
     #[error("'{key}' has {values} values but shape {shape:?}; the weights are damaged")]
     Length {
         /// Its name.
@@ -91,7 +93,7 @@ pub fn state_dict<B: Backend, M: Module<B>>(module: &M) -> Result<StateDict, Sta
     Ok(reader.state)
 }
 
-/// Whether the exported names of a module's parameters are unique. Allocates no weights.
+/// Checks that the exported names of a module's parameters are unique. Allocates no weights.
 ///
 /// # Errors
 /// [`StateError::Duplicate`].
@@ -109,10 +111,10 @@ fn unique_names(shapes: &[NamedShape]) -> Result<(), StateError> {
     }
 }
 
-/// The module with all its values replaced; device and parameter ids stay.
+/// Replaces all values of the module; device and parameter ids do not change.
 ///
 /// # Errors
-/// As [`check_state_dict`]; the module is then dropped.
+/// Same as [`check_state_dict`]; the module is then dropped.
 pub fn load_state_dict<B: Backend, M: Module<B>>(module: M, state: &StateDict) -> Result<M, StateError> {
     check_state_dict(&module, state)?;
     Ok(module.map(&mut Writer {
@@ -129,10 +131,10 @@ pub fn strip_prefix(state: &StateDict, prefix: &str) -> StateDict {
     below.collect()
 }
 
-/// Whether a state dict has the names and shapes of a module. Allocates no weights.
+/// Checks that a state dict has the names and shapes of a module. Allocates no weights.
 ///
 /// # Errors
-/// [`StateError`] at the first difference, or if two parameters of the module have one exported name.
+/// [`StateError`] at the first difference, or if two parameters of the module have the same exported name.
 pub fn check_state_dict<B: Backend, M: Module<B>>(module: &M, state: &StateDict) -> Result<(), StateError> {
     check_shapes(&named_shapes(module), state)
 }
@@ -140,7 +142,7 @@ pub fn check_state_dict<B: Backend, M: Module<B>>(module: &M, state: &StateDict)
 /// [`check_state_dict`] against the [`named_shapes`] of a module. Not generic, so that it is compiled once.
 ///
 /// # Errors
-/// As [`check_state_dict`].
+/// Same as [`check_state_dict`].
 pub fn check_shapes(expected: &[NamedShape], state: &StateDict) -> Result<(), StateError> {
     unique_names(expected)?;
     let mut missing = expected.iter().filter(|named| !state.contains_key(&named.name));

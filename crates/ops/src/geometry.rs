@@ -1,14 +1,14 @@
-//! Stride and padding, shared by convolution and pooling.
+//! Stride and padding of convolution and pooling.
 
 use burn::tensor::ops::ConvOptions;
 
-/// Stride and padding of a square 2-d convolution (zero padding) or pooling (padding that is never read), the same on both axes.
+/// Stride and padding of a square 2-d convolution (zero padding) or pooling (padding that is never read), equal on both axes.
 /// No dilation, no groups, no bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvGeometry {
-    /// Step between two outputs, in pixels (≥ 1).
+    /// Distance between two outputs, in pixels (≥ 1).
     pub stride: usize,
-    /// Added on each side, in pixels.
+    /// Padding on each side, in pixels.
     pub padding: usize,
 }
 
@@ -23,12 +23,12 @@ impl ConvGeometry {
         assert!(self.stride >= 1, "the stride must be at least 1");
         assert!(
             kernel <= padded,
-            "a kernel of {kernel} does not fit {padded} pixels (padding included)"
+            "a kernel of {kernel} does not fit {padded} pixels (including padding)"
         );
         (padded - kernel) / self.stride + 1
     }
 
-    /// As Burn's options.
+    /// As Burn's `ConvOptions`.
     pub(crate) fn options(&self) -> ConvOptions<2> {
         ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1)
     }

@@ -1,16 +1,16 @@
 //! Backend extensions for Burn: convolution, batch norm and pooling, each with its gradients.
 //!
-//! [`ConvOps`], [`NormOps`] and [`PoolOps`] are traits over `B: Backend` with default implementations in Burn's own ops, so an empty
-//! impl supports a custom backend. `Flex`, the CPU backend, overrides them with kernels of this crate (feature `cpu`); CUDA and WGPU take
-//! the defaults. Under `Autodiff` each operation is one node.
+//! [`ConvOps`], [`NormOps`] and [`PoolOps`] are traits over `B: Backend` with default implementations in Burn's own ops, so an
+//! empty impl supports a custom backend. `Flex`, the CPU backend, overrides them with kernels of this crate (feature `cpu`); CUDA
+//! and WGPU use the default implementations. Under `Autodiff` each operation is one node.
 //!
-//! The three modules have the same form: `ops` (the trait and the functions on tensors), `reference` (the default implementation, and
-//! what tests compare with), `autodiff` and `flex`. Nothing here may depend on layers or models.
+//! The three modules have the same structure: `ops` (the trait and the functions on tensors), `reference` (the default
+//! implementation and the reference of the tests), `autodiff` and `flex`. This crate must not depend on layers or models.
 //!
 //! # Undefined behaviour
 //!
-//! The CPU kernels write through raw pointers. Their unit tests named `raw_kernels` call them without Burn, on tiny shapes, at
-//! [`barlow_simd::Level::Baseline`]; they run under Miri:
+//! The CPU kernels write through raw pointers. Their unit tests named `raw_kernels` call the kernels without Burn, on tiny
+//! shapes, at [`barlow_simd::Level::Baseline`], and run under Miri:
 //!
 //! ```text
 //! rustup +nightly component add miri

@@ -56,7 +56,7 @@ impl Axis {
     /// About five round values inside the range, with their labels.
     pub fn ticks(&self) -> Vec<(f64, String)> {
         let powers = if self.log { self.log_ticks() } else { None };
-        // The label of a power of ten needs the decimals of its own magnitude, that of a linear tick those of the step.
+        // The label of a power of ten needs the decimals of its magnitude, the label of a linear tick those of the step.
         let own_size = powers.is_some();
         let values = powers.unwrap_or_else(|| linear_ticks(self.low, self.high));
         let step = values

@@ -1,4 +1,4 @@
-//! Line charts as inline SVG with a legend. The view box has the width of a small screen, so that text stays readable there.
+//! Line charts as inline SVG with a legend. The view box has the width of a small screen, so that text remains readable there.
 
 use crate::axis::{Axis, short};
 use crate::html::escape;
@@ -31,13 +31,13 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// For lines shared by all runs: the last colour is a grey.
+    /// The look of lines shared by all runs; the last colour is a grey.
     pub const NEUTRAL: Self = Self {
         colour: COLOURS - 1,
         dash: 0,
     };
 
-    /// For the series of one run: first the colours vary, then the dashes.
+    /// The look of series `index` of one run: the colours vary first, then the dashes.
     pub fn nth(index: usize) -> Self {
         Self {
             colour: index,
@@ -45,7 +45,7 @@ impl Look {
         }
     }
 
-    /// For the series of several runs: a colour per run and a dash pattern per series, so that a run stands out.
+    /// The look of series of several runs: a colour per run and a dash pattern per series, so that a run stands out.
     pub fn of_run(run: usize, index: usize) -> Self {
         Self {
             colour: run,
@@ -183,7 +183,7 @@ fn legend(out: &mut String, curve: &Curve, looks: &[Look]) {
     out.push_str("</ul>\n");
 }
 
-/// The chart in words, for screen readers.
+/// A text description of the chart, for screen readers.
 fn description(curve: &Curve) -> String {
     let mut out = format!("Line chart of {} over {}.", curve.y_label, curve.x_label);
     for series in &curve.series {

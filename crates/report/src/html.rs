@@ -1,4 +1,4 @@
-//! Text that is safe inside HTML and attributes, and bytes as data URIs.
+//! HTML encoding: escaped text for elements and attributes, and data URIs.
 
 /// `text` with the five special characters of HTML escaped, and without control characters other than newline and tab.
 pub(crate) fn escape(text: &str) -> String {

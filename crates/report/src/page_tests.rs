@@ -105,7 +105,7 @@ fn check(html: &str) {
         "NaN",
         "inf ",
     ] {
-        assert!(!text.contains(outside), "the page holds {outside:?}");
+        assert!(!text.contains(outside), "the page contains {outside:?}");
     }
     for tag in [
         "html",

@@ -68,7 +68,7 @@ impl Level {
 
     #[inline]
     fn arch(self) -> Arch {
-        // Detection asks for each feature of a set; the results are cached.
+        // Detection queries each feature of a set; the results are cached.
         static ARCHS: OnceLock<[Arch; 3]> = OnceLock::new();
         ARCHS.get_or_init(|| Self::ALL.map(Self::detect))[self as usize]
     }

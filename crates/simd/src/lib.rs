@@ -5,8 +5,8 @@
 //! - a struct that implements [`WithSimd`]: generic over explicit vectors, or
 //! - a function in [`vectorised!`]: a plain loop that the compiler vectorises.
 //!
-//! Everything that a kernel calls in its loops must be `#[inline(always)]`; other functions are compiled for the baseline. Closures
-//! cannot be marked so and should stay small.
+//! Everything that a kernel calls in its loops must be `#[inline(always)]`; other functions are compiled for the baseline.
+//! Closures cannot have this attribute and should stay small.
 //!
 //! # Numerics
 //!

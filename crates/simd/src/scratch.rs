@@ -6,8 +6,8 @@
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
-/// Selects one of the buffers of a thread. Kernels that hold several buffers at the same time use different slots, and give them names
-/// of their own (`const PACKED: Slot = Slot::A`).
+/// Selects one of the buffers of a thread. Kernels that hold several buffers at the same time use different slots, and give them
+/// descriptive names (`const PACKED: Slot = Slot::A`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
     /// The first buffer.
@@ -52,7 +52,7 @@ pub fn with_shared<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     result
 }
 
-/// The first `len` floats of a buffer, which is lengthened if it is shorter.
+/// The first `len` floats of a buffer, which is extended if it is shorter.
 fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < len {
         buffer.resize(len, 0.0);

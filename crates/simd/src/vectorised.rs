@@ -1,4 +1,4 @@
-//! Plain loops as kernels.
+//! The `vectorised!` macro: plain loops as kernels.
 
 /// Defines functions whose bodies are compiled for several instruction sets; a call runs at the thread's
 /// [current level](crate::Level::current).

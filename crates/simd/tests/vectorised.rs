@@ -1,4 +1,5 @@
-//! Functions defined by `vectorised!` in another crate: results, several lifetimes, a maximal level, and equal bytes at every level.
+//! Tests of functions defined by `vectorised!` in another crate: results, several lifetimes, a maximal level, and equal bytes at
+//! every level.
 
 use barlow_simd::{Level, vectorised};
 

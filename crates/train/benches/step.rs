@@ -1,32 +1,24 @@
 //! One training step without the optimiser: forward of both views, loss, backward.
 //!
-//! `cargo bench -p train` prints a table; `-- --json` one object a line (`peak_mb` is MiB, as in the table). `--net resnet18-cifar|resnet50`
-//! chooses the network, `--case 32,64,32,512` the view pairs, the width, the pixels of a side and D (repeatable),
-//! `--backend cpu|wgpu|cuda` the device, `--threads N` the CPU backend's threads, `--repeats N` how many steps the median is
-//! of, after one that is not counted. Each case runs in a process of its own, so that its resident maximum is its own.
+//! `cargo bench -p train` prints a table; `-- --json` one object per line (`peak_mb` is MiB, as in the table).
+//! `--net resnet18-cifar|resnet50` chooses the network, `--case 32,64,32,512` the view pairs, the width, the pixels of a side and
+//! D (repeatable), `--backend cpu|wgpu|cuda` the device, `--threads N` the CPU backend's threads, `--repeats N` how many steps
+//! the median is of, after one that is not timed. Each case runs in its own process, so that the peak resident size is that of
+//! the case.
 //!
 //! Both networks have a projector D-D-D; `resnet18-cifar` has the CIFAR stem, `resnet50` ImageNet's, with blocks that start as
-//! the identity. The views are noise: no pixel changes how long a step takes. On a GPU the host waits for the device before the
-//! clock is read.
+//! the identity. The views are noise: pixel values do not affect the time of a step. On a GPU the host waits for the device
+//! before the clock is read.
 
 #![allow(clippy::print_stdout)]
 
-use std::hint::black_box;
-use std::process::{Command, Stdio};
-use std::time::Instant;
-
-use barlow_augment::ViewsConfig;
-use barlow_data::DeviceBatch;
-use barlow_engine::backend::TrainBackend;
 use barlow_engine::host_memory;
-use barlow_engine::method::{Clock, Method, MethodInputs};
-use barlow_engine::methods::{LossSection, MethodSection};
-use barlow_engine::training::{Profile, StepContext, step_gradients};
-use barlow_model::{HeadsConfig, MlpConfig, Model, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, Stem};
-use barlow_train::device::{BackendChoice, OnBackend, on_backend, select};
-use burn::tensor::{Tensor, TensorData};
+use barlow_engine::training::StepTiming;
+use barlow_model::{HeadsConfig, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, Stem};
+use barlow_train::device::{BackendChoice, select};
 use clap::ValueEnum;
 use serde_json::{Value, json};
+use std::process::{Command, Stdio};
 
 const NETS: [&str; 2] = ["resnet18-cifar", "resnet50"];
 const CASES: [Case; 4] = [
@@ -103,12 +95,8 @@ fn measure(case: Case, options: &Options) -> Value {
     let choice = BackendChoice::from_str(&options.backend, false).expect("--backend cpu|wgpu|cuda");
     let selected = select(choice, None).unwrap_or_else(|error| panic!("{error}"));
     let warm_up = if selected.backend == "cpu" { 1 } else { WARM_UP_ON_GPU };
-    let steps = Steps {
-        case,
-        warm_up,
-        counted: options.repeats,
-    };
-    let mut seconds = on_backend(&selected, steps);
+    let timing = case.timing(warm_up, options.repeats);
+    let mut seconds = selected.run(|device| device.time_steps(&timing));
     seconds.sort_by(f64::total_cmp);
     json!({
         "bench": "step",
@@ -123,65 +111,6 @@ fn measure(case: Case, options: &Options) -> Value {
         "min_s": seconds[0],
         "peak_mb": host_memory::peak().map(|bytes| bytes as f64 / 1024.0 / 1024.0),
     })
-}
-
-/// The steps of one case; gives the seconds of those that count.
-struct Steps {
-    case: Case,
-    warm_up: usize,
-    counted: usize,
-}
-
-impl OnBackend for Steps {
-    type Output = Vec<f64>;
-
-    fn run<B: TrainBackend>(self, device: &B::Device) -> Vec<f64> {
-        let model = self.case.config().init::<B>(device, 0);
-        let inputs = MethodInputs {
-            views: ViewsConfig::default().groups(),
-            projector: self.case.projector(),
-            batch_size: self.case.pairs,
-            largest_buffer: B::largest_buffer(device),
-        };
-        let mut method = MethodSection::default().build::<B>(&LossSection::default(), &inputs);
-        let views = [1, 2].map(|seed| self.case.view::<B>(seed, device));
-        let mut once = || step_seconds(&model, method.as_mut(), &views, device);
-        (0..self.warm_up).for_each(|_| {
-            once();
-        });
-        (0..self.counted).map(|_| once()).collect()
-    }
-}
-
-fn step_seconds<B: TrainBackend>(
-    model: &Model<B>,
-    method: &mut dyn Method<B>,
-    views: &[Tensor<B, 4>; 2],
-    device: &B::Device,
-) -> f64 {
-    let profile = Profile::off();
-    let context = StepContext {
-        model,
-        teacher: None,
-        clock: Clock {
-            step: 0,
-            total_steps: 1,
-            steps_per_epoch: 1,
-        },
-        seed: 0,
-        profile: &profile,
-    };
-    let batch = DeviceBatch {
-        views: views.to_vec(),
-        labels: Vec::new(),
-        indices: Vec::new(),
-    };
-    let start = Instant::now();
-    let results = black_box(step_gradients(&context, method, batch));
-    B::sync(device).expect("the device answers");
-    let seconds = start.elapsed().as_secs_f64();
-    drop(results);
-    seconds
 }
 
 /// A network and the size of its step.
@@ -210,38 +139,22 @@ impl Case {
         format!("{},{},{},{}", self.pairs, self.width, self.pixels, self.d)
     }
 
-    fn projector(&self) -> MlpConfig {
-        ProjectorConfig {
-            widths: vec![self.d; 3],
-        }
-        .mlp(true)
-    }
-
-    fn config(&self) -> ModelConfig {
+    fn timing(&self, warm_up: usize, counted: usize) -> StepTiming {
         let backbone = match self.net {
             "resnet50" => ResNetConfig::new(ResNetDepth::ResNet50).with_zero_init_residual(true),
             _ => ResNetConfig::new(ResNetDepth::ResNet18)
                 .with_stem(Stem::Cifar)
                 .with_zero_init_residual(false),
         };
-        ModelConfig::new(backbone.with_width(self.width), HeadsConfig::new(self.projector()))
-    }
-
-    /// Noise of mean 0 and variance 1: the sum of twelve uniform numbers (xorshift).
-    fn view<B: TrainBackend>(&self, seed: u64, device: &B::Device) -> Tensor<B, 4> {
-        let mut state = 0x9E37_79B9_7F4A_7C15u64.wrapping_mul(seed);
-        let mut uniform = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1 << 24) as f32
-        };
-        let shape = [self.pairs, 3, self.pixels, self.pixels];
-        let count = shape.iter().product();
-        let values: Vec<f32> = (0..count)
-            .map(|_| (0..12).map(|_| uniform()).sum::<f32>() - 6.0)
-            .collect();
-        Tensor::from_data(TensorData::new(values, shape), device)
+        let widths = vec![self.d; 3];
+        let heads = HeadsConfig::new(ProjectorConfig { widths }.mlp(true));
+        StepTiming {
+            model: ModelConfig::new(backbone.with_width(self.width), heads),
+            batch_size: self.pairs,
+            pixels: self.pixels,
+            warm_up,
+            counted,
+        }
     }
 }
 

@@ -1,9 +1,10 @@
-//! Pre-trains a custom backbone on custom images with a custom loss, and has everything else of the program: views, checkpoints, resuming, metrics, kNN and linear probe, report.
+//! Pre-trains a custom backbone on custom images with a custom loss. Everything else is the program's: views, checkpoints,
+//! resuming, metrics, kNN and linear probe, report.
 //!
 //!     cargo run -p train --release --example own_backbone -- runs/own-backbone
 //!
-//! Run it again and it resumes where it was stopped, or says that it is finished. `knn --from` and the program's other commands cannot
-//! build the network; `backbone.safetensors` and the checkpoints hold its weights by the names of its fields.
+//! Run it again and it resumes where it was stopped, or reports that it is finished. `knn --from` and the program's other
+//! commands cannot build the network; `backbone.safetensors` and the checkpoints hold its weights by the names of its fields.
 
 use barlow_augment::{Image8, Normalization, RgbImage8};
 use barlow_data::{DataError, ImageSource};
@@ -55,7 +56,7 @@ impl<B: ModelOps> Backbone<B> for SmallNet<B> {
     }
 }
 
-/// Stripes that lie, stand and lean, each image with its own colours, phase and width.
+/// Horizontal, vertical and diagonal stripes, each image with its own colours, phase and width.
 struct Stripes {
     count: usize,
     seed: usize,
@@ -112,7 +113,7 @@ impl ImageSource for Stripes {
     }
 }
 
-/// Barlow Twins, and a pull on the embeddings' size.
+/// Barlow Twins, plus a penalty on the embeddings' size.
 struct SmallEmbeddings(BarlowTwinsLoss);
 
 impl<B: Backend> TwinLoss<B> for SmallEmbeddings
@@ -139,14 +140,15 @@ impl MetricsSink for Accuracies<'_> {
     }
 }
 
-/// What is not said has the default that it has in every recipe. `custom` keeps other programs from taking the run for a ResNet's.
+/// A key that is not set has the same default as in every recipe. `custom` prevents other programs from reading the run as a
+/// ResNet's.
 const RECIPE: &str = r#"
     model = { backbone = "custom", projector = "64-64" }
     optimizer = { kind = "adamw", learning_rate_weights = 1e-2 }
     train = { epochs = 20, batch_size = 64, log_every = 50 }
     eval = { resize = 24, crop = 24, every = 5 }
 
-    # Colours tell nothing about stripes: views that hardly share any leave the direction to be learned.
+    # Colours carry no information about stripes: views that share few colours leave the direction to be learned.
     [views]
     preset = "cifar"
     size = 24

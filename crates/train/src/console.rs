@@ -1,6 +1,7 @@
 //! What the user sees while a run is in progress: everything on standard error, a bar on a terminal, plain lines elsewhere.
 
-use barlow_engine::console::Console;
+use barlow_engine::console::{Console, Status};
+use barlow_engine::units::duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
@@ -63,9 +64,10 @@ impl Console for Terminal {
             return;
         }
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {msg}, {elapsed} < {eta}")
-            .expect("the template is a literal");
-        bar.set_style(style);
+        // At 80 columns some 25 are left for the bar itself.
+        let style = ProgressStyle::with_template("{prefix} {wide_bar} {msg}").expect("the template is a literal");
+        bar.set_style(style.progress_chars("=> "));
+        bar.set_prefix(format!("step {done}/{total}"));
         bar.set_position(done);
         bar.reset_eta();
         *self.lock() = Some(bar);
@@ -77,11 +79,14 @@ impl Console for Terminal {
         }
     }
 
-    /// On the bar, or as a line of its own where there is no bar.
-    fn status(&self, place: &str, text: &str) {
+    /// On the bar, or as a separate line where there is no bar.
+    fn status(&self, status: &Status) {
         match self.lock().as_ref() {
-            Some(bar) => bar.set_message(text.to_owned()),
-            None => self.line(&format!("{place}  {text}")),
+            Some(bar) => {
+                bar.set_prefix(format!("epoch {}/{}", status.epoch.0, status.epoch.1));
+                bar.set_message(beside_bar(status));
+            }
+            None => self.line(&status.to_string()),
         }
     }
 
@@ -90,6 +95,12 @@ impl Console for Terminal {
             bar.finish_and_clear();
         }
     }
+}
+
+/// What stands to the right of the bar.
+fn beside_bar(status: &Status) -> String {
+    let knn = status.knn.map_or(String::new(), |knn| format!(", kNN {knn:.3}"));
+    format!("loss {:.2}{knn}, {} left", status.loss, duration(status.seconds_left))
 }
 
 /// Prints a result on standard output; a closed pipe is not an error.

@@ -1,12 +1,12 @@
-//! Exit codes, and which error has which.
+//! The exit codes, and the mapping from errors.
 
 use barlow_engine::error::RunError;
 
-/// Exit code of a run that did what was asked.
+/// Exit code of success.
 pub const EXIT_DONE: u8 = 0;
 /// Exit code of a run that failed while running.
 pub const EXIT_FAILED: u8 = 1;
-/// Exit code for a wrong command line, a wrong config or a backend that is not there.
+/// Exit code for an invalid command line, an invalid config or an unavailable backend.
 pub const EXIT_USAGE: u8 = 2;
 /// Exit code of a run that was interrupted and wrote a checkpoint.
 pub const EXIT_INTERRUPTED: u8 = 130;

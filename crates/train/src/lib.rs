@@ -1,6 +1,6 @@
-//! The program `train` around `barlow-engine`: which device a run takes, and what belongs to a process.
+//! The library part of the program `train`: device selection and process-wide settings around `barlow-engine`.
 //!
-//! The command line is in `main.rs` and the modules below it. A program of your own uses `barlow-engine` directly.
+//! The command line is in `main.rs` and the modules below it. A custom program uses `barlow-engine` directly.
 
 pub mod allocator;
 pub mod device;

@@ -1,7 +1,4 @@
-//! The command line program: `cli` understands what was typed, `commands` put the library's pieces together.
-//!
-//! Compiling a training step for a backend takes minutes. The library's code is generic, so it happens here and not again for
-//! the library's unit tests.
+//! The command line program: `cli` parses the command line, `commands` combine the library's parts.
 
 mod cli;
 mod commands;
@@ -15,7 +12,7 @@ fn main() -> std::process::ExitCode {
     cli::main()
 }
 
-/// Mesa's Vulkan drivers try every window system, and Wayland's library complains on standard error where this variable is
+/// Mesa's Vulkan drivers try every window system, and Wayland's library prints an error to standard error if this variable is
 /// unset, as on servers.
 fn hush_drivers() {
     const FOLDER: &str = "XDG_RUNTIME_DIR";

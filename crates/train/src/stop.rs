@@ -4,10 +4,10 @@ use crate::exit::EXIT_INTERRUPTED;
 use barlow_engine::stop::StopFlag;
 use std::io::Write;
 
-/// A flag that signals set. To be called once in a process.
+/// Installs the signal handlers and returns the flag that they set. Call it once per process.
 ///
-/// A hangup that was ignored when the program was started stays ignored: `nohup` means it. An interrupt is heard all the same,
-/// though shells ignore it for what they start in the background: whoever sends one to this process means it.
+/// A SIGHUP that was ignored when the program was started stays ignored, as `nohup` intends. SIGINT is handled even if it was
+/// ignored: shells ignore it for background processes, but a SIGINT sent to this process is intended.
 ///
 /// # Errors
 /// When the system refuses the handler.
@@ -20,8 +20,8 @@ pub fn on_signals() -> Result<StopFlag, ctrlc::Error> {
         if shared.set() {
             end_at_once();
         }
-        let line = "stopping as soon as a checkpoint is whole; once more to stop at once without";
-        // Whoever read standard error may have ended by the same signal.
+        let line = "stopping as soon as a checkpoint is written; a second signal stops at once without one";
+        // The reader of standard error may have ended by the same signal.
         drop(writeln!(std::io::stderr(), "{line}"));
     })?;
     #[cfg(unix)]
@@ -35,14 +35,14 @@ pub fn on_signals() -> Result<StopFlag, ctrlc::Error> {
 /// Whether a signal is ignored now.
 #[cfg(unix)]
 fn is_ignored(signal: libc::c_int) -> bool {
-    // SAFETY: asks for the present action alone and gives it room to be written to; all zeros is a valid value.
+    // SAFETY: only queries the current action, into a valid struct; all zeros is a valid value.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, std::ptr::null(), &mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
     }
 }
 
-/// Ends the process without the libraries' own tidying up, which may wait for a device that is busy.
+/// Ends the process without the libraries' cleanup, which may wait for a busy device.
 fn end_at_once() -> ! {
     let code = i32::from(EXIT_INTERRUPTED);
     #[cfg(unix)]

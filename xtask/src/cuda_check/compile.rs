@@ -1,4 +1,4 @@
-//! Every kernel of a list through NVIDIA's compiler, on all cores, and what came of it.
+//! Compilation of a list of kernels with NVIDIA's compiler, on all cores, and a summary of the results.
 
 use super::kernel::{Kernel, Usage};
 use super::nvrtc::Nvrtc;
@@ -6,20 +6,20 @@ use anyhow::Result;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What came of a list of kernels.
+/// The results of compiling a list of kernels.
 #[derive(Default)]
 pub struct Outcome {
-    /// Names of those that do not compile, with what the compiler said.
+    /// Names of the kernels that do not compile, with the compiler's log.
     pub failed: Vec<(String, String)>,
-    /// This project's own, with what they take.
+    /// This project's own kernels, with their resource usage.
     pub ours: Vec<(String, Usage)>,
-    /// The most of each that any takes.
+    /// The largest usage of each resource.
     pub most: Usage,
-    /// How many had more values than registers.
+    /// Number of kernels that spill registers.
     pub spilling: usize,
 }
 
-/// Compiles them all.
+/// Compiles all kernels.
 pub fn compile(nvrtc: &Nvrtc, kernels: &[Kernel]) -> Result<Outcome> {
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -28,7 +28,7 @@ pub fn compile(nvrtc: &Nvrtc, kernels: &[Kernel]) -> Result<Outcome> {
             scope.spawn(|| {
                 while let Some(kernel) = kernels.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let mut options: Vec<&str> = kernel.options.iter().map(String::as_str).collect();
-                    // The runtime's own, and that the assembler tells what a kernel takes.
+                    // The runtime's options, and one that makes the assembler report the resources of a kernel.
                     options.push("--ptxas-options=-v");
                     let result = nvrtc.compile(&kernel.source, &options);
                     results.lock().expect("no thread panics").push((kernel, result));

@@ -1,31 +1,31 @@
-//! A kernel that was written down: its name, its options, and what the assembler said about it.
+//! A collected kernel: its name, its compiler options, and the resource usage that the assembler reports.
 
 use anyhow::{Context, Result};
 use std::path::Path;
 
-/// A program with the options that it would be compiled with.
+/// The source of a kernel with its compiler options.
 pub struct Kernel {
     /// The entry point's name.
     pub name: String,
-    /// Options, as the runtime gives them.
+    /// Compiler options, as passed by the runtime.
     pub options: Vec<String>,
-    /// The program.
+    /// The source code.
     pub source: String,
 }
 
-/// What a kernel takes of a multiprocessor.
+/// The resources of a multiprocessor that a kernel uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Registers a thread.
+    /// Registers per thread.
     pub registers: u32,
-    /// Shared memory of a fixed size a block, in bytes.
+    /// Static shared memory per block, in bytes.
     pub shared: u32,
-    /// Bytes a thread that registers had no room for.
+    /// Register spills per thread, in bytes.
     pub spilled: u32,
 }
 
 impl Kernel {
-    /// Reads one that the pretended compiler wrote.
+    /// Reads a kernel that the stub NVRTC wrote.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let (options, source) = text
@@ -39,7 +39,7 @@ impl Kernel {
         })
     }
 
-    /// The same with a call, at its end, of a function that does not exist.
+    /// The same kernel with a final call to a function that does not exist.
     pub fn broken(&self) -> Self {
         let (body, after) = self.source.rsplit_once('}').unwrap_or((&self.source, ""));
         Self {
@@ -49,14 +49,14 @@ impl Kernel {
         }
     }
 
-    /// Whether it is one of the candidates that Burn tunes a matrix product with.
+    /// Whether it is one of the candidates of Burn's matrix product autotuning.
     pub fn is_product(&self) -> bool {
         self.name.starts_with("matmul_entry")
     }
 
-    /// Whether it is one of this project's own, and not of Burn's.
+    /// Whether it is one of this project's own kernels, and not one of Burn's.
     pub fn is_ours(&self) -> bool {
-        // crates/loss/src/ops/gpu/kernels.rs; generic ones have their types' sizes behind the name.
+        // crates/loss/src/ops/gpu/kernels.rs; generic ones have the sizes of their types after the name.
         ["sum_pieces", "sum_partials", "gradient"]
             .iter()
             .any(|own| self.name == *own || self.name.strip_prefix(own).is_some_and(|rest| rest.starts_with("_n_")))
@@ -74,7 +74,7 @@ fn name(source: &str) -> Option<&str> {
 }
 
 impl Usage {
-    /// The larger of each.
+    /// The larger value of each field.
     pub fn most(self, other: Self) -> Self {
         Self {
             registers: self.registers.max(other.registers),
@@ -83,7 +83,7 @@ impl Usage {
         }
     }
 
-    /// From the assembler's lines, as
+    /// Parses the assembler's log, such as
     /// `ptxas info    : Used 56 registers, used 1 barriers, 4096 bytes smem, 624 bytes cmem[0]`.
     pub fn of(log: &str) -> Self {
         let number_before = |line: &str, word: &str| -> Option<u32> {

@@ -1,44 +1,45 @@
 //! `cargo xtask cuda-check`: compiles every kernel that the program would launch on NVIDIA's GPUs, on a machine without one.
 //!
-//! The program itself runs, on a driver that only pretends (`stubs/driver.rs`): CubeCL lowers each kernel as it would on that
-//! architecture, with every candidate of its tuning, and gives it to a compiler that writes it down (`stubs/compiler.rs`). NVIDIA's own
-//! compiler then gets the same texts with the same options. That proves that they compile, not that they compute the right thing.
+//! The program itself runs, on a stub CUDA driver (`stubs/driver.rs`): CubeCL lowers each kernel as it would on that
+//! architecture, with every candidate of its tuning, and passes it to a stub NVRTC that saves the source (`stubs/compiler.rs`).
+//! NVIDIA's own compiler then compiles the same sources with the same options. That proves that they compile, not that their
+//! results are correct.
 
 mod compile;
 mod kernel;
 mod nvrtc;
-mod pretended;
 mod recipes;
+mod stub_driver;
 mod toolkit;
 
 use anyhow::{Context, Result, bail, ensure};
 use compile::compile;
 use kernel::Kernel;
 use nvrtc::Nvrtc;
-use pretended::Pretended;
 use recipes::{RECIPES, Recipe};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use stub_driver::StubDriver;
 
 /// What to check.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Architectures, as compute capabilities without their dot; CubeCL takes sm_90a for 90
+    /// Architectures, as compute capabilities without the dot; CubeCL uses sm_90a for 90
     #[arg(long, value_delimiter = ',', default_values_t = [75, 80, 90])]
     arch: Vec<u32>,
-    /// Recipes whose kernels are compiled, of those that --list names
+    /// Recipes whose kernels are compiled; --list prints all of them
     #[arg(long, value_delimiter = ',', default_values_t = ["smoke".to_owned(), "losses".to_owned()])]
     recipe: Vec<String>,
-    /// Every recipe
+    /// Check every recipe
     #[arg(long)]
     all: bool,
-    /// Of the candidates that Burn tunes its matrix products with, compile every Nth; there are over a thousand, of half a second each
+    /// Compile every Nth candidate of Burn's matrix product autotuning; there are over a thousand, of half a second each
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     sample: u32,
-    /// Name the recipes, with their flags
+    /// List the recipes with their flags
     #[arg(long)]
     list: bool,
-    /// Keep the kernels' texts in this folder
+    /// Save the kernels' sources in this folder
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     /// Folder that NVIDIA's compiler is fetched into [default: the user's cache folder]
@@ -61,13 +62,13 @@ pub fn run(options: Options) -> Result<()> {
     for name in &options.recipe {
         ensure!(
             RECIPES.iter().any(|recipe| recipe.name == name),
-            "no recipe {name}; --list names them"
+            "there is no recipe {name}; --list prints all of them"
         );
     }
     let toolkit = toolkit::toolkit(&options.toolkits.map_or_else(cache_folder, Ok)?)?;
     let nvrtc = Nvrtc::open(&toolkit)?;
     let program = crate::workspace::program()?;
-    let pretended = Pretended::build()?;
+    let stub_driver = StubDriver::build()?;
     let mut failures = 0;
     for &arch in &options.arch {
         let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -80,7 +81,7 @@ pub fn run(options: Options) -> Result<()> {
         ensure!(!old, "{} is not empty; pass another --keep", folder.display());
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         for recipe in &chosen {
-            pretended.collect(&program, recipe, arch, &toolkit, &folder)?;
+            stub_driver.collect(&program, recipe, arch, &toolkit, &folder)?;
         }
         failures += check(&nvrtc, arch, &folder, options.sample)?;
     }
@@ -88,7 +89,7 @@ pub fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// Compiles every kernel of a folder and prints what came of it; gives the number of those that failed.
+/// Compiles every kernel of a folder and prints the results; returns the number of kernels that failed.
 fn check(nvrtc: &Nvrtc, arch: u32, folder: &Path, sample: u32) -> Result<usize> {
     let start = Instant::now();
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
@@ -97,7 +98,7 @@ fn check(nvrtc: &Nvrtc, arch: u32, folder: &Path, sample: u32) -> Result<usize> 
     let all: Vec<Kernel> = paths.iter().map(|path| Kernel::read(path)).collect::<Result<_>>()?;
     let found = all.len();
     let mut candidates = 0;
-    // Their files are named by their content, so the order is as good as drawn, and the same in every run.
+    // Files are named by a hash of their content, so their order is effectively random, and the same in every run.
     let mut chosen = |kernel: &Kernel| {
         candidates += u32::from(kernel.is_product());
         !kernel.is_product() || candidates % sample == 0
@@ -105,9 +106,9 @@ fn check(nvrtc: &Nvrtc, arch: u32, folder: &Path, sample: u32) -> Result<usize> 
     let kernels: Vec<Kernel> = all.into_iter().filter(|kernel| chosen(kernel)).collect();
     ensure!(
         kernels.iter().filter(|kernel| kernel.is_ours()).count() >= 3,
-        "the program launches fewer of its own kernels than it has: the check looks in the wrong place"
+        "the program launches fewer of its own kernels than it has: the check does not find them"
     );
-    // A check that cannot fail is none: one of our own, broken, has to be found out by the same code.
+    // The check must be able to fail: the same code has to detect one of our own kernels that was broken on purpose.
     let broken: Vec<Kernel> = kernels
         .iter()
         .filter(|kernel| kernel.is_ours())
@@ -116,7 +117,7 @@ fn check(nvrtc: &Nvrtc, arch: u32, folder: &Path, sample: u32) -> Result<usize> 
         .collect();
     ensure!(
         compile(nvrtc, &broken)?.failed.len() == 1,
-        "the compiler takes a kernel that calls what does not exist, so its word is worth nothing"
+        "the compiler accepts a kernel that calls an unknown function, so its results are meaningless"
     );
     let outcome = compile(nvrtc, &kernels)?;
     for (name, log) in &outcome.failed {
@@ -140,7 +141,7 @@ fn check(nvrtc: &Nvrtc, arch: u32, folder: &Path, sample: u32) -> Result<usize> 
     Ok(outcome.failed.len())
 }
 
-/// Outside the repository, and kept: the compiler is 60 MB to fetch.
+/// A persistent folder outside the repository: the compiler is a download of 60 MB.
 fn cache_folder() -> Result<PathBuf> {
     let given = |name| {
         std::env::var_os(name)
@@ -150,6 +151,6 @@ fn cache_folder() -> Result<PathBuf> {
     let base = given("XDG_CACHE_HOME").or_else(|| Some(given("HOME")?.join(".cache")));
     match base {
         Some(base) => Ok(base.join("barlow-twins").join("cuda")),
-        None => bail!("there is no home folder to keep NVIDIA's compiler in; pass --toolkits DIR"),
+        None => bail!("there is no home folder to store NVIDIA's compiler in; pass --toolkits DIR"),
     }
 }

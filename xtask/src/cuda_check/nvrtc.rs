@@ -1,4 +1,4 @@
-//! NVIDIA's run-time compiler: a program's text to a kernel for one architecture, and what the assembler says about it.
+//! NVIDIA's run-time compiler (NVRTC): the source of a kernel to machine code for one architecture, with the assembler's log.
 
 use anyhow::{Context, Result, ensure};
 use libloading::Library;
@@ -29,11 +29,11 @@ pub struct Nvrtc {
     _library: Library,
 }
 
-/// A program that was compiled, or not.
+/// The result of a compilation.
 pub struct Compiled {
-    /// Whether it was.
+    /// Whether it succeeded.
     pub is_good: bool,
-    /// What compiler and assembler said.
+    /// The log of compiler and assembler.
     pub log: String,
 }
 
@@ -42,7 +42,7 @@ impl Nvrtc {
     pub fn open(toolkit: &Path) -> Result<Self> {
         let path = toolkit.join("lib").join("libnvrtc.so.13");
         // SAFETY: NVIDIA's own library, whose start-up code any CUDA program runs; signatures are those of nvrtc.h, and the
-        // functions live as long as the library, which is kept beside them.
+        // functions live as long as the library, which is stored together with them.
         unsafe {
             let library = Library::new(&path).with_context(|| format!("cannot load {}", path.display()))?;
             Ok(Self {
@@ -56,9 +56,9 @@ impl Nvrtc {
         }
     }
 
-    /// Compiles a program with these options, down to the architecture's own instructions.
+    /// Compiles a program with these options, down to the architecture's machine code.
     pub fn compile(&self, source: &str, options: &[&str]) -> Result<Compiled> {
-        let source = CString::new(source).context("a program has no zeros")?;
+        let source = CString::new(source).context("the source contains a NUL byte")?;
         let options: Vec<CString> = options
             .iter()
             .map(|&option| CString::new(option))
@@ -66,11 +66,11 @@ impl Nvrtc {
         let pointers: Vec<*const c_char> = options.iter().map(|option| option.as_ptr()).collect();
         let none = std::ptr::null();
         let mut program = std::ptr::null_mut();
-        // SAFETY: all texts end with a zero and outlive the program, which is destroyed here; the log's buffer has the size that the
-        // library asked for.
+        // SAFETY: all strings are NUL-terminated and outlive the program, which is destroyed here; the log's buffer has the size
+        // that the library returned.
         unsafe {
             let made = (self.create)(&mut program, source.as_ptr(), none, 0, none.cast(), none.cast());
-            ensure!(made == 0, "the compiler takes no program (error {made})");
+            ensure!(made == 0, "the compiler cannot create a program (error {made})");
             let code = (self.compile)(program, pointers.len() as c_int, pointers.as_ptr());
             let mut size = 0;
             (self.log_size)(program, &mut size);

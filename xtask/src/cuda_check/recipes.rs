@@ -1,15 +1,15 @@
-//! The runs whose kernels are compiled.
+//! Recipes of `cuda-check`: the runs whose kernels are compiled.
 
 /// A run whose kernels are compiled.
 pub struct Recipe {
     /// Its name in tables and on the command line.
     pub name: &'static str,
-    /// Runs of the program, each with these flags.
+    /// Flags of the program.
     pub flags: &'static [&'static str],
 }
 
-/// A short run has the kernels of a long one. Recipes of other images train on the shipped ones; a batch that these do not fill is
-/// smaller here.
+/// All recipes. A short run has the kernels of a long one. Recipes for other images train on the shipped ones; a batch that is
+/// larger than that set is smaller here.
 pub const RECIPES: [Recipe; 8] = [
     Recipe {
         name: "smoke",

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A wheel: its file's name is the last part of its address.
+/// A wheel; its file name is the last part of its URL.
 struct Wheel {
     address: &'static str,
     bytes: u64,
@@ -27,7 +27,7 @@ const WHEELS: [Wheel; 4] = [
         bytes: 2_504_024,
         sha256: "df2b79a8852f10d1fef8c848489c49eebb5754051bf870202a862831412b179d",
     },
-    // The tensor cores' header, mma.h, includes a part of nvcc's.
+    // The header of the tensor cores, mma.h, includes a part of nvcc's headers.
     Wheel {
         address: "https://files.pythonhosted.org/packages/d5/ac/fb3ca43f437405ce33bfd8ba64503148fdc9198265f26f8ecd1bd6e76338/nvidia_cuda_crt-13.5.37-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
         bytes: 166_163,
@@ -40,14 +40,14 @@ const WHEELS: [Wheel; 4] = [
     },
 ];
 
-/// Where the wheels put a toolkit.
+/// The path of the toolkit in the wheels.
 const TOOLKIT: &str = "nvidia/cu13";
 
-/// The toolkit below `folder`, fetched and unpacked if it is not there yet. What an interrupted run left is thrown away.
+/// The toolkit below `folder`, fetched and unpacked if it is missing. Leftovers of an interrupted run are discarded.
 pub fn toolkit(folder: &Path) -> Result<PathBuf> {
     ensure!(
         cfg!(all(target_os = "linux", target_arch = "x86_64")),
-        "cuda-check takes NVIDIA's compiler for Linux on x86-64; this machine is another one"
+        "cuda-check uses NVIDIA's compiler for Linux on x86-64, which does not run on this machine"
     );
     let whole = folder.join("cuda-13.5.37");
     if !whole.is_dir() {
@@ -60,7 +60,7 @@ pub fn toolkit(folder: &Path) -> Result<PathBuf> {
                 name,
                 bytes,
                 sha256,
-                otherwise: "the table in xtask/src/cuda_check/toolkit.rs names it",
+                otherwise: "correct the table in xtask/src/cuda_check/toolkit.rs",
             };
             let wheel = download(&wanted, folder, &Patience::default())?;
             unpack(&wheel, work.path())?;

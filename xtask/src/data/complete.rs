@@ -1,6 +1,6 @@
-//! Whether a set's folder is what a fetch made of it: `SOURCE.txt` in it says where it comes from and how much it holds.
+//! Integrity check of a fetched set's folder: `SOURCE.txt` in it records where the set comes from and how much it holds.
 //!
-//! Why a count and not checksums: it finds what people do (files removed, a copy that ended early) in a second, even
+//! Why a count and not checksums: it detects the usual accidents (files removed, a copy that ended early) in a second, even
 //! among a hundred thousand images. This file must not know the network.
 
 use super::sets::Set;
@@ -9,17 +9,17 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-/// The file that says where the set comes from.
+/// The file that records where the set comes from.
 pub const SOURCE: &str = "SOURCE.txt";
 
-/// Files and their bytes below a folder.
+/// Number of files below a folder and their total size in bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Content {
     files: u64,
     bytes: u64,
 }
 
-/// Checks that the unpacked `folder` holds what the set must hold, and writes [`SOURCE`].
+/// Checks that the unpacked `folder` holds all that the set must hold, and writes [`SOURCE`].
 pub fn seal(folder: &Path, set: &Set) -> Result<()> {
     if let Some(missing) = missing(folder, set) {
         bail!("the files of {} hold no {missing}: not the published ones", set.name);
@@ -27,7 +27,7 @@ pub fn seal(folder: &Path, set: &Set) -> Result<()> {
     let Set { name, about, terms, .. } = set;
     let mut text = format!("{name}: {about}\nterms: {terms}\n");
     for file in set.files {
-        // Writing into a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "{} SHA-256 {}", file.address, file.sha256);
     }
     let Content { files, bytes } = content(folder, true)?;
@@ -36,10 +36,10 @@ pub fn seal(folder: &Path, set: &Set) -> Result<()> {
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Checks a folder that is there.
+/// Checks an existing folder.
 ///
 /// # Errors
-/// One line that says what is wrong with it: it is never written over.
+/// A one-line error: the folder is never overwritten.
 pub fn check(folder: &Path, set: &Set) -> Result<()> {
     let advice = "move it away, or pass another --out";
     let place = folder.display();

@@ -1,7 +1,7 @@
-//! One file over HTTP, into `NAME.part` and then, when its checksum agrees, `NAME`.
+//! Download of one file over HTTP, into `NAME.part` and then, when its checksum matches, `NAME`.
 //!
-//! A cut connection is taken up where it ended, in this run or in the next one; what cannot be taken up starts anew.
-//! This file must not know sets, nor what becomes of the file.
+//! An interrupted download is resumed where it ended, in this run or in the next one; if it cannot be resumed, it starts
+//! over. This file must not know sets, nor what the file is used for.
 
 use super::part::{Part, sha256_of};
 use super::progress::{Progress, Unit, megabytes};
@@ -16,7 +16,7 @@ use ureq::{Agent, Body};
 /// A file to download.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// Its full address.
+    /// Its full URL.
     pub address: &'a str,
     /// Its name on disk.
     pub name: &'a str,
@@ -24,20 +24,20 @@ pub struct Wanted<'a> {
     pub bytes: u64,
     /// Its SHA-256 in lower-case hexadecimal.
     pub sha256: &'a str,
-    /// What to do where this address has another file.
+    /// What the user should do if this URL has another file.
     pub otherwise: &'a str,
 }
 
-/// How long to wait, and how often to try again.
+/// Timeouts and retries.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// Tries after the first, counted since the last new byte.
+    /// Retries after the first attempt, counted since the last new byte.
     pub retries: u32,
-    /// Pause before the first of them; each further one is twice as long.
+    /// Pause before the first retry; each further pause is twice as long.
     pub pause: Duration,
-    /// Longest wait for a connection.
+    /// Timeout for a connection.
     pub connect: Duration,
-    /// Longest silence of the server.
+    /// Timeout for the next bytes from the server.
     pub silence: Duration,
 }
 
@@ -52,16 +52,16 @@ impl Default for Patience {
     }
 }
 
-/// How a try ended that did not fail for good.
+/// The result of an attempt that did not fail permanently.
 enum Try {
     Whole,
-    /// The server does not continue what is there: the next try begins at the first byte.
+    /// The server cannot resume the part: the next attempt starts at the first byte.
     Anew(&'static str),
-    /// The network or the server failed in a way that may pass.
+    /// The network or the server failed, possibly temporarily.
     Again(String),
 }
 
-/// Downloads `wanted` into `folder` and returns its path. A file that is there already is checked and kept.
+/// Downloads `wanted` into `folder` and returns its path. An existing file is checked and reused.
 pub fn download(wanted: &Wanted, folder: &Path, patience: &Patience) -> Result<PathBuf> {
     let whole = folder.join(wanted.name);
     if whole.is_file() {
@@ -77,7 +77,7 @@ pub fn download(wanted: &Wanted, folder: &Path, patience: &Patience) -> Result<P
     let mut progress = Progress::new(wanted.name, Unit::Bytes, part.len(), wanted.bytes);
     if part.len() > 0 {
         let (here, all) = (megabytes(part.len()), megabytes(wanted.bytes));
-        progress.say(&format!("{}: going on after {here} of {all}", wanted.name));
+        progress.say(&format!("{}: resuming after {here} of {all}", wanted.name));
     }
     let agent = agent(wanted.address, patience);
     let (mut furthest, mut failures) = (part.len(), 0);
@@ -85,7 +85,7 @@ pub fn download(wanted: &Wanted, folder: &Path, patience: &Patience) -> Result<P
         match attempt(&agent, wanted, &mut part, &mut progress)? {
             Try::Whole => break,
             Try::Anew(reason) => {
-                progress.say(&format!("{}: {reason}; starting anew", wanted.name));
+                progress.say(&format!("{}: {reason}; starting over", wanted.name));
                 part.restart()?;
                 progress.set(0);
             }
@@ -100,13 +100,13 @@ pub fn download(wanted: &Wanted, folder: &Path, patience: &Patience) -> Result<P
                     };
                     let tries = failures + 1;
                     bail!(
-                        "{}: {reason}; gave up after {tries} tries{kept}: run the same command to go on",
+                        "{}: {reason}; gave up after {tries} attempts{kept}: run the same command to resume",
                         wanted.address
                     );
                 }
                 let pause = patience.pause * 2_u32.pow(failures);
                 failures += 1;
-                progress.say(&format!("{}: {reason}; next try in {} s", wanted.name, pause.as_secs()));
+                progress.say(&format!("{}: {reason}; retrying in {} s", wanted.name, pause.as_secs()));
                 std::thread::sleep(pause);
             }
         }
@@ -116,8 +116,8 @@ pub fn download(wanted: &Wanted, folder: &Path, patience: &Patience) -> Result<P
     if found != wanted.sha256 {
         part.remove()?;
         bail!(
-            "{} has SHA-256 {found} instead of {}: not the published file, so it was removed; run again, and if it stays \
-             so {}",
+            "{} has SHA-256 {found} instead of {}: not the published file, so it was removed; run again, and if this \
+            persists, {}",
             wanted.address,
             wanted.sha256,
             wanted.otherwise
@@ -127,7 +127,7 @@ pub fn download(wanted: &Wanted, folder: &Path, patience: &Patience) -> Result<P
     Ok(whole)
 }
 
-/// One request for all that is missing.
+/// One request for everything that is missing.
 fn attempt(agent: &Agent, wanted: &Wanted, part: &mut Part, progress: &mut Progress) -> Result<Try> {
     if part.len() == wanted.bytes {
         return Ok(Try::Whole);
@@ -138,14 +138,14 @@ fn attempt(agent: &Agent, wanted: &Wanted, part: &mut Part, progress: &mut Progr
     }
     let response = match request.call() {
         Ok(response) => response,
-        Err(ureq::Error::BadUri(reason)) => bail!("{} is no address: {reason}", wanted.address),
+        Err(ureq::Error::BadUri(reason)) => bail!("{} is not a valid URL: {reason}", wanted.address),
         Err(error) => return Ok(Try::Again(error.to_string())),
     };
     let announced = match response.status() {
         StatusCode::OK => {
             if part.len() > 0 {
                 progress.say(&format!(
-                    "{}: the server sends whole files only; starting anew",
+                    "{}: the server sends whole files only; starting over",
                     wanted.name
                 ));
                 part.restart()?;
@@ -155,15 +155,15 @@ fn attempt(agent: &Agent, wanted: &Wanted, part: &mut Part, progress: &mut Progr
         }
         StatusCode::PARTIAL_CONTENT => match content_range(&response) {
             Some((start, total)) if start == part.len() => total,
-            _ if part.len() > 0 => return Ok(Try::Anew("the server sent another part than asked for")),
+            _ if part.len() > 0 => return Ok(Try::Anew("the server sent another range than requested")),
             _ => bail!(
-                "{}: the server sends parts that nobody asked for; {}",
+                "{}: the server sent a range that was not requested; {}",
                 wanted.address,
                 wanted.otherwise
             ),
         },
         StatusCode::RANGE_NOT_SATISFIABLE if part.len() > 0 => {
-            return Ok(Try::Anew("the server's file ends before what is here"));
+            return Ok(Try::Anew("the server's file is shorter than the part on disk"));
         }
         status if passing(status) => return Ok(Try::Again(format!("the server answers {status}"))),
         status => bail!("{}: the server answers {status}; {}", wanted.address, wanted.otherwise),
@@ -174,7 +174,7 @@ fn attempt(agent: &Agent, wanted: &Wanted, part: &mut Part, progress: &mut Progr
     receive(response, wanted, part, progress)
 }
 
-/// Takes the body until its end.
+/// Reads the body to its end.
 fn receive(response: Response<Body>, wanted: &Wanted, part: &mut Part, progress: &mut Progress) -> Result<Try> {
     let mut body = response.into_body().into_reader();
     let mut buffer = vec![0; 1 << 16];
@@ -189,7 +189,7 @@ fn receive(response: Response<Body>, wanted: &Wanted, part: &mut Part, progress:
                 );
                 let all = megabytes(wanted.bytes);
                 part.append(&buffer[..count])
-                    .with_context(|| format!("{} takes {all}, and unpacking it more", wanted.name))?;
+                    .with_context(|| format!("{} needs {all}, and more to be unpacked", wanted.name))?;
                 progress.set(part.len());
             }
             Err(error) => return Ok(Try::Again(error.to_string())),
@@ -207,13 +207,13 @@ fn wrong_length(wanted: &Wanted, what: &str) -> String {
     format!("{address} {what} instead of {bytes} bytes: not the published file; {otherwise}")
 }
 
-/// Whether an answer may be another one in a moment.
+/// Whether the status may be temporary.
 fn passing(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
 }
 
 fn agent(address: &str, patience: &Patience) -> Agent {
-    // Whom the machine trusts: some reach the network through a proxy with a certificate of its own.
+    // The certificates of the operating system: some machines reach the network through a proxy with its own certificate.
     let trusted = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     let config = Agent::config_builder()
         .tls_config(trusted)
@@ -222,7 +222,7 @@ fn agent(address: &str, patience: &Patience) -> Agent {
         .timeout_connect(Some(patience.connect))
         .timeout_per_read(Some(patience.silence))
         .timeout_per_write(Some(patience.silence));
-    // A mirror on this machine is not reached by way of a proxy, whatever the environment says.
+    // A mirror on this machine is never accessed through a proxy, whatever the environment specifies.
     let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter();
     let config = match local.clone().any(|start| address.starts_with(start)) {
         true => config.proxy(None),
@@ -235,7 +235,7 @@ fn number(response: &Response<Body>, name: header::HeaderName) -> Option<u64> {
     response.headers().get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// First byte and whole length (where the server knows it) of `Content-Range: bytes FIRST-LAST/LENGTH`.
+/// First byte and total length (if the server knows it) of `Content-Range: bytes FIRST-LAST/LENGTH`.
 fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
     let text = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
     let (span, length) = text.trim().strip_prefix("bytes ")?.split_once('/')?;

@@ -1,7 +1,7 @@
-//! `cargo xtask data`: public image sets from the network into a folder that the program reads.
+//! `cargo xtask data`: fetches public image sets from the network into folders that the program reads.
 //!
-//! The only thing in the workspace that uses the network. A set's folder is whole or absent: everything happens in
-//! `OUT/NAME.download`, which is renamed at the end and until then holds what an interrupted run goes on from.
+//! The only part of the workspace that uses the network. A set's folder is complete or absent: everything happens in
+//! `OUT/NAME.download`, which is renamed at the end and until then holds what an interrupted run resumes from.
 
 mod complete;
 mod download;
@@ -23,40 +23,40 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// What to do about public sets.
+/// Commands for public sets.
 #[derive(Debug, Subcommand)]
 pub enum Chore {
-    /// Download a set, check it, unpack it; an interrupted one goes on where it was
+    /// Download a set, check it and unpack it; an interrupted download is resumed
     Fetch {
-        /// Which one
+        /// Name of the set
         #[arg(value_parser = PossibleValuesParser::new(SETS.iter().map(|set| set.name)))]
         set: String,
-        /// Folder that the set's folder is put in
+        /// Folder in which the set's folder is created
         #[arg(long, value_name = "DIR", default_value = "data")]
         out: PathBuf,
-        /// Take the files from URL/FILENAME instead of the publisher; the checksums stay
+        /// Download the files from URL/FILENAME instead of the publisher; the checksums stay the same
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
     },
-    /// What can be fetched, how large it is, and under which terms
+    /// List the sets that can be fetched, with their sizes and terms of use
     List,
 }
 
-/// Where from, where to.
+/// Source and destination of a fetch.
 struct Options {
     out: PathBuf,
     mirror: Option<String>,
     patience: Patience,
 }
 
-/// What a fetch found to do.
+/// The result of a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     AlreadyThere,
     Fetched,
 }
 
-/// Does the chore. Results go to standard output, progress to standard error.
+/// Runs the command. Results go to standard output, progress to standard error.
 pub fn run(chore: Chore) -> Result<()> {
     let text = match chore {
         Chore::List => list(),
@@ -86,13 +86,13 @@ fn list() -> String {
     SETS.iter().map(entry).collect()
 }
 
-/// The last line: what is there now, and what to run next.
+/// The last line of the output: the result, and the command to run next.
 fn result(set: &Set, folder: &Path, outcome: Outcome) -> String {
     let there = match outcome {
-        Outcome::AlreadyThere => "was there already and complete",
+        Outcome::AlreadyThere => "is already there and complete",
         Outcome::Fetched => "is there",
     };
-    // Quoted where a shell would cut it.
+    // Quoted where a shell would split it.
     let path = folder.display().to_string();
     let path = match path.contains(|letter: char| letter.is_whitespace() || "'\"$&;()*?".contains(letter)) {
         true => format!("'{}'", path.replace('\'', r"'\''")),
@@ -132,7 +132,7 @@ fn fetch(set: &Set, options: &Options) -> Result<Outcome> {
             name: file.name(),
             bytes: file.bytes,
             sha256: file.sha256,
-            otherwise: "take another address with --mirror",
+            otherwise: "pass another address with --mirror",
         };
         archives.push(download(&wanted, &work, &options.patience)?);
     }
@@ -140,25 +140,26 @@ fn fetch(set: &Set, options: &Options) -> Result<Outcome> {
     complete::seal(&unpacked, set)?;
     fs::rename(&unpacked, &target).with_context(|| format!("cannot create {}", target.display()))?;
     drop(lock);
-    // The set is there; a folder that stays behind costs room alone.
+    // The set is there; a folder that remains only costs disk space.
     if let Err(error) = fs::remove_dir_all(&work) {
-        eprintln!("cannot remove {}, which is needed no more: {error}", work.display());
+        eprintln!("cannot remove {}, which is no longer needed: {error}", work.display());
     }
     Ok(Outcome::Fetched)
 }
 
-/// Two at a time would write into the same part. Ends with the process, however that ends.
+/// Locks the download: two processes at a time would write into the same part. The lock ends with the process, however that
+/// ends.
 fn lock(path: &Path, set: &Set) -> Result<File> {
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => bail!("{} is being fetched into this folder by another process", set.name),
-        // A file system without locks: better without one than without the set.
+        // A file system without locks: continue without one, so that the set can still be fetched.
         Err(TryLockError::Error(_)) => Ok(file),
     }
 }
 
-/// Unpacks into a folder of `work`, from the beginning: what an interrupted run unpacked is thrown away.
+/// Unpacks into a folder of `work`, from the beginning: what an interrupted run unpacked is discarded.
 fn unpack_all(set: &Set, archives: &[PathBuf], work: &Path) -> Result<PathBuf> {
     let (unpacked, binaries) = (work.join("unpacked"), work.join("binaries"));
     for folder in [&unpacked, &binaries] {

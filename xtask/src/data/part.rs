@@ -1,6 +1,6 @@
-//! The part of a file that is there already: its bytes on disk, how many, and the SHA-256 so far.
+//! [`Part`], a partially downloaded file: its bytes on disk, their number, and the SHA-256 so far.
 //!
-//! Why hashed while written: a set of gigabytes is then read once. This file must not know the network.
+//! Why it is hashed while it is written: a set of gigabytes is then read once. This file must not know the network.
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// A growing file `NAME.part`. Everything that was appended is on disk when the process is killed.
+/// A growing file `NAME.part`. Everything that was appended is on disk if the process is killed.
 pub struct Part {
     path: PathBuf,
     file: File,
@@ -36,7 +36,7 @@ impl Part {
         })
     }
 
-    /// Bytes that are there.
+    /// Number of bytes so far.
     pub fn len(&self) -> u64 {
         self.len
     }
@@ -51,7 +51,7 @@ impl Part {
         Ok(())
     }
 
-    /// Throws away what is there.
+    /// Discards the bytes so far.
     pub fn restart(&mut self) -> Result<()> {
         let emptied = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
         emptied.with_context(|| format!("cannot write {}", self.path.display()))?;
@@ -59,22 +59,22 @@ impl Part {
         Ok(())
     }
 
-    /// SHA-256 of what is there, in hexadecimal.
+    /// SHA-256 of the bytes so far, in hexadecimal.
     pub fn sha256(&self) -> String {
         hexadecimal(self.hasher.clone())
     }
 
-    /// The file is whole: gives it the name `to`.
+    /// Renames the complete file to `to`.
     pub fn finish(self, to: &Path) -> Result<()> {
         let synced = self.file.sync_all();
-        // Windows renames no open file.
+        // Windows cannot rename an open file.
         drop(self.file);
         synced
             .and_then(|()| std::fs::rename(&self.path, to))
             .with_context(|| format!("cannot write {}", to.display()))
     }
 
-    /// The file is wrong: removes it.
+    /// Removes a wrong file.
     pub fn remove(self) -> Result<()> {
         drop(self.file);
         std::fs::remove_file(&self.path).with_context(|| format!("cannot remove {}", self.path.display()))

@@ -1,11 +1,11 @@
-//! How far a long job is: a bar on a terminal, a line every tenth otherwise; on standard error.
+//! Progress of a long job on standard error: a bar on a terminal, otherwise a line at every tenth.
 //!
 //! This file must not know what the job is.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal, Read};
 
-/// Progress of one job that is counted in bytes or in pieces.
+/// Progress of one job that is counted in bytes or in images.
 pub struct Progress {
     label: String,
     total: u64,
@@ -17,15 +17,15 @@ pub struct Progress {
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Shown as MB.
+    /// Displayed in MB.
     Bytes,
-    /// Shown as numbers.
+    /// Displayed as numbers.
     Images,
 }
 
 enum Shown {
     Bar(ProgressBar),
-    /// The last tenth that was told.
+    /// The last tenth that was printed.
     Lines(u64),
 }
 
@@ -43,7 +43,7 @@ impl Progress {
             let bar = ProgressBar::new(total)
                 .with_position(position)
                 .with_message(label.clone());
-            // A template that does not parse costs the style, not the download.
+            // An invalid template must only cost the style, not the download.
             bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.reset_eta();
             Shown::Bar(bar)
@@ -80,7 +80,7 @@ impl Progress {
         }
     }
 
-    /// Says something without disturbing the bar.
+    /// Prints a line without disturbing the bar.
     pub fn say(&self, line: &str) {
         match &self.shown {
             Shown::Bar(bar) => bar.suspend(|| eprintln!("{line}")),
@@ -125,7 +125,7 @@ impl Unit {
     }
 }
 
-/// A number of bytes for a person: in kB below 1 MB, in MB (10^6) beyond.
+/// A human-readable number of bytes: in kB below 1 MB, in MB (10^6) above.
 pub fn megabytes(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
@@ -134,7 +134,7 @@ pub fn megabytes(bytes: u64) -> String {
     }
 }
 
-/// How many tenths of `total` are done, 10 for nothing to do.
+/// The number of tenths of `total` that are done; 10 if there is nothing to do.
 fn tenth(position: u64, total: u64) -> u64 {
     (position.saturating_mul(10)).checked_div(total).unwrap_or(10).min(10)
 }

@@ -1,4 +1,4 @@
-//! The public sets that can be fetched: what each is, its terms, its files with sizes and checksums, and its final form.
+//! Table of the public sets that can be fetched: description, terms, files with sizes and checksums, and final form.
 //!
 //! Plain data, so that a set is added by one entry. This file must not know how anything is downloaded or unpacked.
 //!
@@ -10,26 +10,26 @@
 /// A public set of images.
 #[derive(Debug, Clone, Copy)]
 pub struct Set {
-    /// What it is called on the command line, and the folder it ends in.
+    /// Its name on the command line and of its folder.
     pub name: &'static str,
-    /// Images, pixels, classes, in one line.
+    /// Description in one line: images, pixels, classes.
     pub about: &'static str,
-    /// Under which terms it may be used, as far as they are stated, in one line.
+    /// Terms of use in one line, as far as they are stated.
     pub terms: &'static str,
-    /// What is downloaded.
+    /// The files to download.
     pub files: &'static [Remote],
-    /// What becomes of the files.
+    /// How the files become the set's folder.
     pub form: Form,
-    /// Paths that must be there in the end, below the set's folder.
+    /// Paths below the set's folder that must exist in the end.
     pub holds: &'static [&'static str],
-    /// Most bytes that unpacking may write: about 1.5 times what the genuine files hold.
+    /// Maximal number of bytes that unpacking may write: about 1.5 times the size of the genuine files.
     pub max_bytes: u64,
 }
 
 /// A file of a set on its publisher's server.
 #[derive(Debug, Clone, Copy)]
 pub struct Remote {
-    /// Where it lies.
+    /// Its URL.
     pub address: &'static str,
     /// Its size in bytes.
     pub bytes: u64,
@@ -40,9 +40,9 @@ pub struct Remote {
 /// How files become the set's folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Each file is a gzip of one file, named alike without `.gz`.
+    /// Each file is a gzip of one file with the same name without `.gz`.
     Gzip,
-    /// One tar.gz, of which everything below the folder `top` is taken.
+    /// One tar.gz, of which everything below the folder `top` is unpacked.
     TarGz {
         /// The archive's only top folder.
         top: &'static str,
@@ -67,7 +67,7 @@ impl Set {
 }
 
 impl Remote {
-    /// The last part of its address.
+    /// The last part of its URL.
     pub fn name(&self) -> &'static str {
         self.address.rsplit('/').next().unwrap_or(self.address)
     }

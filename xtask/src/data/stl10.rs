@@ -1,6 +1,6 @@
-//! STL-10's binary files into folders of PNG files, which the program reads.
+//! Conversion of STL-10's binary files to folders of PNG files, which the program reads.
 //!
-//! The layout, from the set's page: three planes of 96x96 bytes an image (red, green, blue), each column by column;
+//! The layout, from the set's page: three planes of 96x96 bytes per image (red, green, blue), each column by column;
 //! labels are bytes that count from 1. This file must not know where the files come from.
 
 use super::progress::{Progress, Unit};
@@ -30,7 +30,7 @@ pub fn convert(from: &Path, to: &Path) -> Result<()> {
         let count = count(&images)?;
         ensure!(
             labels.len() == count,
-            "{} holds {count} images, and {} labels belong to them",
+            "{} holds {count} images, but there are {} labels",
             images.display(),
             labels.len()
         );
@@ -57,7 +57,7 @@ pub fn convert(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One image of the file in rows of RGB: `planes[c][x][y]` becomes `pixels[y][x][c]`.
+/// Converts one image of the file to rows of RGB: `planes[c][x][y]` becomes `pixels[y][x][c]`.
 fn to_rows(planes: &[u8], pixels: &mut [u8]) {
     for (index, pixel) in pixels.chunks_exact_mut(3).enumerate() {
         let (y, x) = (index / SIDE, index % SIDE);
@@ -94,22 +94,22 @@ fn write_png(path: &Path, pixels: &[u8]) -> Result<()> {
     writer.finish().with_context(unwritable)
 }
 
-/// How many images the file holds.
+/// The number of images in the file.
 fn count(images: &Path) -> Result<usize> {
     let len = fs::metadata(images)
         .with_context(|| format!("cannot read {}", images.display()))?
         .len();
     ensure!(
         len % IMAGE_BYTES as u64 == 0,
-        "{} has {len} bytes, which is no multiple of the {IMAGE_BYTES} of an image",
+        "{} has {len} bytes, which is not a multiple of the {IMAGE_BYTES} of an image",
         images.display()
     );
     usize::try_from(len / IMAGE_BYTES as u64).with_context(|| format!("{} is too large", images.display()))
 }
 
-/// Names of the classes, one a line; each becomes a folder.
+/// Names of the classes, one per line; each becomes a folder.
 fn classes(path: &Path) -> Result<Vec<String>> {
-    let text = String::from_utf8(read(path)?).with_context(|| format!("{} is no text", path.display()))?;
+    let text = String::from_utf8(read(path)?).with_context(|| format!("{} is not a text file", path.display()))?;
     let names: Vec<String> = text
         .lines()
         .map(|line| line.trim().to_owned())
@@ -120,7 +120,7 @@ fn classes(path: &Path) -> Result<Vec<String>> {
         let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
         ensure!(
             plain,
-            "{} names a class {name:?}, which is no folder's name",
+            "{} names a class {name:?}, which is not a folder name",
             path.display()
         );
     }

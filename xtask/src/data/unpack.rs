@@ -1,7 +1,7 @@
-//! Archives into a folder, safely: nothing outside it, no links, no more bytes than expected.
+//! Safe unpacking of archives into a folder: nothing outside it, no links, no more bytes than expected.
 //!
-//! Why so careful after a checksum: `--mirror` and the table may be wrong, and a path that leaves the folder is never
-//! right. This file must not know sets.
+//! Why these checks after a checksum: `--mirror` and the table may be wrong, and a path that leaves the folder is never
+//! correct. This file must not know sets.
 
 use super::progress::{Progress, Unit};
 use anyhow::{Context, Result, bail, ensure};
@@ -11,7 +11,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use tar::{Archive, EntryType};
 
-/// Unpacks the gzip `archive` as the file `to`, which may take `max_bytes` at most.
+/// Unpacks the gzip `archive` to the file `to`, of at most `max_bytes` bytes.
 pub fn gunzip(archive: &Path, to: &Path, max_bytes: u64) -> Result<()> {
     let (file, mut progress) = open(archive)?;
     let mut bytes = MultiGzDecoder::new(BufReader::new(progress.reading(file)));
@@ -20,11 +20,11 @@ pub fn gunzip(archive: &Path, to: &Path, max_bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks what lies below the folder `top` of the tar.gz `archive` into the folder `to`, `max_bytes` at most.
+/// Unpacks everything below the folder `top` of the tar.gz `archive` into the folder `to`, at most `max_bytes` bytes.
 pub fn untar(archive: &Path, top: &str, to: &Path, max_bytes: u64) -> Result<()> {
     let (file, mut progress) = open(archive)?;
     let damaged = || damaged(archive);
-    // Headers count too, so the stream has a limit of its own: a file of a few bytes takes a kilobyte in a tar.
+    // Headers count too, so the stream has a separate limit: a file of a few bytes takes a kilobyte in a tar.
     let stream = MultiGzDecoder::new(BufReader::new(progress.reading(file))).take(max_bytes.saturating_mul(2));
     let mut tar = Archive::new(stream);
     let mut left = max_bytes;
@@ -37,7 +37,7 @@ pub fn untar(archive: &Path, top: &str, to: &Path, max_bytes: u64) -> Result<()>
         }
         let Some(below) = inside(&path, top) else {
             bail!(
-                "{} holds {}, which lies outside of its folder {top}: nothing was kept",
+                "{} holds {}, which is outside of its folder {top}: nothing was kept",
                 archive.display(),
                 path.display()
             );
@@ -57,12 +57,12 @@ pub fn untar(archive: &Path, top: &str, to: &Path, max_bytes: u64) -> Result<()>
             ),
         }
     }
-    // What follows the last file: the checksum of the gzip stream is there.
+    // Read what follows the last file: the checksum of the gzip stream is there.
     io::copy(&mut tar.into_inner(), &mut io::sink()).with_context(damaged)?;
     Ok(())
 }
 
-/// A folder with those above it.
+/// Creates a folder and those above it.
 pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))
 }
@@ -92,8 +92,8 @@ fn open(archive: &Path) -> Result<(File, Progress)> {
     Ok((file, Progress::new(format!("unpacking {name}"), Unit::Bytes, 0, len)))
 }
 
-/// Writes `from` as the file `to`, `max_bytes` at most, and says how many there were. Reading and writing fail apart:
-/// a damaged archive and a full disk ask for different things.
+/// Writes `from` to the file `to`, at most `max_bytes` bytes, and returns their number. Read and write errors are separate,
+/// because a damaged archive and a full disk need different actions of the user.
 fn copy(from: &mut impl Read, to: &Path, max_bytes: u64, archive: &Path) -> Result<u64> {
     let unwritable = || format!("cannot write {}", to.display());
     let mut file = File::create_new(to).with_context(unwritable)?;

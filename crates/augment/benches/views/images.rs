@@ -1,9 +1,9 @@
-//! The files that are measured: every image below a folder, or one synthetic JPEG many times.
+//! Benchmark inputs: every image below a folder, or one synthetic JPEG many times.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-/// Images by number.
+/// Benchmark images by index.
 pub struct Images {
     files: Vec<PathBuf>,
     synthetic: Vec<u8>,
@@ -11,7 +11,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// The images below `folder`; without one, a JPEG of ImageNet's usual size for large views and of CIFAR's for small.
+    /// The images below `folder`; without a folder, a JPEG of ImageNet's usual size for large views and of CIFAR's for small.
     pub fn of(folder: Option<&Path>, pixels: usize) -> Self {
         let mut files = Vec::new();
         if let Some(folder) = folder {
@@ -31,7 +31,7 @@ impl Images {
         self.count
     }
 
-    /// The bytes of one image, read anew.
+    /// The bytes of one image, read again on each call.
     pub fn bytes(&self, index: usize) -> Vec<u8> {
         match self.files.get(index) {
             Some(file) => std::fs::read(file).expect("a readable file"),

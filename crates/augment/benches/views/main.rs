@@ -1,8 +1,8 @@
-//! View pairs/s, from files to two normalised f32 CHW views of preset `imagenet`; and what each operation costs.
+//! Benchmark of view pairs/s, from files to two normalised f32 CHW views of preset `imagenet`, and of each operation.
 //!
 //! `cargo bench -p barlow-augment` prints tables for 224 and 32 pixels on one and two threads, and one of the
-//! operations. `-- --images DIR` takes every image below DIR instead of synthetic ones, `--pixels N` and `--threads N`
-//! one size and number of threads; `--json` prints one object a line and nothing else.
+//! operations. `-- --images DIR` uses every image below DIR instead of synthetic ones, `--pixels N` and `--threads N`
+//! select one size and number of threads; `--json` prints only JSON, one object per line.
 
 #![allow(clippy::print_stdout)]
 
@@ -46,7 +46,7 @@ fn main() {
     }
     if !json {
         for &pixels in &sizes {
-            println!("\nmicroseconds a view of {pixels} pixels, one thread (decode: an image)");
+            println!("\nmicroseconds per view of {pixels} pixels, one thread (decode: per image)");
             for (name, seconds) in operations::table(&Images::of(folder, pixels), pixels) {
                 println!("{name:12}  {:9.2}", seconds * 1e6);
             }

@@ -1,4 +1,4 @@
-//! What each operation costs by itself, on the crops that the preset draws.
+//! Benchmark of each operation by itself, on crops drawn from the preset.
 
 use std::time::Instant;
 
@@ -9,9 +9,9 @@ use barlow_augment::{
 
 use crate::images::Images;
 
-/// Images looked at.
+/// Number of images.
 const IMAGES: usize = 60;
-/// Rounds over them; the quickest counts, as other programs disturb the others.
+/// Rounds over the images. The fastest one is reported, because other programs slow down the rest.
 const ROUNDS: usize = 5;
 
 /// Name and mean seconds of each operation.
@@ -77,7 +77,7 @@ pub fn table(images: &Images, pixels: usize) -> Vec<(&'static str, f64)> {
     rows
 }
 
-/// Mean seconds of `work` over the items, of the quickest round. `prepare` is not counted.
+/// Mean seconds of `work` over the items, in the fastest round. The time of `prepare` is not counted.
 fn mean<T, P>(items: &[T], prepare: impl Fn(&T) -> P, mut work: impl FnMut(P, &T)) -> f64 {
     let mut best = f64::INFINITY;
     for _ in 0..ROUNDS {

@@ -1,4 +1,4 @@
-//! Whole view pairs: file, decode, two views, normalised; every thread takes the next image.
+//! Benchmark of whole view pairs: read the file, decode, make two views, normalise. Every thread takes the next image.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;

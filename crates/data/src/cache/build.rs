@@ -1,4 +1,4 @@
-//! Writing an image cache: decode, shrink, append; the header last, so that a file cut short never looks whole.
+//! Writer of image caches: decode, shrink, append; the header last, so that a truncated file never looks complete.
 //!
 //! Images are made in parallel and written in order, a few at a time: memory does not grow with the set. This file must
 //! not know where the bytes go.
@@ -91,14 +91,15 @@ fn make(source: &dyn ImageSource, number: usize, side: Option<usize>) -> Result<
     let is_rgb = matches!(*image, Image8::Rgb(_));
     assert!(
         found == expected && is_rgb == (found == 3),
-        "{} has {found} channels (RGB: {is_rgb}), its set says {expected}",
+        "{} has {found} channels (RGB: {is_rgb}), but its set has {expected}",
         source.name(number)
     );
     let checksum = pixel_checksum(image.pixels());
     Ok((image, checksum))
 }
 
-/// The image with a shorter side of at most `side`; the longer one is cut to whole pixels, as torchvision's `Resize` does.
+/// The image with a shorter side of at most `side`; the longer one is truncated to whole pixels, as in torchvision's
+/// `Resize`.
 fn shrink(image: Arc<Image8>, side: Option<usize>) -> Arc<Image8> {
     let (width, height) = (image.width(), image.height());
     let shorter = width.min(height);
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
     use crate::MemorySet;
 
-    /// A disk with room for so many bytes, which then fails in the given way.
+    /// A disk with room for this many bytes, which then fails with the given error.
     struct Small(usize, ErrorKind);
 
     impl Write for Small {

@@ -1,4 +1,4 @@
-//! The cache as a set of images: opened, or built under another name and then renamed.
+//! [`DiskCache`], an image cache as a set of images: opened, or built under another name and then renamed.
 //!
 //! This file must not know how the bytes are laid out.
 
@@ -15,10 +15,10 @@ use super::read::{self, read_error};
 use super::{CACHE_VERSION, CacheEntry, CacheError, CacheFault, CacheIndex, DiskCacheConfig};
 use crate::{BadImages, DataError, ImageSource, Skipped};
 
-/// How a cache came about.
+/// Whether a cache was built or reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheState {
-    /// There was none.
+    /// There was no cache.
     Built,
     /// The one on the disk is used.
     Reused,
@@ -35,8 +35,8 @@ pub struct DiskCache {
 }
 
 impl DiskCache {
-    /// Opens the cache of `source` at `path`, or makes it, telling `progress` how many images of how many are done.
-    /// Bad images are left out or an error; the numbers of a cache are then those of the good ones, as in
+    /// Opens the cache of `source` at `path`, or builds it and calls `progress` with the number of finished images and of all
+    /// images. Bad images are skipped or an error; the numbers of a cache are then those of the good ones, as in
     /// [`crate::DecodedSet`].
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl DiskCache {
         Ok((cache, state))
     }
 
-    /// Which images were left out when it was made.
+    /// The images that were skipped when it was built.
     #[must_use]
     pub fn skipped(&self) -> Skipped {
         Skipped {
@@ -90,14 +90,14 @@ impl DiskCache {
         }
     }
 
-    /// Bytes the pixels take on the disk.
+    /// Size of the pixels on disk in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let bytes = |entry: &CacheEntry| entry.bytes(self.index.channels) as u64;
         self.index.entries.iter().map(bytes).sum()
     }
 
-    /// The number in the source of image `index`.
+    /// The index in the source of image `index`.
     ///
     /// # Panics
     /// If `index >= len`.
@@ -107,7 +107,7 @@ impl DiskCache {
     }
 }
 
-/// Writes the cache beside `path` under a name of its own and renames it.
+/// Writes the cache next to `path` under a temporary name and renames it.
 fn write(
     source: &dyn ImageSource,
     path: &Path,
@@ -123,7 +123,7 @@ fn write(
     std::fs::create_dir_all(folder).map_err(write_error)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".images-").suffix(".tmp");
-    // Readable for whom the user's mask allows, as any file: a set is often shared.
+    // Permissions follow the user's umask, as for any other file: a set is often shared.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.tempfile_in(folder).map_err(write_error)?;
@@ -132,7 +132,7 @@ fn write(
     file.persist(path).map_err(|error| write_error(error.error))
 }
 
-/// A hash of what the pixels depend on, as far as it can be known without decoding.
+/// A hash of everything that the pixels depend on, as far as it is known without decoding.
 fn fingerprint(source: &dyn ImageSource, config: &DiskCacheConfig) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher
@@ -148,7 +148,7 @@ fn fingerprint(source: &dyn ImageSource, config: &DiskCacheConfig) -> [u8; 32] {
     ] {
         hasher.update(&(number as u64).to_le_bytes());
     }
-    // A look at each file, which on a network takes its time.
+    // One metadata query per file, which is slow on a network disk.
     let stamps: Vec<[u64; 2]> = (0..source.len())
         .into_par_iter()
         .map(|index| source.stamp(index))

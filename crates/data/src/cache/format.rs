@@ -1,8 +1,8 @@
-//! The bytes of an image cache: header, pixels, index. Pure: no files, and nothing is trusted.
+//! The file format of image caches: header, pixels, index. Pure functions without file access; no input is trusted.
 //!
 //! ```text
-//! 0    "BARLOWIC"                     64   u64 images left out when it was made
-//! 8    u32 version                    72   u64 bytes of the text about the first of them
+//! 0    "BARLOWIC"                     64   u64 images skipped when it was built
+//! 8    u32 version                    72   u64 bytes of the error text of the first of them
 //! 12   u32 channels                   80   16 zero bytes
 //! 16   32 bytes fingerprint           96   32 bytes BLAKE3 of bytes 0..96 and everything from the index on
 //! 48   u64 images                     128  pixels, image after image
@@ -10,7 +10,8 @@
 //! index: u64 offset, u64 number in the source, u32 width, u32 height, first 16 bytes of the BLAKE3 of
 //!        the pixels
 //! ```
-//! Numbers are little-endian; three channels are interleaved RGB, others planes. This file must not know what the fingerprint is made of.
+//! Numbers are little-endian; three channels are interleaved RGB, others planes. This file must not know what the
+//! fingerprint is made of.
 
 use super::{CACHE_VERSION, CacheFault};
 
@@ -21,10 +22,10 @@ const ENTRY: usize = 40;
 /// Longest text about the first bad image.
 pub(crate) const MAX_TEXT: usize = 4096;
 
-/// Where an image of the cache is, and which it is.
+/// Position and identity of an image in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheEntry {
-    /// First byte in the file.
+    /// Offset of its first byte in the file.
     pub offset: u64,
     /// Its number in the source.
     pub number: usize,
@@ -32,7 +33,7 @@ pub struct CacheEntry {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// First bytes of the BLAKE3 of the pixels.
+    /// First bytes of the BLAKE3 hash of the pixels.
     pub checksum: [u8; 16],
 }
 
@@ -44,7 +45,7 @@ impl CacheEntry {
     }
 }
 
-/// Everything of a cache but the pixels.
+/// Everything in a cache but the pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheIndex {
     /// What the cache was made from and how, as a hash.
@@ -53,14 +54,14 @@ pub struct CacheIndex {
     pub channels: usize,
     /// The images, numbers ascending.
     pub entries: Vec<CacheEntry>,
-    /// Images of the source that were left out.
+    /// Number of images of the source that were skipped.
     pub skipped: usize,
     /// What was wrong with the first of them.
     pub first_skipped: String,
 }
 
 impl CacheIndex {
-    /// Parses the bytes of a whole cache file. The pixels are not looked at.
+    /// Parses the bytes of a whole cache file. The pixels are not checked.
     ///
     /// # Errors
     /// [`CacheFault`].
@@ -112,7 +113,7 @@ impl CacheIndex {
         })
     }
 
-    /// The header, and what goes after `pixels` bytes of pixels.
+    /// The header, and what follows `pixels` bytes of pixels.
     pub(crate) fn to_parts(&self, pixels: u64) -> ([u8; HEADER], Vec<u8>) {
         let mut tail = Vec::with_capacity(self.entries.len() * ENTRY + self.first_skipped.len());
         for entry in &self.entries {
@@ -163,7 +164,7 @@ pub(crate) fn tail_offset(header: &[u8; HEADER], len: u64) -> Result<u64, CacheF
     Ok(tail)
 }
 
-/// What is wrong with a file that has no room for a header.
+/// What is wrong with a file that is too short for a header.
 pub(crate) fn short_fault(file: &[u8]) -> CacheFault {
     let shown = file.len().min(MAGIC.len());
     if file[..shown] == MAGIC[..shown] {
@@ -173,7 +174,7 @@ pub(crate) fn short_fault(file: &[u8]) -> CacheFault {
     }
 }
 
-/// The checksum that an image's entry holds.
+/// The checksum in an image's entry.
 pub(crate) fn pixel_checksum(pixels: &[u8]) -> [u8; 16] {
     *blake3::hash(pixels)
         .as_bytes()
@@ -189,7 +190,7 @@ fn checksum(header: &[u8; HEADER], tail: &[u8]) -> [u8; 32] {
         .as_bytes()
 }
 
-/// Channels, images, bytes of pixels, images left out, bytes of text.
+/// Channels, images, bytes of pixels, skipped images, bytes of text.
 fn numbers(header: &[u8; HEADER]) -> [u64; 5] {
     let [count, pixels, skipped, text] = [48, 56, 64, 72].map(|at| u64_at(header, at));
     [u32_at(header, 12).into(), count, pixels, skipped, text]

@@ -1,4 +1,4 @@
-//! The bytes of an image cache, as no honest program writes them.
+//! Tests of the image cache format with bytes that no honest program writes.
 
 use super::CacheFault;
 use super::format::{CacheEntry, CacheIndex, MAX_TEXT};
@@ -32,7 +32,7 @@ fn what_is_written_is_read() {
     assert_eq!(parse(&index(&[]), 0), Ok(index(&[])));
 }
 
-/// A checksum keeps out accidents, not a person who knows how to compute one.
+/// A checksum protects against accidents, not against an attacker who can compute one.
 #[test]
 fn an_index_that_contradicts_itself_is_refused_though_its_checksum_fits() {
     for (entries, pixels) in [

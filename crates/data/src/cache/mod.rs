@@ -1,8 +1,8 @@
-//! Decoded and shrunk images in one file on the disk: a set is decoded once, and later runs read pixels.
+//! The image cache: decoded and shrunk images in one file on disk. A set is decoded once, and later runs read pixels.
 //!
-//! A file that is cut, damaged, of another format or made from other images is noticed and rebuilt. It appears under
-//! its name only when it is whole, so two processes that build it at once, or one that is killed, leave no half file.
-//! Names and labels stay with the source. This file must hold nothing but the list of its parts.
+//! A file that is truncated, damaged, of another format or made from other images is detected and rebuilt. It appears
+//! under its name only when it is complete, so two processes that build it at once, or one that is killed, leave no
+//! partial file. Names and labels stay with the source. This file must contain only module declarations and re-exports.
 
 mod build;
 mod config;

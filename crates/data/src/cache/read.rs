@@ -1,4 +1,4 @@
-//! Reading an image cache by positions, from any number of threads at once. This file must not know what the bytes say.
+//! Positioned reads of an image cache, from any number of threads at once. This file must not know what the bytes mean.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind};
@@ -15,7 +15,7 @@ pub(crate) type Index = Result<CacheIndex, CacheFault>;
 pub(crate) fn open(path: &Path) -> Result<Option<(File, Index)>, DataError> {
     let read_error = |error| read_error(path, error);
     match std::fs::metadata(path) {
-        // A pipe would never end, and a folder must not be replaced.
+        // Reading a pipe would never end, and a folder must not be replaced.
         Ok(metadata) if !metadata.is_file() => {
             return Err(read_error(Error::new(ErrorKind::InvalidInput, "it is not a file")));
         }
@@ -42,7 +42,7 @@ pub(crate) fn index(file: &File) -> Result<Index, Error> {
         Ok(offset) => offset,
         Err(fault) => return Ok(Err(fault)),
     };
-    // No more than the file has: the header was checked against its length.
+    // At most the size of the file: the header was checked against its length.
     let mut tail = vec![0; (len - offset) as usize];
     exact_at(file, &mut tail, offset)?;
     Ok(CacheIndex::from_parts(&header, &tail))
@@ -54,7 +54,7 @@ pub(crate) fn exact_at(file: &File, buffer: &mut [u8], offset: u64) -> Result<()
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
 }
 
-/// Fills `buffer` from the position `offset`. The file's own position moves, and nothing relies on it.
+/// Fills `buffer` from the position `offset`. The file's own position changes, and nothing relies on it.
 #[cfg(windows)]
 pub(crate) fn exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> Result<(), Error> {
     while !buffer.is_empty() {

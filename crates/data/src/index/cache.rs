@@ -1,8 +1,8 @@
-//! The index of a large folder, kept from one run to the next in a folder that the caller names.
+//! The cache of folder indexes: the index of a large folder is stored for later runs in a folder that the caller names.
 //!
-//! A stored index is used only while no listed folder has changed since. Everything else (none, an old one, a damaged
-//! one, one that cannot be written) is listed anew and told in a note: a cache is never a reason to fail. This file must
-//! not decide where a cache lies.
+//! A stored index is used only if no listed folder has changed since. In every other case (none, an old one, a damaged
+//! one, one that cannot be written) the folders are listed again and a note reports why: a cache never causes an error.
+//! This file must not decide where a cache is stored.
 
 use std::fmt;
 use std::fs;
@@ -20,22 +20,22 @@ use super::scan::{Scan, scan};
 use crate::DataError;
 
 /// A folder that changed less than this before it was listed may change again within one tick of its file system's
-/// clock (two seconds on FAT), and its time would not show it.
+/// clock (two seconds on FAT), and its modification time would not show it.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Where indexes are kept, and from which size of a set on.
+/// Where indexes are stored, and from which size of a set on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexCache {
-    /// The folder they lie in, made when the first is stored.
+    /// The folder of the indexes, created when the first is stored.
     pub folder: PathBuf,
-    /// Images from which on an index is stored; a smaller set is listed as quickly as its index is read.
+    /// Smallest number of images for which an index is stored; a smaller set is listed as fast as its index is read.
     pub min_images: usize,
 }
 
-/// What became of a cached index. As text one line for a person, without a name.
+/// Whether a cached index was used or stored. Displayed as one line for the user, without a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexNote {
-    /// The stored index was still true, and no folder was listed.
+    /// The stored index was up to date, and no folder was listed.
     Used {
         /// Its file.
         file: PathBuf,
@@ -44,16 +44,16 @@ pub enum IndexNote {
     Stored {
         /// Its file.
         file: PathBuf,
-        /// Why an index that was there already was not used.
+        /// Why an existing index was not used.
         replaced: Option<String>,
     },
     /// The folders were listed; the set is too small to store its index.
     Small,
-    /// The folders were listed; one of them had just changed, so the index may be old already and was not stored.
+    /// The folders were listed; one of them had just changed, so the index may already be stale and was not stored.
     Unsettled,
     /// The folders were listed; the index could not be stored.
     NotStored {
-        /// What was wrong.
+        /// Why it could not be stored.
         reason: String,
     },
 }
@@ -88,7 +88,7 @@ impl IndexCache {
         }
     }
 
-    /// The file of the index of `root`, whether it is there or not.
+    /// The file of the index of `root`, whether or not it exists.
     #[must_use]
     pub fn file(&self, root: &Path) -> PathBuf {
         let root = real(root);
@@ -99,7 +99,7 @@ impl IndexCache {
         self.folder.join(format!("{}.index", &name.to_hex()[..32]))
     }
 
-    /// The index of `root`: the stored one if it is still true, otherwise a new one.
+    /// The index of `root`: the stored one if it is up to date, otherwise a new one.
     pub(crate) fn index(&self, root: &Path) -> Result<(FolderIndex, IndexNote), DataError> {
         let file = self.file(root);
         let replaced = match self.load(root, &file) {
@@ -157,13 +157,13 @@ impl IndexCache {
     }
 }
 
-/// One path for one folder, however it was written and through whatever links.
+/// The canonical path of a folder: the same for every spelling and through any links.
 fn real(root: &Path) -> PathBuf {
     let real = root.canonicalize().or_else(|_| std::path::absolute(root));
     real.unwrap_or_else(|_| root.into())
 }
 
-/// Writes beside the place and moves there, so that another program never reads half an index.
+/// Writes to a temporary file and renames it, so that another program never reads a partial index.
 fn store(stored: &StoredIndex, file: &Path) -> Result<(), String> {
     let bytes = stored.to_bytes().ok_or("a path in it is too long or not Unicode")?;
     let folder = file.parent().unwrap_or(Path::new(""));
@@ -171,7 +171,7 @@ fn store(stored: &StoredIndex, file: &Path) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".index-").suffix(".tmp");
-    // Readable for whom the user's mask allows, as any file: a set is often shared.
+    // Permissions follow the user's umask, as for any other file: a set is often shared.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut temporary = builder.tempfile_in(folder).map_err(|error| told(folder, error))?;

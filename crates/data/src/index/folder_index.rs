@@ -1,4 +1,4 @@
-//! The list of a folder's images in one compact structure: a million images take some 30 MB.
+//! [`FolderIndex`], a compact list of the images of a folder: a million images take some 30 MB.
 //!
 //! Order is part of the contract (sample numbers key the random draws): folders by path, files by name within, each
 //! compared byte by byte. This file must not read the disk.
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use super::names::Names;
 use crate::DataError;
 
-/// How images lie below a folder.
+/// The layout of images below a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderLayout {
     /// Directly in the folder: no labels.
     Flat,
     /// In one folder for each class.
     Classes,
-    /// In folders of folders, as photos by year and month: no labels.
+    /// In folders of folders, such as photos by year and month: no labels.
     Nested,
 }
 
@@ -26,18 +26,18 @@ pub struct FolderIndex {
     layout: FolderLayout,
     /// Path of each folder below the root; a single empty one for a flat set.
     folders: Names,
-    /// Names of each folder's images.
+    /// Names of the images in each folder.
     files: Vec<Names>,
-    /// Number of each folder's first image, and the number of all images.
+    /// Index of the first image of each folder, and the number of all images.
     starts: Vec<usize>,
 }
 
 impl FolderIndex {
-    /// An index of names that are known without listing a folder. Each item is the path of a folder below the root (empty
-    /// for the root itself) and the names of its images, both in any order.
+    /// Creates an index from names that are known without listing a folder. Each item is the path of a folder below the root
+    /// (empty for the root itself) and the names of its images, both in any order.
     ///
     /// # Errors
-    /// [`DataError::NameNotUnicode`] for a name that this system's paths can hold and the index cannot.
+    /// [`DataError::NameNotUnicode`] for a name that is valid in this system's paths and cannot be stored in the index.
     pub fn new<F, I, N>(layout: FolderLayout, folders: impl IntoIterator<Item = (F, I)>) -> Result<Self, DataError>
     where
         F: Into<OsString>,
@@ -59,7 +59,7 @@ impl FolderIndex {
         Self::from_sorted(layout, parts)
     }
 
-    /// As [`FolderIndex::new`], of sorted parts.
+    /// As [`FolderIndex::new`], from sorted parts.
     pub(crate) fn from_sorted(layout: FolderLayout, parts: Vec<(PathBuf, Names)>) -> Result<Self, DataError> {
         let (mut folders, mut files) = (Names::default(), Vec::with_capacity(parts.len()));
         for (path, names) in parts {
@@ -98,7 +98,7 @@ impl FolderIndex {
         self.len() == 0
     }
 
-    /// How the images lie.
+    /// The layout of the images.
     #[must_use]
     pub fn layout(&self) -> FolderLayout {
         self.layout
@@ -114,7 +114,7 @@ impl FolderIndex {
         Path::new(self.folders.get(folder)).join(self.files[folder].get(index - self.starts[folder]))
     }
 
-    /// Number of the folder that holds image `index`.
+    /// Index of the folder that holds image `index`.
     ///
     /// # Panics
     /// If `index >= len`.

@@ -1,7 +1,7 @@
-//! The bytes of a stored index. Whatever the bytes, reading them gives an index or one of four reasons, takes memory in
-//! proportion to them, and never panics.
+//! The file format of stored indexes. Parsing any bytes gives an index or one of four errors, takes memory in proportion
+//! to their length, and never panics.
 //!
-//! This file must not touch the disk, nor judge whether an index is still true.
+//! This file must not touch the disk, nor decide whether an index is up to date.
 
 use std::ffi::OsStr;
 use std::path::{Component, PathBuf, is_separator};
@@ -10,14 +10,14 @@ use super::names::Names;
 use super::{FolderIndex, FolderLayout};
 
 const MAGIC: [u8; 8] = *b"BTWINIDX";
-/// Raised when the bytes change their meaning or when a listing takes other files than before.
+/// Incremented when the format changes or when a listing includes other files than before.
 const VERSION: u32 = 1;
 const HASH_BYTES: usize = blake3::OUT_LEN;
 
-/// An index with the folder it is of and the folders that were listed for it.
+/// An index with its folder and the folders that were listed for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredIndex {
-    /// The absolute path of the folder that the index is of.
+    /// The absolute path of the indexed folder.
     pub root: PathBuf,
     /// The images.
     pub index: FolderIndex,
@@ -25,24 +25,24 @@ pub struct StoredIndex {
     pub stamps: Vec<(PathBuf, i64)>,
 }
 
-/// Why bytes are no index.
+/// Why bytes are not a valid index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
-    /// They begin otherwise.
+    /// The first bytes are not those of an index.
     #[error("not an index")]
     Foreign,
-    /// Another release wrote them.
+    /// The index was written by another release.
     #[error("of version {0} instead of {VERSION}")]
     Version(u32),
-    /// They end too early.
+    /// The bytes end too early.
     #[error("cut short")]
     Truncated,
-    /// They contradict themselves or their checksum.
+    /// The content is inconsistent or does not match its checksum.
     #[error("damaged: {0}")]
     Damaged(&'static str),
 }
 
-/// Reads a stored index, all of it: structure first, then its checksum.
+/// Parses a complete stored index: the structure first, then the checksum.
 ///
 /// # Errors
 /// [`IndexError`].
@@ -63,7 +63,7 @@ pub fn parse_index(bytes: &[u8]) -> Result<StoredIndex, IndexError> {
     };
     let root = rest.names()?;
     if root.len() != 1 {
-        return Err(IndexError::Damaged("not one root"));
+        return Err(IndexError::Damaged("not exactly one root"));
     }
     let listed = rest.names()?;
     let mut stamps = Vec::with_capacity(listed.len());
@@ -77,7 +77,7 @@ pub fn parse_index(bytes: &[u8]) -> Result<StoredIndex, IndexError> {
         below_root(folder)?;
         let names = rest.names()?;
         if !names.iter().all(is_file_name) {
-            return Err(IndexError::Damaged("a name that is none of a file"));
+            return Err(IndexError::Damaged("a name that is not a file name"));
         }
         files.push(names);
     }
@@ -86,7 +86,7 @@ pub fn parse_index(bytes: &[u8]) -> Result<StoredIndex, IndexError> {
         return Err(IndexError::Damaged("the checksum differs"));
     }
     if !rest.0.is_empty() {
-        return Err(IndexError::Damaged("something follows it"));
+        return Err(IndexError::Damaged("trailing bytes"));
     }
     Ok(StoredIndex {
         root: PathBuf::from(root.get(0)),
@@ -96,7 +96,7 @@ pub fn parse_index(bytes: &[u8]) -> Result<StoredIndex, IndexError> {
 }
 
 impl StoredIndex {
-    /// The bytes that [`parse_index`] reads; `None` if a path is too long or, outside Unix, not Unicode.
+    /// The bytes that [`parse_index`] parses; `None` if a path is too long or, outside Unix, not Unicode.
     #[must_use]
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
         let mut listed = Names::default();
@@ -106,7 +106,7 @@ impl StoredIndex {
         if !known {
             return None;
         }
-        // Room for all of it at once: growing would take it twice.
+        // The full capacity is allocated at once: growing would take twice the memory.
         let all = [&root, &listed, self.index.folders()]
             .into_iter()
             .chain(self.index.files());
@@ -134,7 +134,7 @@ impl StoredIndex {
     }
 }
 
-/// Number of names, then the length of each, then their letters.
+/// The number of names, then the length of each, then their characters.
 fn write_names(bytes: &mut Vec<u8>, names: &Names) -> Option<()> {
     bytes.extend((names.len() as u64).to_le_bytes());
     for length in names.lengths() {
@@ -154,14 +154,14 @@ fn below_root(path: &OsStr) -> Result<PathBuf, IndexError> {
     }
 }
 
-/// Whether a name stays in its folder. By its bytes: a path of its own for each of a million names takes its time.
+/// Whether a name stays in its folder. Checked on its bytes: creating a path for each of a million names is slow.
 fn is_file_name(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     let leads_away = |&byte: &u8| is_separator(char::from(byte)) || byte == 0 || (cfg!(windows) && byte == b':');
     !matches!(bytes, b"" | b"." | b"..") && !bytes.iter().any(leads_away)
 }
 
-/// What is still to be read.
+/// The bytes that are still to be read.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -180,14 +180,14 @@ impl<'a> Reader<'a> {
     }
 
     fn names(&mut self) -> Result<Names, IndexError> {
-        // Lengths are there before room is made for as many: a lying number ends here.
+        // The lengths are read before memory is allocated for the names, so a false count fails here.
         let count = usize::try_from(u64::from_le_bytes(self.array()?)).map_err(|_| IndexError::Truncated)?;
         let lengths = self.take(count.checked_mul(2).ok_or(IndexError::Truncated)?)?;
         let lengths = lengths
             .chunks_exact(2)
             .map(|two| usize::from(u16::from_le_bytes([two[0], two[1]])));
         let bytes = self.take(lengths.clone().sum())?;
-        Names::from_parts(lengths, bytes).ok_or(IndexError::Damaged("names of other letters"))
+        Names::from_parts(lengths, bytes).ok_or(IndexError::Damaged("invalid names"))
     }
 }
 

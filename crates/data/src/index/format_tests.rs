@@ -1,4 +1,4 @@
-//! A stored index against damage: what is read is what was written, or an error.
+//! Tests of the index format against damage: parsing returns what was written, or an error.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn stored() -> StoredIndex {
     }
 }
 
-/// Bytes with the checksum that belongs to them, so that only their structure is wrong.
+/// Bytes with a correct checksum, so that only their structure is wrong.
 fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.truncate(bytes.len() - HASH_BYTES);
     let hash = blake3::hash(&bytes);
@@ -41,7 +41,7 @@ fn no_cut_and_no_flipped_bit_goes_unnoticed() {
     }
     assert_eq!(
         parse_index(&[bytes, vec![0]].concat()),
-        Err(IndexError::Damaged("something follows it"))
+        Err(IndexError::Damaged("trailing bytes"))
     );
 }
 

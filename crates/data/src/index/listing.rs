@@ -1,6 +1,6 @@
-//! What lies directly in one folder: which names are images, which are folders, and when it last changed.
+//! Listing of one folder: which names are images, which are folders, and when it was last modified.
 //!
-//! A file costs no call of its own unless it is a link. This file must not open an image, nor decide what folders mean.
+//! A file costs no extra system call unless it is a link. This file must not open an image, nor decide what folders mean.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,14 +10,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::names::Names;
 use crate::DataError;
 
-/// File name extensions that make a file an image, in any case of letters.
+/// File name extensions of images, case-insensitive.
 pub const IMAGE_EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 
-/// What lies directly in a folder, sorted by name.
+/// The direct content of a folder, sorted by name.
 pub(crate) struct Listing {
     pub(crate) images: Names,
     pub(crate) folders: Vec<Folder>,
-    /// Nanoseconds from 1970 to the last change before it was listed, where the system tells.
+    /// Modification time before it was listed, in nanoseconds since 1970, where the system provides it.
     pub(crate) changed: Option<i64>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn list(folder: &Path) -> Result<Listing, DataError> {
         path: folder.into(),
         source,
     };
-    // Before the listing: a change during it shows as a later time.
+    // Read before the listing, so that a change during the listing shows as a later time.
     let changed = match fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() => changed(&metadata),
         Ok(_) => return Err(DataError::NotAFolder { path: folder.into() }),
@@ -75,12 +75,12 @@ pub(crate) fn list(folder: &Path) -> Result<Listing, DataError> {
     })
 }
 
-/// Nanoseconds from 1970 to the last change of a folder's entries, where the system tells.
+/// Time of the last change of a folder's entries, in nanoseconds since 1970, where the system provides it.
 pub(crate) fn changed(metadata: &fs::Metadata) -> Option<i64> {
     nanoseconds(metadata.modified().ok()?)
 }
 
-/// Nanoseconds from 1970 to `time`; `None` centuries away from it.
+/// Nanoseconds from 1970 to `time`; `None` if they do not fit, centuries away.
 pub(crate) fn nanoseconds(time: SystemTime) -> Option<i64> {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).ok(),

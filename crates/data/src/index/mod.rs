@@ -1,6 +1,6 @@
-//! The index of a folder: which images lie below it, how that is found out, and how it is stored between runs.
+//! The index of a folder: which images it contains, how they are found, and how the index is stored between runs.
 //!
-//! This file must hold nothing but the list of its parts.
+//! This file must contain only module declarations and re-exports.
 
 mod cache;
 mod folder_index;

@@ -1,11 +1,11 @@
-//! Many file names in one buffer: what a set of a million images costs is its letters and eight bytes a name.
+//! [`Names`], many file names in one buffer: a name costs its bytes and eight more.
 //!
-//! Names are kept as the system gives them, so one that is not Unicode still leads to its file. This file must not know
-//! what the names are of.
+//! Names are stored as the system returns them, so one that is not Unicode still refers to its file. This file must not
+//! know what the names refer to.
 
 use std::ffi::OsStr;
 
-/// File names one after the other, each found by its number.
+/// Concatenated file names, accessed by index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Names {
     bytes: Vec<u8>,
@@ -14,7 +14,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Adds a name; `false`, and nothing is added, for one that cannot be kept (outside Unix: one that is not Unicode).
+    /// Adds a name; returns `false`, and adds nothing, if it cannot be stored (outside Unix: if it is not Unicode).
     pub(crate) fn push(&mut self, name: &OsStr) -> bool {
         let Some(bytes) = to_bytes(name) else {
             return false;
@@ -24,7 +24,7 @@ impl Names {
         true
     }
 
-    /// Names from their lengths and their letters; `None` if these do not belong together or are no names.
+    /// Names from their lengths and their bytes; `None` if these do not match or are not names.
     pub(crate) fn from_parts(lengths: impl ExactSizeIterator<Item = usize>, bytes: &[u8]) -> Option<Self> {
         let mut ends = Vec::with_capacity(lengths.len());
         let mut end = 0_usize;
@@ -60,17 +60,17 @@ impl Names {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// All letters, without anything between the names.
+    /// The bytes of all names, without separators.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Letters of each name, in bytes.
+    /// Length of each name in bytes.
     pub(crate) fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
         (0..self.len()).map(|index| self.raw(index).len())
     }
 
-    /// The same names, compared byte by byte, in no more memory than they need.
+    /// The same names, sorted byte by byte, without excess capacity.
     pub(crate) fn sorted(self) -> Self {
         if (1..self.len()).all(|index| self.raw(index - 1) <= self.raw(index)) {
             let Self { mut bytes, mut ends } = self;

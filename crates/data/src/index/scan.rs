@@ -1,4 +1,4 @@
-//! From a folder on disk to the index of its images: which folders are classes, and what is an error.
+//! Scan of a folder on disk for the index of its images: which folders are classes, and what is an error.
 //!
 //! Folders are listed in parallel on the current rayon pool. This file must not open an image, and knows no splits beyond
 //! their names.
@@ -14,10 +14,10 @@ use super::{FolderIndex, FolderLayout};
 use crate::DataError;
 use crate::split_names::SPLIT_NAMES;
 
-/// A folder below the root with the time of its last change before it was listed.
+/// A folder below the root with its modification time before it was listed.
 pub(crate) type Stamp = (PathBuf, Option<i64>);
 
-/// An index with what it takes to see later that it is still true.
+/// An index with the stamps that show later whether it is up to date.
 pub(crate) struct Scan {
     pub(crate) index: FolderIndex,
     /// Every folder that was listed.
@@ -66,7 +66,7 @@ pub(crate) fn scan(root: &Path) -> Result<Scan, DataError> {
     Ok(Scan { index, stamps })
 }
 
-/// Goes down from folders that hold no images. Links are not followed further down, so it ends.
+/// Descends from folders that hold no images. Links are not followed further down, so the descent ends.
 fn nested(root: &Path, mut level: Level, mut stamps: Vec<Stamp>) -> Result<Scan, DataError> {
     let mut parts: Vec<(PathBuf, Names)> = Vec::new();
     loop {
@@ -99,13 +99,13 @@ fn nested(root: &Path, mut level: Level, mut stamps: Vec<Stamp>) -> Result<Scan,
     Ok(Scan { index, stamps })
 }
 
-/// The folders in a folder that are no links.
+/// The folders in a folder that are not links.
 fn below(path: &Path, listing: &Listing) -> impl Iterator<Item = PathBuf> {
     let folders = listing.folders.iter().filter(|folder| !folder.is_link);
     folders.map(|folder| path.join(&folder.name))
 }
 
-/// Whether a link in `root` leads to `root` or to a folder that holds it.
+/// Whether a link in `root` leads to `root` or to a folder that contains it.
 fn leads_up(root: &Path, link: &Path) -> bool {
     let target = root.join(link).canonicalize();
     root.canonicalize()

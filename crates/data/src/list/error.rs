@@ -1,4 +1,4 @@
-//! What can be wrong with a file list: one line each, with the number of the line.
+//! Errors of file lists: one-line messages with the number of the line.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     /// There is no list.
-    #[error("there is no list {}; pass a text file of image paths, one a line", path.display())]
+    #[error("there is no list {}; pass a text file of image paths, one per line", path.display())]
     Missing {
         /// The list.
         path: PathBuf,
     },
-    /// A folder was passed for its lists, and has none.
+    /// A folder was passed for its lists, but it has none.
     #[error(
-        "{} holds no list: looked for train.txt in it; pass a text file of image paths or a folder with train.txt",
+        "{} holds no list: train.txt is missing; pass a text file of image paths or a folder with train.txt",
         path.display()
     )]
     NoTrainList {
@@ -21,7 +21,7 @@ pub enum ListError {
         path: PathBuf,
     },
     /// No line names an image.
-    #[error("{} names no images; write one path a line", path.display())]
+    #[error("{} names no images; write one path per line", path.display())]
     Empty {
         /// The list.
         path: PathBuf,
@@ -36,8 +36,8 @@ pub enum ListError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A line's file is nowhere.
-    #[error("{} line {line}: there is no {name}; looked for {looked}", path.display())]
+    /// The file of a line was not found.
+    #[error("{} line {line}: there is no {name}; tried {looked}", path.display())]
     MissingFile {
         /// The list.
         path: PathBuf,
@@ -45,10 +45,10 @@ pub enum ListError {
         line: usize,
         /// The path as written.
         name: String,
-        /// Where it was sought.
+        /// The paths that were tried.
         looked: String,
     },
-    /// Some lines name a class and this one does not.
+    /// Some lines name a class, but this one does not.
     #[error("{} line {line} names no class, and line {other} does; give every line a class or none", path.display())]
     NoClass {
         /// The list.
@@ -61,7 +61,7 @@ pub enum ListError {
 }
 
 impl ListError {
-    /// The list the error is about.
+    /// The list that the error is about.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {

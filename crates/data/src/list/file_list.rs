@@ -1,4 +1,4 @@
-//! A set of images that a text file lists.
+//! [`FileList`], a set of images that are listed in a text file.
 //!
 //! This file must not choose what is held out.
 
@@ -32,20 +32,20 @@ pub struct FileList {
 }
 
 impl FileList {
-    /// Opens the images that `list` names, in its order, each with `channels` channels (1, 3 or 4). Lines read as
-    /// [`parse_list`] says. An image listed twice counts twice.
+    /// Opens the images that `list` names, in its order, each with `channels` channels (1, 3 or 4). Lines are parsed by
+    /// [`parse_list`]. An image listed twice counts twice.
     ///
-    /// A path is sought below `root` (the list's own folder if there is none), then below the list's own folder. Absolute
-    /// paths and `..` lead where they lead: the list is its user's. A name without a folder that begins with a WordNet
-    /// id, as `n01440764_10026.JPEG`, is sought in `train/n01440764` and `n01440764` first.
+    /// A path is searched below `root` (the list's own folder if there is none), then below the list's own folder. Absolute
+    /// paths and `..` are followed: the user is trusted with the list. A name without a folder that begins with a WordNet
+    /// id, such as `n01440764_10026.JPEG`, is searched in `train/n01440764` and `n01440764` first.
     ///
     /// Classes are those that the lines name; or else the WordNet ids, if every file's name begins with one; or else the
-    /// names of the folders that the images lie in, if every path has one and they are not all the same. They are sorted;
+    /// names of the folders of the images, if every path has one and they are not all the same. They are sorted;
     /// [`FileList::with_classes`] gives a subset the numbers of the whole set.
     ///
     /// # Errors
     /// [`ListError`] in a [`DataError`], the first in the list's order: no list, no line, a line that names no image or
-    /// one that is nowhere, a line without a class among others with one.
+    /// an image that is not found, a line without a class among others with one.
     pub fn open(list: impl AsRef<Path>, root: Option<&Path>, channels: usize) -> Result<Self, DataError> {
         let list = list.as_ref();
         let bytes = read_list(list)?;
@@ -59,7 +59,7 @@ impl FileList {
         }
         let (classes, labels) = labels(list, &lines)?;
         let folder = list.parent().unwrap_or(Path::new(""));
-        // Absolute, so that it can stand behind any root.
+        // Absolute, so that it can be joined to any root.
         let beside = root.map(|_| std::path::absolute(folder_or_dot(folder)).unwrap_or(folder.into()));
         let root = root.unwrap_or(folder);
         let find = |line: &ListLine<'_>| {
@@ -93,7 +93,7 @@ impl FileList {
         })
     }
 
-    /// The same images with labels that count in `classes`, as of the whole set that this is a part of.
+    /// The same images with labels that are indices into `classes`, such as those of the whole set that this is a part of.
     ///
     /// # Errors
     /// [`DataError::UnknownClass`] when a class of this list is not among them.
@@ -154,7 +154,7 @@ impl ImageSource for FileList {
     }
 }
 
-/// Where a line's file may be, below the root or absolute.
+/// Candidate paths of a line's file, below the root or absolute.
 fn places(path: &str, beside: Option<&Path>) -> Vec<PathBuf> {
     let mut places = Vec::with_capacity(4);
     let is_bare = Path::new(path).parent() == Some(Path::new(""));
@@ -167,7 +167,7 @@ fn places(path: &str, beside: Option<&Path>) -> Vec<PathBuf> {
     places
 }
 
-/// The working directory's name where a path has no folder.
+/// The folder, or `.` (the working directory) where a path has no folder.
 fn folder_or_dot(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() {
         Path::new(".")
@@ -181,7 +181,7 @@ fn looked(root: &Path, places: &[PathBuf]) -> String {
         .iter()
         .map(|place| root.join(place).display().to_string())
         .collect();
-    // Twice the same where the path is absolute.
+    // For an absolute path both are the same.
     shown.dedup();
     shown.join(", ")
 }

@@ -1,14 +1,14 @@
-//! The lines of a file list -> paths and classes, by one grammar.
+//! Parser of file lists: the lines to paths and classes, by one grammar.
 //!
 //! A line is, in this order of rules:
-//! 1. nothing, if it is blank or begins with `#`;
-//! 2. `PATH<TAB>CLASS`, if it holds a tab: both may hold blanks and commas, and the class may be missing;
-//! 3. `PATH`, if it ends in an image's extension: `holiday in Rome 1.jpg` is one path;
-//! 4. `PATH CLASS` or `PATH,CLASS`, the path ending at the last image's extension that a comma or blank follows:
+//! 1. ignored, if it is blank or begins with `#`;
+//! 2. `PATH<TAB>CLASS`, if it contains a tab: both may contain blanks and commas, and the class may be missing;
+//! 3. `PATH`, if it ends in an image extension: `holiday in Rome 1.jpg` is one path;
+//! 4. `PATH CLASS` or `PATH,CLASS`, the path ending at the last image extension that a comma or blank follows:
 //!    `my cat.jpg tabby cat` and `my cat.jpg,tabby cat` are the path `my cat.jpg` and the class `tabby cat`.
 //!
-//! Blanks around path and class do not count; lines end in LF or CRLF; a byte order mark is passed over. This file must
-//! not look for files.
+//! Blanks around path and class are ignored; lines end in LF or CRLF; a byte order mark is skipped. This file must not
+//! access files.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub struct BadLine {
     pub reason: &'static str,
 }
 
-/// Reads the lines of a list.
+/// Parses the lines of a list.
 ///
 /// # Errors
 /// The first line that is not UTF-8 or not in the grammar above.
@@ -60,7 +60,7 @@ pub fn parse_list(bytes: &[u8]) -> Result<Vec<ListLine<'_>>, BadLine> {
 
 /// Whether a text looks like a list: it has a line that names an image.
 pub(crate) fn looks_like_a_list(bytes: &[u8]) -> bool {
-    // A last line may be cut, and need not be understood.
+    // The last line may be truncated, and need not parse.
     let whole = bytes
         .iter()
         .rposition(|&byte| byte == b'\n')
@@ -80,13 +80,13 @@ fn parts(line: &str) -> Option<(&str, Option<&str>)> {
     (!path.is_empty()).then_some((path, (!class.is_empty()).then_some(class)))
 }
 
-/// Where the last image's extension ends that a comma or a blank follows.
+/// The end of the last image extension that a comma or a blank follows.
 fn end_of_path(line: &str) -> Option<usize> {
     line.rmatch_indices([',', ' ']).map(|(end, _)| end).find(|&end| {
         let before = &line.as_bytes()[..end];
         IMAGE_EXTENSIONS.iter().any(|extension| {
             let start = before.len().saturating_sub(extension.len());
-            // Something before the dot too: `.jpg` alone is a hidden file's name.
+            // There must be something before the dot: `.jpg` alone is the name of a hidden file.
             start > 1 && before[start - 1] == b'.' && before[start..].eq_ignore_ascii_case(extension.as_bytes())
         })
     })

@@ -1,6 +1,6 @@
-//! Which class each line of a list is of, where the list says so or its paths do.
+//! Class labels of the lines of a list, from the list itself or from its paths.
 //!
-//! This file must not look for files.
+//! This file must not access files.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -10,8 +10,8 @@ use super::{ListError, ListLine};
 /// Classes, sorted, and the class of each line; both empty without labels.
 pub(super) type Labels = (Vec<String>, Vec<usize>);
 
-/// Classes as written; or else, if every file's name begins with a WordNet id, that id; or else the folder that each file
-/// lies in, if every path has one and they are not all the same.
+/// Classes as written; or else, if every file's name begins with a WordNet id, that id; or else the folder of each file,
+/// if every path has one and they are not all the same.
 pub(super) fn labels(list: &Path, lines: &[ListLine<'_>]) -> Result<Labels, ListError> {
     if let Some(with) = lines.iter().find(|line| line.class.is_some()) {
         if let Some(without) = lines.iter().find(|line| line.class.is_none()) {

@@ -1,6 +1,6 @@
-//! A set of images that a text file lists, such as the 1 % and 10 % subsets of ImageNet that SimCLR published.
+//! File lists: sets of images that are listed in a text file, such as SimCLR's 1 % and 10 % subsets of ImageNet.
 //!
-//! This file must hold nothing but the list of its parts.
+//! This file must contain only module declarations and re-exports.
 
 mod error;
 mod file_list;

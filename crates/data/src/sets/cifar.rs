@@ -1,6 +1,6 @@
-//! CIFAR-10 and CIFAR-100, binary version: a handful of files read once and kept as they are.
+//! CIFAR-10 and CIFAR-100, binary version: a few files that are read once and held in memory unchanged.
 //!
-//! Images are cut out of the records when asked for. This file must not know how a record is laid out.
+//! Images are cut out of the records on request. This file must not know how a record is laid out.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,12 +21,12 @@ pub struct CifarSet {
     kind: CifarKind,
     channels: usize,
     classes: Vec<String>,
-    /// Whole records, one file after the other.
+    /// Complete records, one file after the other.
     records: Vec<u8>,
     files: Vec<Part>,
 }
 
-/// Where a file's records begin.
+/// The position of a file's records.
 #[derive(Clone)]
 struct Part {
     name: &'static str,
@@ -34,8 +34,8 @@ struct Part {
 }
 
 impl CifarSet {
-    /// Reads one split from the folder of the files, or from the folder that holds that folder as it is unpacked.
-    /// Images are given with `channels` channels: 3, or 1 (grey) or 4 (opaque).
+    /// Reads one split from the folder of the files, or from the folder into which the archive was unpacked.
+    /// Images are returned with `channels` channels: 3, or 1 (grey) or 4 (opaque).
     ///
     /// # Errors
     /// [`SetError::MissingPart`] for a file that is not there, [`SetError::Cifar`] for a damaged one,
@@ -47,7 +47,7 @@ impl CifarSet {
             let path = folder.join(name);
             move |fault| DataError::Set(SetError::Cifar { path, fault })
         };
-        // Every part is looked for before the first is read.
+        // The existence of every part is checked before the first is read.
         for file in kind.files(split).iter().chain([&names_file]) {
             if !folder.join(file).exists() {
                 return Err(DataError::Set(SetError::MissingPart {
@@ -76,7 +76,7 @@ impl CifarSet {
                 set.records.extend(bytes);
             }
         }
-        // Every image has the same channels: what can be made of the first can be made of all.
+        // Every image has the same channels: if the first can be converted, all can.
         set.cut(0).map_err(|reason| SetError::Channels {
             what: kind.set_name().into(),
             reason,
@@ -84,7 +84,7 @@ impl CifarSet {
         Ok(set)
     }
 
-    /// Both splits; no test split where its file is not there.
+    /// Both splits; no test split if its file is missing.
     ///
     /// # Errors
     /// As [`CifarSet::open`].
@@ -100,7 +100,7 @@ impl CifarSet {
         Ok((train, test.transpose()?))
     }
 
-    /// Which set it is.
+    /// The kind of the set.
     #[must_use]
     pub fn kind(&self) -> CifarKind {
         self.kind
@@ -119,7 +119,7 @@ impl CifarSet {
 }
 
 impl CifarKind {
-    /// Whether `root`, or the folder in it as the archive is unpacked, holds files of this set.
+    /// Whether `root`, or the archive's own folder in it, holds files of this set.
     #[must_use]
     pub fn is_at(self, root: &Path) -> bool {
         [root.to_owned(), root.join(self.archive_folder())]
@@ -129,7 +129,7 @@ impl CifarKind {
 
     fn has_files(self, folder: &Path) -> bool {
         let (train, test) = (self.files(Split::Train), self.files(Split::Test));
-        // `train.bin` alone could be anybody's: the names of the classes tell CIFAR-100.
+        // `train.bin` alone could belong to any set: the file of class names identifies CIFAR-100.
         let names = self == Self::Cifar10 || folder.join(self.names_file()).is_file();
         names && train.iter().chain(test).any(|file| folder.join(file).is_file())
     }
@@ -206,7 +206,7 @@ impl ImageSource for CifarSet {
         Some(self.record(index).0)
     }
 
-    /// The file and the record in it, as `test_batch.bin#17`.
+    /// The file and the record in it, such as `test_batch.bin#17`.
     fn name(&self, index: usize) -> String {
         assert!(index < self.len(), "image {index} of a set of {}", self.len());
         let part = self.files.iter().rfind(|part| part.first <= index);

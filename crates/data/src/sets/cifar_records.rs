@@ -1,4 +1,4 @@
-//! Bytes of CIFAR's binary version -> labels and pixels. Pure: no files, and nothing is trusted.
+//! Parser of CIFAR's binary version: bytes to labels and pixels. Pure functions without file access; no input is trusted.
 //!
 //! A record is one label byte (CIFAR-100: two, coarse then fine), then 1024 bytes of red, 1024 of green, 1024 of blue,
 //! each row by row. Source: the dataset's page, section "Binary version". This file must not know which files there are.
@@ -8,7 +8,7 @@ pub const CIFAR_SIDE: usize = 32;
 /// Bytes of the three planes.
 const PIXELS: usize = 3 * CIFAR_SIDE * CIFAR_SIDE;
 
-/// Which set, and for CIFAR-100 which of its two labels.
+/// The set, and for CIFAR-100 which of its two labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CifarKind {
     /// 10 classes.
@@ -40,12 +40,12 @@ impl CifarKind {
         if self == Self::Cifar10 { 1 } else { 2 }
     }
 
-    /// Classes that each label byte counts in, in the order of the bytes.
+    /// Number of classes of each label byte, in the order of the bytes.
     fn label_ranges(self) -> &'static [usize] {
         if self == Self::Cifar10 { &[10] } else { &[20, 100] }
     }
 
-    /// Which label byte is this kind's.
+    /// The label byte that this kind uses.
     fn label_at(self) -> usize {
         usize::from(self == Self::Cifar100)
     }
@@ -57,7 +57,7 @@ pub enum CifarFault {
     /// No bytes.
     #[error("the file is empty")]
     Empty,
-    /// The last record is not whole.
+    /// The last record is incomplete.
     #[error("{bytes} bytes are not whole records of {record} bytes (cut off, or another format)")]
     Cut {
         /// Bytes there are.
@@ -65,7 +65,7 @@ pub enum CifarFault {
         /// Bytes of a record.
         record: usize,
     },
-    /// A label that is no class.
+    /// A label that is out of range.
     #[error("record {record} has label {label}, but there are {classes} classes")]
     Label {
         /// The record, from 0.
@@ -75,7 +75,7 @@ pub enum CifarFault {
         /// Number of classes.
         classes: usize,
     },
-    /// The file of class names is incomplete, or not one.
+    /// The file of class names is incomplete, or not a file of class names.
     #[error("{found} class names, but there are {classes} classes")]
     Names {
         /// Names there are.
@@ -83,7 +83,7 @@ pub enum CifarFault {
         /// Number of classes.
         classes: usize,
     },
-    /// Two classes of one name.
+    /// Two classes have the same name.
     #[error("two classes are named {name}")]
     SameName {
         /// The name.
@@ -94,7 +94,7 @@ pub enum CifarFault {
     NotText,
 }
 
-/// Checks that `bytes` are whole records with labels in range, and gives their number.
+/// Checks that `bytes` are complete records with labels in range, and returns their number.
 ///
 /// # Errors
 /// [`CifarFault`].
@@ -123,7 +123,7 @@ pub fn check_cifar_records(kind: CifarKind, bytes: &[u8]) -> Result<usize, Cifar
     Ok(bytes.len() / record)
 }
 
-/// Class names, one a line; empty lines (the published files end in some) do not count.
+/// Class names, one per line; empty lines (the published files end in some) are ignored.
 ///
 /// # Errors
 /// [`CifarFault`], unless there is exactly one name for each class.
@@ -135,7 +135,7 @@ pub fn parse_cifar_names(kind: CifarKind, bytes: &[u8]) -> Result<Vec<String>, C
         .filter(|n| !n.is_empty())
         .map(Into::into)
         .collect();
-    // Names are shown in messages of one line.
+    // Names are shown in one-line messages.
     if names.iter().any(|name| name.contains(char::is_control)) {
         return Err(CifarFault::NotText);
     }

@@ -1,4 +1,4 @@
-//! Any dataset of a Burn user as a set of images: a closure turns its items into images.
+//! [`DatasetSource`], a Burn `Dataset` as a set of images: a closure turns its items into images.
 //!
 //! This file must not know what the items are.
 
@@ -11,10 +11,10 @@ use burn_dataset::Dataset;
 use super::SetError;
 use crate::{DataError, ImageSource};
 
-/// What an item becomes: the image and, if the item has one, its label; or one line that says why not.
+/// The result of a conversion: the image and, if the item has one, its label; or a one-line error.
 pub type ConvertedItem = Result<(Image8, Option<usize>), String>;
 
-/// A [`Dataset`] of anything, seen as images.
+/// A [`Dataset`] with items of any type, as a set of images.
 ///
 /// ```
 /// use barlow_augment::{Image8, RgbImage8};
@@ -41,9 +41,9 @@ pub struct DatasetSource<D, I, F> {
 }
 
 impl<D: Dataset<I>, I, F: Fn(I) -> ConvertedItem + Send + Sync> DatasetSource<D, I, F> {
-    /// The items of `dataset` through `convert`, as a set of images of `channels` channels without labels. Grey images,
-    /// RGB and RGBA become one another as `channels` asks. Labels that
-    /// `convert` gives are not used until one of the two methods below asks for them.
+    /// The items of `dataset`, converted by `convert`, as a set of images of `channels` channels without labels. Grey, RGB
+    /// and RGBA images are converted to `channels` channels. Labels that `convert` returns are not used unless one of the two
+    /// methods below enables them.
     #[must_use]
     pub fn new(dataset: D, channels: usize, convert: F) -> Self {
         Self {
@@ -57,8 +57,8 @@ impl<D: Dataset<I>, I, F: Fn(I) -> ConvertedItem + Send + Sync> DatasetSource<D,
         }
     }
 
-    /// Gives the labels, one for each item, counting in `classes`. An item whose conversion says otherwise is an error
-    /// when it is loaded.
+    /// Sets the labels, one for each item, as indices into `classes`. An item whose conversion returns another label is an
+    /// error when it is loaded.
     ///
     /// # Panics
     /// If the numbers of labels and items differ, or a label is not a class.
@@ -75,7 +75,7 @@ impl<D: Dataset<I>, I, F: Fn(I) -> ConvertedItem + Send + Sync> DatasetSource<D,
         self
     }
 
-    /// Takes the labels from the items: every item is converted once, here. With [`DatasetSource::with_labels`] none is.
+    /// Takes the labels from the items: every item is converted once, here. [`DatasetSource::with_labels`] converts none.
     ///
     /// # Errors
     /// [`SetError`], for an item that is missing, cannot be converted, or has no label in `classes`.
@@ -140,7 +140,7 @@ impl<D: Dataset<I>, I, F: Fn(I) -> ConvertedItem + Send + Sync> ImageSource for 
         self.labels.as_ref().map(|labels| labels[index])
     }
 
-    /// The number, as `#17`.
+    /// The number, such as `#17`.
     fn name(&self, index: usize) -> String {
         assert!(index < self.len, "image {index} of a set of {}", self.len);
         format!("#{index}")

@@ -1,6 +1,6 @@
-//! What can be wrong with a ready-made set or a user's own: one line each, for a person, saying what to do.
+//! Errors of published sets and custom sets: one-line messages that tell the user what to do.
 //!
-//! Why beside [`crate::DataError`]: these name parts of published sets, which the rest of the crate must not know.
+//! Why not in [`crate::DataError`]: these name parts of published sets, which the rest of the crate must not know.
 
 use std::path::{Path, PathBuf};
 
@@ -8,23 +8,23 @@ use barlow_augment::ChannelsError;
 
 use super::{CifarFault, IdxFault};
 
-/// Why a set in a published format, in memory or of a user's own making gives no images.
+/// An error of a set in a published format, of a set in memory, or of a custom set.
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {
-    /// A file that belongs to the set is not there.
+    /// A file that belongs to the set is missing.
     #[error("{} lacks {file}, a part of {set}; fetch the set again", folder.display())]
     MissingPart {
-        /// The folder looked into.
+        /// The folder that was searched.
         folder: PathBuf,
         /// Name of the file.
         file: String,
         /// Name of the set.
         set: &'static str,
     },
-    /// The same set in a form that only Python reads.
+    /// The same set in a format that only Python reads.
     #[error("{} is the Python version of CIFAR; fetch the binary version (its files end in .bin)", folder.display())]
     PythonCifar {
-        /// The folder looked into.
+        /// The folder that was searched.
         folder: PathBuf,
     },
     /// A file is larger than any file of its kind.
@@ -37,7 +37,7 @@ pub enum SetError {
         /// Largest size that is read.
         limit: u64,
     },
-    /// A file is not what CIFAR's binary version holds.
+    /// A file is not a valid file of CIFAR's binary version.
     #[error("{}: {fault}; fetch it again", path.display())]
     Cifar {
         /// The file.
@@ -45,7 +45,7 @@ pub enum SetError {
         /// What is wrong.
         fault: CifarFault,
     },
-    /// A file is not what an IDX set holds.
+    /// A file is not a valid file of an IDX set.
     #[error("{}: {fault}; fetch it again", path.display())]
     Idx {
         /// The file.
@@ -53,7 +53,7 @@ pub enum SetError {
         /// What is wrong.
         fault: IdxFault,
     },
-    /// The images have a number of channels that cannot be turned into the one asked for.
+    /// The images have a number of channels that cannot be converted to the requested one.
     #[error("{what}: {reason}")]
     Channels {
         /// The set, or the image of a set.
@@ -61,7 +61,7 @@ pub enum SetError {
         /// The two numbers.
         reason: ChannelsError,
     },
-    /// A tensor of images holds something that is no pixel.
+    /// A tensor of images holds a value that is not a pixel.
     #[error("image {index} of the tensor holds {value}, outside {range}; scale the values first")]
     Value {
         /// The image.
@@ -71,24 +71,26 @@ pub enum SetError {
         /// What is allowed.
         range: &'static str,
     },
-    /// A user's dataset has no item where there should be one.
-    #[error("the dataset gives no item {index} although it says it has {len}; mend its `get` or its `len`")]
+    /// A custom dataset returned no item where there should be one.
+    #[error("the dataset returned no item {index} although its length is {len}; fix its `get` or its `len`")]
     NoItem {
-        /// The number asked for.
+        /// The requested index.
         index: usize,
-        /// Items it says it has.
+        /// The length that it reported.
         len: usize,
     },
-    /// An item of a user's dataset is no usable image.
-    #[error("item {index} of the dataset is no usable image: {reason}; remove it, or set data.bad_images to \"skip\"")]
+    /// An item of a custom dataset is not a usable image.
+    #[error(
+        "item {index} of the dataset is not a usable image: {reason}; remove it, or set data.bad_images to \"skip\""
+    )]
     BadItem {
         /// The item.
         index: usize,
-        /// What the conversion says.
+        /// The error of the conversion.
         reason: String,
     },
-    /// An item of a user's dataset has another label than it should.
-    #[error("item {index} of the dataset has {found}, but {expected}; mend the labels or the classes")]
+    /// An item of a custom dataset has another label than expected.
+    #[error("item {index} of the dataset has {found}, but {expected}; fix the labels or the classes")]
     ItemLabel {
         /// The item.
         index: usize,
@@ -100,13 +102,13 @@ pub enum SetError {
 }
 
 impl SetError {
-    /// Whether the error is about one image's content, so that skipping it goes on.
+    /// Whether the error is about one image's content, so that loading can continue without it.
     #[must_use]
     pub fn is_bad_image(&self) -> bool {
         matches!(self, Self::BadItem { .. })
     }
 
-    /// The file or folder the error is about, if it is about one.
+    /// The file or folder that the error is about, if any.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {

@@ -1,4 +1,4 @@
-//! Opening and reading one file of a set, with a limit. This file must not know any format.
+//! File access with a size limit, for the files of a set. This file must not know any format.
 
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Read};
@@ -26,7 +26,7 @@ pub(crate) fn open_file(path: &Path, limit: u64) -> Result<File, DataError> {
     File::open(path).map_err(|source| read_error(path, source))
 }
 
-/// The whole file, if it is a file of at most `limit` bytes.
+/// Reads the whole file, if it is a file of at most `limit` bytes.
 pub(crate) fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
     let file = open_file(path, limit)?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());

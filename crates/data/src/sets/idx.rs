@@ -1,4 +1,4 @@
-//! MNIST and its kin (Fashion-MNIST, KMNIST, EMNIST): pairs of IDX files, read once and kept as bytes.
+//! MNIST and related sets (Fashion-MNIST, KMNIST, EMNIST): pairs of IDX files, read once and held in memory as bytes.
 //!
 //! This file must not know how an IDX file is laid out.
 
@@ -12,15 +12,15 @@ use super::files::open_file;
 use super::{IdxArray, IdxFault, IdxType, MAX_IDX_BYTES, SetError, Split};
 use crate::{DataError, ImageSource};
 
-/// Most classes of a set: labels are whole numbers, and a damaged one must not make billions of names.
+/// Maximal number of classes of a set: labels are integers, and a damaged one must not create billions of names.
 const MAX_CLASSES: usize = 1 << 16;
 
 /// One split of an IDX set in memory. Classes are named by their numbers.
 #[derive(Clone)]
 pub struct IdxSet {
-    /// Channels as asked for.
+    /// Requested number of channels.
     channels: usize,
-    /// Channels as stored.
+    /// Stored number of channels.
     stored: usize,
     width: usize,
     height: usize,
@@ -33,8 +33,8 @@ pub struct IdxSet {
 
 impl IdxSet {
     /// Reads one split: `train-images-idx3-ubyte` with `train-labels-idx1-ubyte`, or `t10k-..`, each also with `.gz` or
-    /// with a dot before `idx`. Images of 1, 3 or 4 channels are given with `channels` of these, images of any other
-    /// number only with that number. There are as many classes as the largest training label says.
+    /// with a dot before `idx`. Images of 1, 3 or 4 channels can be returned with any of these numbers, images of any other
+    /// number only with that number. The largest training label determines the number of classes.
     ///
     /// # Errors
     /// [`SetError::MissingPart`] for a file that is not there, [`SetError::Idx`] for a damaged one,
@@ -93,7 +93,7 @@ impl IdxSet {
         Ok(set)
     }
 
-    /// Both splits; no test split where none of its files is there.
+    /// Both splits; no test split if all its files are missing.
     ///
     /// # Errors
     /// As [`IdxSet::open`].
@@ -145,7 +145,7 @@ impl ImageSource for IdxSet {
         Some(self.labels[index])
     }
 
-    /// The split and the number in it, as `test#17`.
+    /// The split and the number in it, such as `test#17`.
     fn name(&self, index: usize) -> String {
         assert!(index < self.len(), "image {index} of a set of {}", self.len());
         format!("{}#{index}", self.name)
@@ -166,7 +166,7 @@ enum Kind {
     Labels,
 }
 
-/// How the file may be called, the usual name first.
+/// Possible names of the file, the usual name first.
 fn names(split: Split, kind: Kind) -> Vec<String> {
     let split = if split == Split::Train { "train" } else { "t10k" };
     let stems: &[&str] = if kind == Kind::Images {

@@ -1,33 +1,34 @@
-//! Bytes of an IDX file, gzipped or not -> an array of whole numbers. Pure: no files, and nothing is trusted.
+//! Parser of IDX files, gzipped or not: bytes to an array of integers. Pure functions without file access; no input is
+//! trusted.
 //!
 //! An IDX file is `0, 0, type, number of dimensions`, each dimension as a big-endian u32, then the values row-major.
-//! Source: the MNIST page, "The IDX file format". Nothing is allocated because a header claims it, and no more is
-//! unpacked than the header claims. This file must not know what an array means.
+//! Source: the MNIST page, "The IDX file format". No allocation trusts the size in a header, and no more is unpacked than
+//! the header claims. This file must not know what an array means.
 
 use std::io::{Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
-/// Most bytes of values in one file.
+/// Maximal number of bytes of values in one file.
 pub const MAX_IDX_BYTES: u64 = 2 << 30;
-/// Most dimensions of an array.
+/// Maximal number of dimensions of an array.
 const MAX_DIMS: usize = 4;
 /// First bytes of every gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
 
-/// How values are stored. Floating-point arrays (types 0x0D, 0x0E) and 16-bit ones (0x0B) are not read.
+/// The type of stored values. Floating-point arrays (types 0x0D, 0x0E) and 16-bit ones (0x0B) are not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdxType {
     /// Unsigned bytes (0x08): images, and labels usually.
     U8,
-    /// Big-endian 32-bit whole numbers with a sign (0x0C): labels of some sets.
+    /// Big-endian signed 32-bit integers (0x0C): labels of some sets.
     I32,
 }
 
-/// An array as the file holds it.
+/// An array as stored in the file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdxArray {
-    /// How values are stored.
+    /// The type of the stored values.
     pub kind: IdxType,
     /// Sizes of the dimensions, 1 to 4 of them.
     pub dims: Vec<usize>,
@@ -38,20 +39,20 @@ pub struct IdxArray {
 /// What is wrong with a file of the set; the caller adds its name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdxFault {
-    /// Fewer bytes than the header has.
+    /// The file is shorter than a header.
     #[error("it ends within its header")]
     NoHeader,
     /// The first bytes are not IDX's.
-    #[error("not an IDX file (the first bytes say so, whatever the name)")]
+    #[error("not an IDX file (by its first bytes, whatever its name)")]
     Magic,
-    /// A type of values that is not read.
-    #[error("values of type {code:#04x}; only unsigned bytes (0x08) and 32-bit whole numbers (0x0c) are read")]
+    /// An unsupported type of values.
+    #[error("values of type {code:#04x}; only unsigned bytes (0x08) and 32-bit integers (0x0c) are supported")]
     Type {
         /// The type.
         code: u8,
     },
-    /// A number of dimensions that is not read.
-    #[error("{dims} dimensions; 1 to {MAX_DIMS} are read")]
+    /// An unsupported number of dimensions.
+    #[error("{dims} dimensions; 1 to {MAX_DIMS} are supported")]
     Dims {
         /// The number.
         dims: usize,
@@ -65,13 +66,13 @@ pub enum IdxFault {
     /// Fewer values than the header claims.
     #[error("it ends after {found} of {claimed} bytes (cut off)")]
     Cut {
-        /// Bytes there are.
+        /// Bytes that are present.
         found: u64,
         /// Bytes the header claims.
         claimed: u64,
     },
     /// More values than the header claims.
-    #[error("it goes on after the {claimed} bytes that its header claims")]
+    #[error("it continues after the {claimed} bytes that its header claims")]
     TooLong {
         /// Bytes the header claims.
         claimed: u64,
@@ -79,19 +80,19 @@ pub enum IdxFault {
     /// The file could not be read or unpacked.
     #[error("it cannot be unpacked: {0}")]
     Unpack(String),
-    /// The array is not one of images, `[N, H, W]` or `[N, H, W, C]` bytes.
-    #[error("an array of {dims:?} is no set of images (unsigned bytes [N, H, W] or [N, H, W, C], nothing being 0)")]
+    /// The array is not a set of images, `[N, H, W]` or `[N, H, W, C]` bytes.
+    #[error("an array of {dims:?} is not a set of images (unsigned bytes [N, H, W] or [N, H, W, C], no dimension 0)")]
     NotImages {
         /// The dimensions.
         dims: Vec<usize>,
     },
-    /// The array is not one of labels, `[N]`.
-    #[error("an array of {dims:?} is no list of labels ([N])")]
+    /// The array is not a list of labels, `[N]`.
+    #[error("an array of {dims:?} is not a list of labels ([N])")]
     NotLabels {
         /// The dimensions.
         dims: Vec<usize>,
     },
-    /// Labels and images do not go together.
+    /// The numbers of labels and images differ.
     #[error("{labels} labels for {images} images")]
     Count {
         /// Number of labels.
@@ -99,7 +100,7 @@ pub enum IdxFault {
         /// Number of images.
         images: usize,
     },
-    /// A label that is no class.
+    /// A label that is out of range.
     #[error("label {label} of image {index} is not in 0..{classes}")]
     Label {
         /// The image.
@@ -112,7 +113,7 @@ pub enum IdxFault {
 }
 
 impl IdxArray {
-    /// Parses the bytes of an IDX file, unpacking them first if they are gzipped (told by the bytes, not by a name).
+    /// Parses the bytes of an IDX file, unpacking them first if they are gzipped (detected by the bytes, not by a name).
     ///
     /// # Errors
     /// [`IdxFault`].
@@ -120,7 +121,7 @@ impl IdxArray {
         Self::read(Cursor::new(bytes))
     }
 
-    /// As [`IdxArray::parse`], from a reader: only the values are kept in memory, not the packed bytes.
+    /// As [`IdxArray::parse`], from a reader: only the values are held in memory, not the packed bytes.
     ///
     /// # Errors
     /// [`IdxFault`].
@@ -162,7 +163,7 @@ impl IdxArray {
         let Some(claimed) = claimed.filter(|&bytes| bytes <= MAX_IDX_BYTES) else {
             return Err(IdxFault::TooLarge { dims });
         };
-        // One byte more than claimed shows whether it ends there, and makes a decoder check its checksum.
+        // Reading one byte more than claimed shows whether the data ends there, and makes the decoder verify its checksum.
         let mut data = Vec::new();
         reader.take(claimed + 1).read_to_end(&mut data).map_err(unpack_fault)?;
         match data.len() as u64 {
@@ -172,7 +173,7 @@ impl IdxArray {
         }
     }
 
-    /// The values as whole numbers.
+    /// The values as integers.
     pub fn values(&self) -> impl Iterator<Item = i64> + '_ {
         let width = if self.kind == IdxType::U8 { 1 } else { 4 };
         self.data.chunks_exact(width).map(|bytes| match *bytes {
@@ -189,7 +190,7 @@ impl std::fmt::Debug for IdxArray {
     }
 }
 
-/// Fills the buffer, or says that the header is cut.
+/// Fills the buffer, or reports a truncated header.
 fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> Result<(), IdxFault> {
     reader.read_exact(buffer).map_err(|error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => IdxFault::NoHeader,

@@ -1,4 +1,4 @@
-//! Images that a program has already: in memory, as images or as one tensor.
+//! [`MemorySet`], images that are already in memory: as images or as one tensor.
 //!
 //! This file must not read or write anything.
 
@@ -21,8 +21,8 @@ pub struct MemorySet {
 }
 
 impl MemorySet {
-    /// A set of `images`, all of the same number of channels (three are taken for RGB); sides may differ. `labels` count in `classes`, which is
-    /// empty without labels.
+    /// A set of `images`, all of the same number of channels (three are treated as RGB); sides may differ. `labels` are
+    /// indices into `classes`, which is empty without labels.
     ///
     /// # Panics
     /// If there are no images, their channels differ, the numbers of labels and images differ, a label is not a class,
@@ -63,7 +63,7 @@ impl MemorySet {
     /// Images from a tensor `[N, C, H, W]` of values in [0, 1], rounded to 8 bits. Labels as in [`MemorySet::new`].
     ///
     /// # Errors
-    /// [`SetError::Value`] for a value that is not a number or outside [0, 1].
+    /// [`SetError::Value`] for NaN or a value outside [0, 1].
     ///
     /// # Panics
     /// As [`MemorySet::new`], and if the tensor holds no value.
@@ -75,13 +75,13 @@ impl MemorySet {
         let shape = images.dims();
         let values = images.into_data().convert::<f32>();
         let values = values.as_slice::<f32>().expect("the data was converted to f32");
-        // The comparison also refuses NaN.
+        // The comparison also rejects NaN.
         let byte = |value: f32| (0.0..=1.0).contains(&value).then(|| (value * 255.0).round() as u8);
         let pixels = to_bytes(values, shape, "[0, 1]", byte, f64::from)?;
         Ok(Self::new(cut(&pixels, shape), labels, classes))
     }
 
-    /// Images from a tensor `[N, C, H, W]` of whole numbers in 0..=255. Labels as in [`MemorySet::new`].
+    /// Images from a tensor `[N, C, H, W]` of integers in 0..=255. Labels as in [`MemorySet::new`].
     ///
     /// # Errors
     /// [`SetError::Value`] for a value outside 0..=255.
@@ -101,14 +101,14 @@ impl MemorySet {
         Ok(Self::new(cut(&pixels, shape), labels, classes))
     }
 
-    /// Bytes the pixels take.
+    /// Size of the pixels in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.images.iter().map(|image| image.bytes() as u64).sum()
     }
 }
 
-/// Every value as a byte, or the first that is none.
+/// Every value as a byte, or an error with the first value that is out of range.
 fn to_bytes<T: Copy>(
     values: &[T],
     shape: [usize; 4],
@@ -156,7 +156,7 @@ impl ImageSource for MemorySet {
         self.labels.as_ref().map(|labels| labels[index])
     }
 
-    /// The number, as `#17`.
+    /// The number, such as `#17`.
     fn name(&self, index: usize) -> String {
         assert!(index < self.len(), "image {index} of a set of {}", self.len());
         format!("#{index}")

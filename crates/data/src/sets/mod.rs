@@ -1,7 +1,7 @@
-//! Sets that are not folders of image files: the published binary formats, tensors in memory, a Burn user's datasets.
+//! Sets that are not folders of image files: the published binary formats, tensors in memory, Burn datasets.
 //!
-//! Each has its parser apart from its files, so that hostile bytes can be tried on the parser alone. This file must hold
-//! nothing but the list of its parts.
+//! Parsers are separate from file access, so that hostile bytes can be tested on the parser alone. This file must contain
+//! only module declarations and re-exports.
 
 mod cifar;
 mod cifar_records;

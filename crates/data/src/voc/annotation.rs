@@ -1,7 +1,7 @@
-//! One annotation file of Pascal VOC: XML -> the objects in it.
+//! Parser of Pascal VOC annotation files: XML to the objects in it.
 //!
-//! Only elements in their VOC places count (an object's parts have boxes too). Entities of a document's own are refused,
-//! not expanded. This file must not touch the disk, nor know which classes there are.
+//! Only elements at their VOC positions count (an object's parts have boxes too). Entities that a document defines are
+//! rejected, not expanded. This file must not touch the disk, nor know which classes exist.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
@@ -10,10 +10,10 @@ use quick_xml::events::Event;
 /// Deepest nesting that is read: VOC itself has five.
 const MAX_DEPTH: usize = 64;
 
-/// What a file says of its image.
+/// The content of an annotation file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Annotation {
-    /// Name of the image file; often wrong in files that people made themselves.
+    /// Name of the image file; often wrong in custom sets.
     pub filename: String,
     /// Width and height in pixels, where both are given.
     pub size: Option<(u32, u32)>,
@@ -26,20 +26,20 @@ pub struct Annotation {
 pub struct AnnotatedObject {
     /// Name of its class, never empty.
     pub name: String,
-    /// Marked as hard to recognise: VOC's own scores leave it out.
+    /// Marked as hard to recognise: ignored by VOC's own scores.
     pub difficult: bool,
     /// Only partly in the image.
     pub truncated: bool,
-    /// xmin, ymin, xmax, ymax in pixels as they are written, all finite: VOC counts from 1.
+    /// xmin, ymin, xmax, ymax in pixels as written, all finite: VOC counts from 1.
     pub corners: [f32; 4],
 }
 
 const CORNERS: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
 
-/// Reads an annotation.
+/// Parses an annotation.
 ///
 /// # Errors
-/// One line on what is wrong with it: not XML, not UTF-8, not an annotation, an object without a name or a box.
+/// A one-line error: not XML, not UTF-8, not an annotation, an object without a name or a box.
 pub fn parse_annotation(bytes: &[u8]) -> Result<Annotation, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8 from byte {} on", error.valid_up_to()))?;
     let mut reader = Reader::from_str(text.strip_prefix('\u{FEFF}').unwrap_or(text));
@@ -77,7 +77,7 @@ pub fn parse_annotation(bytes: &[u8]) -> Result<Annotation, String> {
     Ok(walk.annotation)
 }
 
-/// Where the reader is, and what it has met.
+/// The reader's position, and what it has read so far.
 #[derive(Default)]
 struct Walk {
     annotation: Annotation,
@@ -87,7 +87,7 @@ struct Walk {
     width: Option<u32>,
     height: Option<u32>,
     object: AnnotatedObject,
-    /// Corners of the object met so far.
+    /// Corners of the current object that were read so far.
     corners: [Option<f32>; 4],
 }
 
@@ -152,7 +152,7 @@ impl Walk {
     }
 }
 
-/// A message as one line of a length that a person reads, whatever the file put into it.
+/// A message as one line of limited length, whatever the file put into it.
 fn one_line(message: &str) -> String {
     message
         .chars()

@@ -1,10 +1,10 @@
-//! An object's box with its class as a number.
+//! Bounding boxes of objects, with their classes as numbers.
 //!
-//! This file must not judge a box: sets hold odd ones, and what to do about them is the caller's decision.
+//! This file must not reject a box: sets contain odd ones, and what to do about them is the caller's decision.
 
 use super::AnnotatedObject;
 
-/// One object's place in an image.
+/// The bounding box of one object in an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoundingBox {
     /// The object's class, an index into the set's classes.
@@ -17,14 +17,14 @@ pub struct BoundingBox {
     pub xmax: f32,
     /// Lower edge.
     pub ymax: f32,
-    /// Hard to recognise; VOC's own scores leave such objects out.
+    /// Hard to recognise; VOC's own scores ignore such objects.
     pub difficult: bool,
-    /// The object goes on outside the image or behind another.
+    /// The object extends outside the image or behind another one.
     pub truncated: bool,
 }
 
 impl BoundingBox {
-    /// Whether the box has no width or no height (or a negative one): a slip of the mouse that many sets hold.
+    /// Whether the box has no width or no height (or a negative one): an annotation slip that occurs in many sets.
     #[must_use]
     pub fn is_degenerate(&self) -> bool {
         self.xmax <= self.xmin || self.ymax <= self.ymin

@@ -1,4 +1,4 @@
-//! What can be wrong with a Pascal VOC set: one line each, naming the file.
+//! Errors of Pascal VOC sets: one-line messages that name the file.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub enum VocError {
     /// There is no VOC layout.
     #[error(
-        "{} holds no Pascal VOC set: looked for the folders JPEGImages and Annotations in it and below it; pass the \
+        "{} holds no Pascal VOC set: the folders JPEGImages and Annotations are neither in it nor below it; pass the \
          folder that holds them",
         path.display()
     )]
@@ -31,7 +31,7 @@ pub enum VocError {
         second: PathBuf,
     },
     /// A split is not listed.
-    #[error("there is no {}; it should list the images of that split, one a line", path.display())]
+    #[error("there is no {}; it should list the images of that split, one per line", path.display())]
     MissingList {
         /// The list.
         path: PathBuf,
@@ -42,7 +42,7 @@ pub enum VocError {
         /// The list.
         path: PathBuf,
     },
-    /// A listed image is not there.
+    /// A listed image is missing.
     #[error(
         "{} line {line}: {} holds no image {id} (jpg, jpeg, png); add it or remove the line",
         list.display(),
@@ -64,8 +64,8 @@ pub enum VocError {
         /// The annotation.
         path: PathBuf,
     },
-    /// An annotation is no VOC annotation.
-    #[error("bad annotation {}: {reason}; correct it or take its image off the lists", path.display())]
+    /// An annotation is not a valid VOC annotation.
+    #[error("bad annotation {}: {reason}; correct it or remove its image from the lists", path.display())]
     BadAnnotation {
         /// The annotation.
         path: PathBuf,
@@ -75,7 +75,7 @@ pub enum VocError {
 }
 
 impl VocError {
-    /// The file or folder the error is about.
+    /// The file or folder that the error is about.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {

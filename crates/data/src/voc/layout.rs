@@ -1,4 +1,4 @@
-//! Where the parts of a VOC set lie: its root, its lists, its images.
+//! Layout of a VOC set on disk: its root, its lists, its images.
 //!
 //! This file must not read an annotation.
 
@@ -14,7 +14,7 @@ use crate::index::list;
 /// Largest list that is read, in bytes: some ten million lines.
 const MAX_LIST_BYTES: u64 = 256 << 20;
 
-/// A folder of more things than this is not looked through for a VOC set: they are images or classes of another kind.
+/// A folder with more entries than this is not searched for a VOC set: they are images or classes of another format.
 const MAX_ENTRIES: usize = 100;
 
 /// Whether a folder is the root of a VOC set.
@@ -34,7 +34,7 @@ pub(crate) fn find_voc(path: &Path) -> Result<PathBuf, DataError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(DataError::MissingFolder { path: path.into() });
         }
-        // The listing says what is wrong.
+        // The listing below reports the error.
         Err(_) => {}
     }
     let mut found = Vec::new();
@@ -62,7 +62,7 @@ fn begins_with_voc(name: &OsStr) -> bool {
     start.is_some_and(|start| start.eq_ignore_ascii_case(b"voc"))
 }
 
-/// The folders in a folder by name; none if it holds too many things to be looked through.
+/// The folders in a folder by name; none if it has too many entries to be searched.
 fn folders(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     let read_error = |source| DataError::Read {
         path: path.into(),
@@ -116,7 +116,7 @@ pub(super) fn read_ids(file: &Path) -> Result<Vec<(usize, String)>, DataError> {
     Ok(ids)
 }
 
-/// The image files by name and by name without extension; of `a.jpg` and `a.png` the first stands for `a`.
+/// The image files by name and by name without extension; of `a.jpg` and `a.png` the first is used for `a`.
 pub(super) fn image_files(root: &Path) -> Result<HashMap<OsString, OsString>, DataError> {
     let mut files = HashMap::new();
     for name in list(&root.join("JPEGImages"))?.images.iter() {

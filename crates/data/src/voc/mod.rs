@@ -1,6 +1,6 @@
 //! Pascal VOC: images that hold objects of several classes, with a box around each.
 //!
-//! This file must hold nothing but the list of its parts.
+//! This file must contain only module declarations and re-exports.
 
 mod annotation;
 mod boxes;

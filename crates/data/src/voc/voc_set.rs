@@ -1,7 +1,7 @@
-//! One split of a Pascal VOC set.
+//! [`VocSet`], one split of a Pascal VOC set.
 //!
 //! A split lists image names; each has an XML file of its objects. All annotations of a split are read when it is
-//! opened, so that a wrong one is reported before training begins. This file must not choose what is held out.
+//! opened, so that a bad one is reported before training begins. This file must not choose what is held out.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,7 +39,7 @@ struct Item {
 impl VocSet {
     /// Opens the images that `ImageSets/Main/SPLIT.txt` lists, in the list's order, each with `channels` channels (1, 3
     /// or 4). `root` is the folder of `JPEGImages` and `Annotations`, or holds exactly one such folder (`BCCD`,
-    /// `VOCdevkit/VOC2007`). Classes are all that the split's annotations name, sorted: with all 20 of VOC that is
+    /// `VOCdevkit/VOC2007`). The classes are all those in the split's annotations, sorted: with all 20 of VOC that is
     /// VOC's own order.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl VocSet {
         Self::read(root, &file, ids, channels)
     }
 
-    /// All images of `JPEGImages` by name, for a set without lists.
+    /// All images of `JPEGImages`, sorted by name, for a set without lists.
     ///
     /// # Errors
     /// As [`VocSet::open`].
@@ -89,7 +89,7 @@ impl VocSet {
             let annotation = read_annotation(&root.join("Annotations").join(format!("{id}.xml")))?;
             Ok((file.into(), annotation))
         };
-        // All are read before the first error is taken, so that it is always the same one.
+        // All are read before the first error is returned, so that it is always the same one.
         let read: Vec<_> = ids.par_iter().map(read_one).collect();
         let read = read.into_iter().collect::<Result<Vec<_>, DataError>>()?;
         let objects = read.iter().flat_map(|(_, annotation)| &annotation.objects);
@@ -112,7 +112,7 @@ impl VocSet {
         })
     }
 
-    /// The same images with classes that count in `classes`, as of the training split.
+    /// The same images with classes that are indices into `classes`, such as those of the training split.
     ///
     /// # Errors
     /// [`DataError::UnknownClass`] when a class of this split is not among them.
@@ -133,7 +133,7 @@ impl VocSet {
         &self.root
     }
 
-    /// Every object of image `index`, difficult and degenerate ones too, in the annotation's order.
+    /// Every object of image `index`, including difficult and degenerate ones, in the annotation's order.
     ///
     /// # Panics
     /// If `index >= len`.
@@ -142,8 +142,8 @@ impl VocSet {
         &self.items[index].boxes
     }
 
-    /// Classes that image `index` holds as difficult objects only, ascending. They are not among
-    /// [`ImageSource::labels`], and VOC's classification score leaves the image out for them: neither right nor wrong.
+    /// Classes of which image `index` contains difficult objects only, ascending. They are not among
+    /// [`ImageSource::labels`], and VOC's classification score ignores the image for them: neither correct nor wrong.
     ///
     /// # Panics
     /// If `index >= len`.
@@ -177,7 +177,7 @@ impl ImageSource for VocSet {
         self.channels
     }
 
-    /// Always `None`: an image may hold several classes.
+    /// Always `None`: an image may contain several classes.
     fn label(&self, index: usize) -> Option<usize> {
         assert!(
             index < self.items.len(),

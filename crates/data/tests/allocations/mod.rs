@@ -1,9 +1,9 @@
-//! An allocator that counts the bytes of the whole process: a test that uses it is alone in its binary.
+//! A counting allocator. It counts the bytes of the whole process, so a test that uses it needs a separate binary.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The system's allocator with a count of the bytes in use.
+/// The system allocator with a count of the bytes in use.
 struct Counting;
 
 /// Bytes in use.
@@ -16,13 +16,13 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: the caller keeps `alloc`'s contract.
+        // SAFETY: the caller upholds `alloc`'s contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps `dealloc`'s contract, and the pointer came from `System`.
+        // SAFETY: the caller upholds `dealloc`'s contract, and the pointer came from `System`.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

@@ -1,4 +1,4 @@
-//! Seeds for the decoder: small images of every kind.
+//! Fuzzing seeds for the decoder: small images of every kind.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use flate2::{Compression, Crc};
 
 use crate::seeds::{Files, named};
 
-/// A shipped JPEG, PNG files of every kind of pixel, and some that are wrong.
+/// A shipped JPEG, PNG files of every pixel type, and some invalid ones.
 pub fn pictures() -> Files {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
     let jpeg = |path: &str| fs::read(assets.join(path)).unwrap();

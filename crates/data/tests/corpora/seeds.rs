@@ -1,4 +1,4 @@
-//! The files that fuzzing starts from: valid ones of each kind, near misses, and both of them cut and flipped.
+//! Fuzzing seeds: valid files of each kind, near misses, and both of them truncated and with flipped bits.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ use rand::RngExt;
 
 use crate::pictures::pictures;
 
-/// Paths below the corpora, with their bytes; the same ones on every machine.
+/// Paths below the corpora, with their bytes; the same on every machine.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
     for (target, files) in [
@@ -43,7 +43,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
 /// Names and bytes.
 pub type Files = Vec<(String, Vec<u8>)>;
 
-/// Files with names that own themselves.
+/// Files with owned names.
 pub fn named<const N: usize>(files: [(&str, Vec<u8>); N]) -> Files {
     files
         .into_iter()

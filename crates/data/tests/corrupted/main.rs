@@ -1,6 +1,6 @@
-//! A thousand damaged files: no panic, no hang, and each is used, or told about as `bad_images` says.
+//! Tests on a thousand damaged files: no panic, no hang, and each is used, or reported as configured by `bad_images`.
 
-#[path = "../common/mod.rs"]
+#[path = "../all/common/mod.rs"]
 mod common;
 mod make;
 
@@ -16,10 +16,10 @@ use common::views;
 use make::{Damaged, FILES, Images, Verdict, damaged_files};
 use tempfile::TempDir;
 
-/// Longest time for all the files once. They take seconds; a decoder that does not end takes for ever.
+/// Maximal time for one pass over all files. A pass takes seconds; a decoder that hangs never ends.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// The folder, made once for all tests of this binary, with what is known about its files.
+/// The folder, made once for all tests of this binary, with the expected verdicts on its files.
 fn folder() -> &'static (TempDir, Vec<Damaged>) {
     static FOLDER: OnceLock<(TempDir, Vec<Damaged>)> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -38,7 +38,7 @@ fn open() -> ImageFolder {
     set
 }
 
-/// What `work` returns, unless it takes longer than [`LIMIT`]; `doing` says what it was at.
+/// The result of `work`; panics if it takes longer than [`LIMIT`]. `doing` is the file that it was working on.
 fn in_time<T: Send + 'static>(doing: &AtomicUsize, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = channel();
     let worker = std::thread::spawn(move || {
@@ -51,13 +51,13 @@ fn in_time<T: Send + 'static>(doing: &AtomicUsize, work: impl FnOnce() -> T + Se
                 .1
                 .get(doing.load(Ordering::Relaxed))
                 .map(|file| file.name.as_str());
-            panic!("no end after {LIMIT:?}; the last file begun: {file:?}")
+            panic!("not finished after {LIMIT:?}; the last file begun: {file:?}")
         }
         Err(_) => std::panic::resume_unwind(worker.join().expect_err("it sent nothing, so it panicked")),
     }
 }
 
-/// The reason for every file that is refused, by its number.
+/// The reason for every file that is rejected, by its number.
 fn refused() -> &'static BTreeMap<usize, String> {
     static REFUSED: OnceLock<BTreeMap<usize, String>> = OnceLock::new();
     REFUSED.get_or_init(|| {
@@ -100,7 +100,7 @@ fn every_file_is_used_or_refused_in_one_line_that_names_it() {
         );
         assert!(!reason.contains("panicked"), "{reason}");
     }
-    // Both answers come among the files whose bits were flipped, or the damage is too small or too large to test anything.
+    // Both results occur among the files with flipped bits; otherwise the damage is too small or too large to test anything.
     let flipped = |refused_too: bool| {
         let is_one = |(index, file): &(usize, &Damaged)| {
             file.name.contains("flipped") && refused.contains_key(index) == refused_too

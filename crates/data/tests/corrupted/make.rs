@@ -1,4 +1,4 @@
-//! A thousand damaged files, the same ones on every machine: each is a shipped image and a draw keyed by its number.
+//! Generator of a thousand damaged files, the same on every machine: each is a shipped image and a draw keyed by its number.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use rand::{Rng, RngExt};
 /// Files in the folder.
 pub const FILES: usize = 1000;
 
-/// What must be said about a file.
+/// The expected verdict on a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Usable,
     Bad,
-    /// Some flipped bits hurt and some do not.
+    /// Some flipped bits do harm and some do not.
     Either,
 }
 
@@ -25,7 +25,7 @@ pub struct Damaged {
     pub verdict: Verdict,
 }
 
-/// How often each kind comes, and what makes it. The numbers add up to [`FILES`].
+/// The number of files of each kind, and the function that makes them. The numbers add up to [`FILES`].
 type Make = fn(&Images, &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict);
 const KINDS: [(usize, &str, Make); 12] = [
     (250, "cut", cut),
@@ -45,7 +45,7 @@ const KINDS: [(usize, &str, Make); 12] = [
     }),
 ];
 
-/// Shipped images as the files they are, and some of them as PNG.
+/// Shipped images as their original files, and some of them as PNG.
 pub struct Images {
     jpeg: Vec<Vec<u8>>,
     png: Vec<Vec<u8>>,
@@ -104,7 +104,7 @@ fn below(rng: &mut dyn Rng, limit: usize) -> usize {
 
 fn cut(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) {
     let (mut bytes, kind) = images.either(rng);
-    // A PNG is whole for most readers without the 12 bytes of its last chunk, which holds nothing.
+    // Most readers accept a PNG without the 12 bytes of its last chunk, which is empty.
     let end = bytes.len() - if kind == "png" { 12 } else { 0 };
     bytes.truncate(below(rng, end));
     (bytes, kind, Verdict::Bad)
@@ -112,7 +112,7 @@ fn cut(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) {
 
 fn flipped(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) {
     let (mut bytes, kind) = images.either(rng);
-    // As often up to 1, 2, 4 .. 64 bits: a uniform number would nearly always be fatal.
+    // Up to 1, 2, 4 .. 64 bits with equal probability: a uniform number would nearly always be fatal.
     let most = 1 << below(rng, 7);
     for _ in 0..=below(rng, most) {
         let at = below(rng, bytes.len());
@@ -121,7 +121,7 @@ fn flipped(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdic
     (bytes, kind, Verdict::Either)
 }
 
-/// A file is judged by its content.
+/// A file is recognised by its content.
 fn wrong_extension(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) {
     let (bytes, kind) = images.either(rng);
     (bytes, if kind == "png" { "JPG" } else { "png" }, Verdict::Usable)
@@ -153,7 +153,7 @@ fn wide(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) 
     (with_size(&bytes, kind, width, height), kind, verdict)
 }
 
-/// Small files that blow up: more pixels than the header says, or a text or a colour profile of 48 MB.
+/// Decompression bombs: more pixels than the header claims, or a text or a colour profile of 48 MB.
 fn bomb(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) {
     let chunks = &images.black[33..];
     let data_len = u32::from_be_bytes(chunks[..4].try_into().unwrap()) as usize;
@@ -168,7 +168,7 @@ fn bomb(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) 
     (bytes, "png", Verdict::Either)
 }
 
-/// Rubbish where the orientation is looked for: not a reason to lose the image.
+/// Garbage where the orientation is read: not a reason to reject the image.
 fn exif(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) {
     let (bytes, kind) = images.either(rng);
     let mut rubbish: Vec<u8> = (0..below(rng, 300)).map(|_| rng.random()).collect();
@@ -187,7 +187,7 @@ fn exif(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) 
     (bytes, kind, Verdict::Usable)
 }
 
-/// Rubbish after the end of the image is not part of it.
+/// Garbage after the end of the image is not part of it.
 fn tail(images: &Images, rng: &mut dyn Rng) -> (Vec<u8>, &'static str, Verdict) {
     let (mut bytes, kind) = images.either(rng);
     bytes.extend((0..below(rng, 500)).map(|_| rng.random::<u8>()));
@@ -213,7 +213,7 @@ fn with_size(bytes: &[u8], kind: &str, width: u16, height: u16) -> Vec<u8> {
     bytes
 }
 
-/// A PNG chunk with a right checksum.
+/// A PNG chunk with a correct checksum.
 fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let mut bytes = [&(body.len() as u32).to_be_bytes(), &kind[..], body].concat();
     let mut crc = u32::MAX;

@@ -1,4 +1,4 @@
-//! A run at one step, on the host.
+//! A checkpoint in host memory: a run at one step.
 
 use super::Progress;
 use barlow_model::StateDict;
@@ -6,7 +6,7 @@ use barlow_model::StateDict;
 /// A run at one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// Where the run stands.
+    /// The state of the run without its tensors.
     pub progress: Progress,
     /// Weights and running statistics by name.
     pub model: StateDict,
@@ -16,7 +16,7 @@ pub struct Checkpoint {
     pub probe: StateDict,
     /// The teacher's weights and running statistics; empty without one.
     pub teacher: StateDict,
-    /// What the method keeps beside its weights; empty for most.
+    /// The method's own state besides its weights; empty for most.
     pub method: StateDict,
 }
 

@@ -1,8 +1,8 @@
-//! One checkpoint as bytes: tensors `model.<name>`, `optimizer.<name>#<buffer>`, `probe.<name>`, `teacher.<name>` and `method.<name>`, and
-//! the one metadata entry `run`, JSON that begins with a checksum of everything else.
+//! The checkpoint file: tensors `model.<name>`, `optimizer.<name>#<buffer>`, `probe.<name>`, `teacher.<name>` and
+//! `method.<name>`, and one metadata entry `run`, JSON that begins with a checksum of everything else.
 //!
-//! The checksum is taken of the entry's text with zeros in its own place, then of names, shapes and values: bits that rotted on
-//! a disk are found before they are trained on.
+//! The checksum covers the entry's text, with zeros in place of the checksum itself, then names, shapes and values, so that bit
+//! rot on a disk is detected before training continues from it.
 
 use super::progress::{FORMAT, OLDEST_FORMAT};
 use super::{Checkpoint, Progress};
@@ -11,7 +11,7 @@ use barlow_model::{SafetensorsFile, StateDict, read_safetensors, save_safetensor
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// The entry's beginning, up to the checksum.
+/// Start of the entry, up to the checksum.
 const BEFORE: &str = "{\"checksum\":\"";
 /// Hexadecimal digits of a checksum.
 const DIGITS: usize = blake3::OUT_LEN * 2;
@@ -23,15 +23,16 @@ struct Entry<P> {
     progress: P,
 }
 
-/// Why a file was not read.
+/// The reason why a file was not read.
 pub(super) struct Fault {
-    /// Its bytes are no checkpoint; else it could not be read, or another version of the program could.
+    /// Whether its bytes are not a valid checkpoint. If not, the file could not be read, or only by another version of the
+    /// program.
     pub damaged: bool,
-    /// One line with the path.
+    /// A one-line error with the path.
     pub error: anyhow::Error,
 }
 
-/// A whole file of another layout.
+/// An intact file of another format version.
 #[derive(Debug, thiserror::Error)]
 #[error("it has format {0}, this program reads formats {OLDEST_FORMAT} to {FORMAT}")]
 struct OtherFormat(u32);
@@ -40,7 +41,7 @@ impl Checkpoint {
     /// The file's bytes.
     ///
     /// # Errors
-    /// If a parameter or a buffer holds what is not a finite number: nobody could go on from there.
+    /// If a parameter or a buffer holds NaN or infinity: no run could continue from there.
     pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
         let mut tensors = StateDict::new();
         for (prefix, group) in [
@@ -71,7 +72,7 @@ impl Checkpoint {
     /// Reads a checkpoint file.
     ///
     /// # Errors
-    /// One line with the path when it is no checkpoint, damaged, or of another version.
+    /// A one-line error with the path if the file is not a checkpoint, is damaged, or is of another version.
     pub fn read(path: &Path) -> Result<Self> {
         Self::try_read(path).map_err(|fault| fault.error)
     }
@@ -90,15 +91,15 @@ impl Checkpoint {
         Self::of_safetensors(read_safetensors(bytes)?)
     }
 
-    /// What a file holds whose bytes were read.
+    /// The checkpoint in a safetensors file that was read.
     ///
     /// # Errors
-    /// One line without a path, as [`Checkpoint::read`].
+    /// As [`Checkpoint::read`], without the path.
     pub(crate) fn of_safetensors(file: SafetensorsFile) -> Result<Self> {
         let entry = file
             .metadata
             .get("run")
-            .context("it has no `run` entry, so it is no checkpoint of a run")?;
+            .context("it has no `run` entry, so it is not a checkpoint of a run")?;
         #[derive(Deserialize)]
         struct Version {
             format: u32,
@@ -112,7 +113,7 @@ impl Checkpoint {
         let rest = rest.context("its checksum is missing")?;
         let zeroed = format!("{BEFORE}{}{rest}", "0".repeat(DIGITS));
         if checksum(&zeroed, &file.tensors) != read.checksum {
-            bail!("its checksum does not fit its content, so it is damaged");
+            bail!("its checksum does not match its content, so it is damaged");
         }
         let [mut model, mut optimizer, mut probe, mut teacher, mut method] = [(); 5].map(|()| StateDict::new());
         for (name, tensor) in file.tensors {
@@ -122,12 +123,12 @@ impl Checkpoint {
                 Some(("probe", name)) => probe.insert(name.to_owned(), tensor),
                 Some(("teacher", name)) => teacher.insert(name.to_owned(), tensor),
                 Some(("method", name)) => method.insert(name.to_owned(), tensor),
-                _ => bail!("it has a tensor {name}, which is no part of a run"),
+                _ => bail!("it has a tensor {name}, which is not part of a run"),
             };
             debug_assert!(group.is_none(), "names are unique");
         }
         Ok(Self {
-            // What is written from here on has the present layout.
+            // Files written from here on have the current format.
             progress: Progress {
                 format: FORMAT,
                 ..read.progress
@@ -141,7 +142,7 @@ impl Checkpoint {
     }
 }
 
-/// Of the entry's text and all tensors, each part with its length in front.
+/// Checksum of the entry's text and all tensors, each part preceded by its length.
 fn checksum(entry: &str, tensors: &StateDict) -> String {
     let mut hasher = blake3::Hasher::new();
     let length = |hasher: &mut blake3::Hasher, length: usize| {
@@ -184,7 +185,7 @@ mod tests {
             let mut changed = bytes.clone();
             changed[index] ^= 1;
             let read = Checkpoint::of_bytes(&changed);
-            // Blanks between the header and the tensors mean nothing.
+            // The spaces that pad the header carry no information.
             assert!(
                 read.is_err() || (bytes[index] == b' ' && read.unwrap() == example(7)),
                 "byte {index} of {}, {:?}",

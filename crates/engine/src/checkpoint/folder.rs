@@ -1,4 +1,5 @@
-//! The checkpoints of a run: files are whole or absent (temporary file, sync, rename); the last few and the best are kept.
+//! The checkpoint folder of a run: files are written atomically (temporary file, sync, rename), and the last few and the best
+//! are retained.
 
 use super::Checkpoint;
 use super::file::Fault;
@@ -16,12 +17,12 @@ pub struct Damaged {
     pub error: anyhow::Error,
 }
 
-/// What was found of a run's checkpoints.
+/// The checkpoint of a run to use, and the damaged ones before it.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// The one asked for, or the next best that can be used; none if the run has none.
+    /// The requested checkpoint, or the next best usable one; `None` if the run has none.
     pub checkpoint: Option<Checkpoint>,
-    /// Those that were to be taken before it.
+    /// The damaged checkpoints that would have been used before it.
     pub damaged: Vec<Damaged>,
 }
 
@@ -34,19 +35,20 @@ impl Kept {
                     let checkpoint = Some(checkpoint);
                     return Ok(Self { checkpoint, damaged });
                 }
-                // A disk that does not answer, or a newer program's file: nothing is wrong with it.
+                // An I/O error, or a file of a newer program: the file itself is not damaged.
                 Err(Fault { damaged: false, error }) => return Err(error),
                 Err(Fault { error, .. }) => damaged.push(Damaged { path, error }),
             }
         }
-        // A run whose every checkpoint is damaged does not silently begin again.
+        // If every checkpoint is damaged, the run must not silently restart from its beginning.
         match damaged.into_iter().next() {
             Some(first) => Err(first.error.context("no checkpoint of the run can be used")),
             None => Ok(Self::default()),
         }
     }
 
-    /// Gives the damaged files another name, so that they neither are taken again nor count among the last ones; the lines say so.
+    /// Quarantines the damaged files by renaming them, so that they are neither used again nor counted among the last ones.
+    /// Returns a one-line warning for each.
     ///
     /// # Errors
     /// With the path.
@@ -56,22 +58,23 @@ impl Kept {
             let mut aside = path.clone().into_os_string();
             aside.push(".damaged");
             std::fs::rename(&path, &aside).with_context(|| format!("cannot rename {}", path.display()))?;
-            lines.push(format!("{error:#}; it is now {}", Path::new(&aside).display()));
+            lines.push(format!("{error:#}; quarantined as {}", Path::new(&aside).display()));
         }
         Ok(lines)
     }
 }
 
 impl Checkpoint {
-    /// Writes the checkpoint, drops all but the newest `keep` (≥ 1), and copies it to `best` when asked.
+    /// Writes the checkpoint, deletes all but the newest `keep` (≥ 1), and writes it as the best one too if `is_best`.
     ///
     /// # Errors
-    /// With the path, or if there is something that is not a finite number; older checkpoints stay.
+    /// With the path, or if a tensor holds NaN or infinity; older checkpoints stay.
     pub fn save(self, run: &RunDir, keep: usize, is_best: bool) -> Result<PathBuf> {
         let step = self.progress.step;
         let bytes = self.into_bytes()?;
         let path = run.checkpoints().join(file_name(step));
-        // The best one first: a run that is killed in between makes the step again, and is not told that it has its best.
+        // The best one first: a run that is killed in between repeats the step, and its last checkpoint does not list this best
+        // yet.
         if is_best {
             write_atomic(&best_path(run), &bytes)?;
         }
@@ -88,24 +91,24 @@ impl Checkpoint {
     /// The last checkpoint of a run (`RUN@last`), or its best.
     ///
     /// # Errors
-    /// When there are some and none can be used.
+    /// If there are checkpoints and none is usable.
     pub fn chosen(run: &RunDir, last: bool) -> Result<Kept> {
         if last { Self::newest(run) } else { Self::best(run) }
     }
 
-    /// The newest checkpoint of a run that can be used, at last the best one.
+    /// The newest usable checkpoint of a run; the best one if no other is usable.
     ///
     /// # Errors
-    /// When there are some and none can be used.
+    /// If there are checkpoints and none is usable.
     pub fn newest(run: &RunDir) -> Result<Kept> {
         let best = Some(best_path(run)).filter(|path| path.is_file());
         Kept::first_usable(by_age(run)?.into_iter().chain(best))
     }
 
-    /// The best checkpoint of a run, else its newest that can be used.
+    /// The best checkpoint of a run, else its newest usable one.
     ///
     /// # Errors
-    /// When there are some and none can be used.
+    /// If there are checkpoints and none is usable.
     pub fn best(run: &RunDir) -> Result<Kept> {
         let best = Some(best_path(run)).filter(|path| path.is_file());
         Kept::first_usable(best.into_iter().chain(by_age(run)?))
@@ -120,13 +123,13 @@ fn file_name(step: u64) -> String {
     format!("step-{step:08}.safetensors")
 }
 
-/// The newest first.
+/// The checkpoint files, newest first.
 fn by_age(run: &RunDir) -> Result<Vec<PathBuf>> {
     let steps = saved_steps(run)?.into_iter().rev();
     Ok(steps.map(|step| run.checkpoints().join(file_name(step))).collect())
 }
 
-/// Steps that have a checkpoint, rising.
+/// Steps that have a checkpoint, in ascending order.
 fn saved_steps(run: &RunDir) -> Result<Vec<u64>> {
     let folder = run.checkpoints();
     let entries = match std::fs::read_dir(&folder) {

@@ -1,7 +1,7 @@
 //! A checkpoint: everything that a run needs to resume, in one safetensors file.
 //!
-//! How it is written stands in `file.rs`, which of a run's checkpoints are retained and read in `folder.rs`.
-//! Knows nothing of backends: tensors are on the host.
+//! `file.rs` defines the file, `folder.rs` which of a run's checkpoints are retained and read. Independent of backends: tensors
+//! are on the host.
 
 #[expect(clippy::module_inception, reason = "the struct that the module is named after")]
 mod checkpoint;

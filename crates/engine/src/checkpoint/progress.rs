@@ -1,4 +1,4 @@
-//! Where a run stands, beside its tensors.
+//! The metadata of a checkpoint: the state of a run without its tensors.
 
 use crate::metrics::{ReadingMeans, Readings};
 use crate::sources::Images;
@@ -6,15 +6,15 @@ use crate::summary::UntrainedAccuracy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Version of the file's layout. 3 added the method, its teacher and its state; 2 is read as Barlow Twins.
+/// Version of the file format. 3 added the method, its teacher and its state; 2 is read as Barlow Twins.
 pub(super) const FORMAT: u32 = 3;
-/// The earliest layout that is read.
+/// The oldest format that can be read.
 pub(super) const OLDEST_FORMAT: u32 = 2;
 
-/// Where a run stands, beside its tensors.
+/// The state of a run without its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Layout of the file.
+    /// Version of the file format.
     pub format: u32,
     /// Version of the program that wrote it.
     pub version: String,
@@ -30,15 +30,15 @@ pub struct Progress {
     /// Name of the update rule; absent in format 2.
     #[serde(default)]
     pub optimizer: Option<String>,
-    /// Readings of the epoch that is not finished.
+    /// Readings of the unfinished epoch.
     pub losses: ReadingMeans,
-    /// Mean readings of the last whole epoch.
+    /// Mean readings of the last complete epoch.
     pub last_epoch: Option<Readings>,
     /// Seconds spent so far, in all sessions of the run.
     pub wall_seconds: f64,
     /// Seconds of those spent in training steps.
     pub training_seconds: f64,
-    /// Where the weights are from that the run began with; none where they were drawn.
+    /// Source of the initial weights; `None` if they were initialised at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// Accuracy of the features before the first step.

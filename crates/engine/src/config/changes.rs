@@ -1,12 +1,12 @@
-//! In which keys two configs differ, and which of them a run can take up in its middle.
+//! The differences of two configs, and which of them are allowed when a run is resumed.
 
 use super::Config;
 use std::collections::BTreeMap;
 use std::fmt;
 use toml::Value;
 
-/// Keys, or sections of them, whose change would make other steps of those that were made: another network or optimiser state,
-/// or other batches under the same numbers.
+/// Keys, or prefixes of keys, that cannot change within a run, because the steps already made would not match: another network
+/// or optimiser state, or other batches at the same step numbers.
 const FIXED: [&str; 7] = [
     "data.train_images",
     "method.",
@@ -22,14 +22,14 @@ const FIXED: [&str; 7] = [
 pub struct Change {
     /// The key, dotted.
     pub key: String,
-    /// Its value in the first one, as TOML; none if it is not set there.
+    /// Its value in the first one, as TOML; `None` if it is not set there.
     pub before: Option<String>,
     /// Its value in the second one.
     pub after: Option<String>,
 }
 
 impl Change {
-    /// Whether a run can go on with it.
+    /// Whether a run can be resumed with it.
     pub fn is_allowed(&self) -> bool {
         !FIXED.iter().any(|fixed| self.key.starts_with(fixed))
     }
@@ -43,7 +43,7 @@ impl fmt::Display for Change {
 }
 
 /// The keys in which two configs differ, in alphabetical order. The number of view threads never changes what is computed and
-/// is left out.
+/// is ignored.
 pub fn changes(before: &Config, after: &Config) -> Vec<Change> {
     let (before, after) = (flat(before), flat(after));
     let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();

@@ -21,7 +21,7 @@ pub struct Config {
     pub views: ViewsConfig,
     /// Backbone and projector.
     pub model: ModelSection,
-    /// Which method, and the settings of all but Barlow Twins.
+    /// The method, and the settings of all methods but Barlow Twins.
     pub method: MethodSection,
     /// The settings of Barlow Twins.
     pub loss: LossSection,
@@ -29,7 +29,7 @@ pub struct Config {
     pub optimizer: OptimizerConfig,
     /// Warm-up and decay of the rates.
     pub schedule: ScheduleConfig,
-    /// Length, batch and cadences of the run.
+    /// Length of the run, batch size, and intervals of logging and checkpoints.
     pub train: TrainConfig,
     /// How features are evaluated.
     pub eval: EvalConfig,
@@ -52,12 +52,12 @@ impl Config {
     /// The projector of this config.
     ///
     /// # Panics
-    /// If the config was not validated and its projector is not one.
+    /// If the config was not validated and `model.projector` cannot be parsed.
     pub fn projector(&self) -> ProjectorConfig {
         self.model.projector()
     }
 
-    /// What the config gives its method; `largest_buffer` is the device's limit of one tensor, where it is known.
+    /// The inputs of the config's method; `largest_buffer` is the device's limit for one tensor, if known.
     ///
     /// # Panics
     /// As [`Config::projector`].

@@ -1,6 +1,6 @@
-//! `[data]`: where the images are, how they are read, kept and normalised.
+//! `[data]`: where the images are, how they are read, cached and normalised.
 //!
-//! Apart from the other sections because most of what it names is decided by files. This file must not open anything.
+//! Separate from the other sections because most of its values depend on files. This file must not open anything.
 
 use barlow_data::{BadImages, DataFormat};
 use serde::{Deserialize, Serialize};
@@ -10,22 +10,22 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// The data set. A path that starts with `assets/` is sought from the working directory upwards.
+    /// The data set. A path that starts with `assets/` is searched for from the working directory upwards.
     pub path: PathBuf,
-    /// So many of the training images, spread evenly over their order, which is that of the classes in a set of folders; absent
-    /// takes all.
+    /// Number of training images to use, spread evenly over their order (the order of the classes in a set of folders); all if
+    /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_images: Option<usize>,
     /// How the data set is laid out.
     pub format: DataFormat,
     /// What to do with a file that cannot be decoded.
     pub bad_images: BadImages,
-    /// Threads that make views; 0 makes them between two steps, absent takes all cores.
+    /// Threads that compute views; 0 computes them between steps; all cores if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<usize>,
-    /// Batches made ahead of the device (≥ 1).
+    /// Batches prepared ahead of the device (≥ 1).
     pub queue: usize,
-    /// Where decoded images are kept from one epoch to the next.
+    /// Where decoded images are cached between epochs.
     pub cache: DataCache,
     /// Channel statistics that pixels are normalised with.
     pub normalize: Normalize,
@@ -47,22 +47,22 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
-    /// Threads that make views.
+    /// Number of threads that compute views.
     pub fn workers(&self) -> usize {
         self.workers.unwrap_or_else(rayon::current_num_threads)
     }
 }
 
-/// Where decoded images are kept from one epoch to the next.
+/// Where decoded images are cached between epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected \"auto\", \"off\", \"disk\" or a shorter side in pixels, as 160"
+    expecting = "expected \"auto\", \"off\", \"disk\" or a shorter side in pixels, such as 160"
 )]
 pub enum DataCache {
-    /// With the size they have.
+    /// At their original size.
     Named(CacheName),
-    /// On disk, those with a longer shorter side reduced to this many pixels.
+    /// On disk, with the shorter side reduced to this many pixels where it is longer.
     Side(usize),
 }
 
@@ -72,13 +72,13 @@ impl Default for DataCache {
     }
 }
 
-/// Where decoded images of their own size are kept.
+/// Where decoded images of their original size are cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheName {
-    /// In memory, where they take 1 GiB at most; otherwise nowhere.
+    /// In memory if they take at most 1 GiB; otherwise not cached.
     Auto,
-    /// Nowhere: every epoch reads the files again.
+    /// Not cached: every epoch reads the files again.
     Off,
     /// In one file in the user's cache folder, for this run and later ones.
     Disk,

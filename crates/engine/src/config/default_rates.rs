@@ -1,4 +1,4 @@
-//! The rates of a config that gives none.
+//! The default learning rates.
 
 use super::{Config, OptimizerKind};
 
@@ -20,12 +20,12 @@ const CLIPPED_LARS: f64 = 0.3;
 /// torch's default.
 const ADAMW: f64 = 1e-3;
 
-/// Rates per 256 images; none where no number fits.
+/// Default rates per 256 images; `None` where no single value suits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DefaultRates {
-    /// None where the rate belongs to the scale of the loss.
+    /// `None` if the rate depends on the scale of the loss.
     pub weights: Option<f64>,
-    /// None where they follow the weights.
+    /// `None` if it follows the rate of the weights.
     pub biases: Option<f64>,
 }
 
@@ -40,7 +40,7 @@ pub fn default_rates(config: &Config) -> DefaultRates {
     DefaultRates { weights, biases }
 }
 
-/// Between two sizes of the table a straight line over the logarithm of the size, outside it the last rate.
+/// Interpolates the table linearly over the logarithm of the batch size; outside the table, the nearest rate.
 fn authors_rate(batch_size: f64) -> f64 {
     let above = AUTHORS.iter().position(|(size, _)| *size >= batch_size);
     match above {

@@ -9,14 +9,14 @@ pub enum ConfigError {
     /// Neither a file nor a recipe.
     #[error("no config {name}: it is neither a file nor one of the shipped recipes ({known}){hint}")]
     NotFound {
-        /// What was asked for.
+        /// The requested name.
         name: String,
         /// The shipped recipes.
         known: String,
         /// The nearest recipe, as a sentence.
         hint: String,
     },
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("cannot read the config {path}: {source}")]
     Read {
         /// The file.
@@ -31,7 +31,7 @@ pub enum ConfigError {
         origin: String,
         /// Line, from 1.
         line: usize,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
     /// A key or a named value that does not exist.
@@ -43,7 +43,7 @@ pub enum ConfigError {
         path: String,
         /// The word.
         unknown: String,
-        /// The nearest known word, or the words that are taken, as a sentence.
+        /// The nearest known word, or the accepted words, as a sentence.
         hint: String,
     },
     /// A value of the wrong type.
@@ -53,7 +53,7 @@ pub enum ConfigError {
         origin: String,
         /// Where, dotted.
         path: String,
-        /// What serde says.
+        /// serde's message.
         message: String,
     },
     /// `--set` without `=`.
@@ -62,10 +62,10 @@ pub enum ConfigError {
         /// What was given.
         given: String,
     },
-    /// A network that this program does not have.
+    /// A custom backbone, which this program does not have.
     #[error(
-        "model.backbone is \"custom\": the network is part of the program that trained it, which alone can build it; this one \
-         has resnet18, resnet34 and resnet50"
+        "model.backbone is \"custom\": only the program that trained this network can build it; this program has resnet18, \
+         resnet34 and resnet50"
     )]
     CustomBackbone,
     /// A number outside its range.
@@ -75,7 +75,7 @@ pub enum ConfigError {
         key: String,
         /// The value.
         value: String,
-        /// What is allowed, and why where it is not plain.
+        /// What is allowed, and the reason if it is not obvious.
         allowed: String,
     },
 }

@@ -1,4 +1,4 @@
-//! From text to a [`Config`]: defaults < file < `--set` < named flags.
+//! Loads a [`Config`] from layers: defaults < file < `--set` < named flags.
 //!
 //! The layers are merged as TOML tables and read once, so that a key means the same wherever it was given, and an error
 //! names the key and the layer it came from.
@@ -8,10 +8,10 @@ use super::{Config, ConfigError, DEFAULT_RECIPE, RECIPES, find_recipe, nearest};
 use std::path::Path;
 use toml::{Table, Value};
 
-/// What was given for one run, weakest first.
+/// The config layers of one run, lowest precedence first.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
-    /// Name of a shipped recipe or path of a file; none takes the default recipe.
+    /// Name of a shipped recipe or path of a file; `None` takes the default recipe.
     pub recipe: Option<String>,
     /// `KEY=VALUE` pairs of `--set`, in order.
     pub sets: Vec<String>,
@@ -87,7 +87,7 @@ fn read_recipe(given: &str) -> Result<(String, String, String), ConfigError> {
     }
 }
 
-/// Reads a whole table, naming the key of anything that does not fit.
+/// Reads a whole table; an error names the key that does not fit.
 fn read_table(table: &Table, origin: &str) -> Result<Config, ConfigError> {
     serde_path_to_error::deserialize(table.clone()).map_err(|error| {
         let path = error.path().to_string();
@@ -101,7 +101,7 @@ fn read_table(table: &Table, origin: &str) -> Result<Config, ConfigError> {
                     Some(parent) => format!("{parent}."),
                 };
                 let hint = match (&near, message.split_once("expected ")) {
-                    // A word for a value: the list is short, and nothing near it was meant.
+                    // An unknown value without a similar one: the list of accepted values is short enough to print.
                     (None, Some((_, expected))) if message.starts_with("unknown variant") => {
                         format!("; it takes {expected}")
                     }

@@ -1,16 +1,16 @@
-//! Where a config's data set is.
+//! Locates a config's data set.
 
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// A data set that cannot be found, or not be named in a config.
+/// A data set that cannot be found, or whose path cannot be stored in a config.
 #[derive(Debug, Error)]
 pub enum DataPathError {
     /// No path was given.
     #[error("no data set: set data.path in the config or pass --data DIR")]
     NoPath,
     /// The shipped images are not there.
-    #[error("{0} was looked for from the working directory upwards and beside the program's sources; pass --data DIR")]
+    #[error("{0} was not found from the working directory upwards or next to the program's sources; pass --data DIR")]
     NoAssets(PathBuf),
     /// A folder whose name cannot be written into a config.
     #[error("{0} has a name that is not Unicode, so it cannot be stored in config.toml; rename it or start elsewhere")]
@@ -19,8 +19,8 @@ pub enum DataPathError {
 
 /// Finds the folder of the config's data set.
 ///
-/// A path that starts with `assets/` is sought from the working directory upwards, then beside the sources that the
-/// program was built from; any other path is taken as it is.
+/// A path that starts with `assets/` is searched for from the working directory upwards, then next to the sources that the
+/// program was built from; any other path is used as given.
 ///
 /// # Errors
 /// [`DataPathError::NoPath`], [`DataPathError::NoAssets`].
@@ -33,7 +33,7 @@ pub fn locate_data(path: &Path) -> Result<PathBuf, DataPathError> {
     }
     let working = std::env::current_dir().unwrap_or_default();
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    // Without the dots, which a person would have to read past in every line about it.
+    // Canonical, so that messages do not contain `../..`.
     let built = built.canonicalize().unwrap_or(built);
     working
         .ancestors()

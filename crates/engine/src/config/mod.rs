@@ -1,8 +1,8 @@
-//! The configuration of a run: what a recipe file holds.
+//! The config of a run, as a recipe file holds it.
 //!
 //! Every section has the paper's ImageNet recipe as its default; the shipped files in `configs/` override it. The types
-//! here are what serde reads; [`load`] merges files and flags, and validation lives beside the numbers it checks.
-//! [`ResolvedConfig`] is what a run computes with and stores.
+//! here are what serde reads; [`load`] merges files and flags, and `validate.rs` checks the range of every number.
+//! [`ResolvedConfig`] is the config that a run uses and stores.
 
 mod changes;
 #[expect(clippy::module_inception, reason = "the struct that the module is named after")]

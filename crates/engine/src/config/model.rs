@@ -9,7 +9,7 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelSection {
-    /// The backbone; of a `custom` one the keys `stem`, `width`, `zero_init_residual` and `conv_init` say nothing.
+    /// The backbone; for `custom`, the keys `stem`, `width`, `zero_init_residual` and `conv_init` are ignored.
     pub backbone: BackboneKind,
     /// First layers: `imagenet` (7×7, stride 2, max pooling) or `cifar` (3×3, stride 1).
     pub stem: Stem,
@@ -24,7 +24,7 @@ pub struct ModelSection {
     pub projector: String,
     /// Batch norm between the projector's layers.
     pub projector_norm: bool,
-    /// How the convolutions' weights are drawn: `fan-out` (torchvision's ResNets) or `fan-in` (torch's own convolution).
+    /// How the convolutions' weights are initialised: `fan-out` (torchvision's ResNets) or `fan-in` (torch's own convolution).
     pub conv_init: ConvInit,
 }
 
@@ -43,7 +43,7 @@ impl Default for ModelSection {
     }
 }
 
-/// Which network turns images into representations.
+/// The network that turns images into representations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackboneKind {
@@ -53,7 +53,7 @@ pub enum BackboneKind {
     ResNet34,
     /// ResNet-50.
     ResNet50,
-    /// A [`Backbone`](barlow_model::Backbone) that a program around this library brings along; nothing else can build it.
+    /// A [`Backbone`](barlow_model::Backbone) of a custom program, which alone can build it.
     Custom,
 }
 
@@ -81,13 +81,13 @@ impl ModelSection {
     /// The projector of these settings.
     ///
     /// # Panics
-    /// If the config was not validated and its projector is not one.
+    /// If the config was not validated and `model.projector` cannot be parsed.
     pub fn projector(&self) -> ProjectorConfig {
         ProjectorConfig::from_str(&self.projector).expect("the config was validated")
     }
 }
 
-/// A text, or a whole number as one: `--set model.projector=512` is a number to TOML.
+/// Reads a string, or an integer as a string: `--set model.projector=512` is a number in TOML.
 fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "expected layer widths, for example \"512-512-512\" or 512")]

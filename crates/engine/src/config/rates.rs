@@ -1,9 +1,9 @@
-//! From a config to an update rule and its peak rates.
+//! The update rule and the peak learning rates of a config.
 
 use super::{Config, OptimizerKind, default_rates};
 use crate::optim::{AdamW, Lars, LearningRates, Rule, Sgd};
 
-/// The images that a configured learning rate is for; the official reference batch.
+/// The batch size that configured learning rates refer to; the official reference batch.
 const REFERENCE_BATCH: f64 = 256.0;
 
 /// The update rule of a config.
@@ -24,8 +24,8 @@ pub fn rule(config: &Config) -> Rule {
     }
 }
 
-/// The rates of a config per 256 images: the given ones, else the defaults. Biases take the weights' rate where only that is
-/// given, but under the official LARS.
+/// The rates of a config per 256 images: the given ones, else the defaults. Biases take the weights' rate if only that is
+/// given, except with the official LARS.
 ///
 /// # Panics
 /// If the config was not validated and gives no rate to a rule without a default.
@@ -41,7 +41,7 @@ fn base_rates(config: &Config) -> LearningRates {
     }
 }
 
-/// Writes the rates out that a config leaves to the defaults.
+/// Fills in the rates that a config leaves to the defaults.
 pub fn settle_rates(config: &mut Config) {
     let base = base_rates(config);
     config.optimizer.learning_rate_weights = Some(base.weights);

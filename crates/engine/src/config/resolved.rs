@@ -1,11 +1,11 @@
-//! A config with every value settled: what a run computes with, and stores.
+//! The resolved config, with every value settled: a run uses and stores it.
 
 use super::{Config, DataPathError, Normalize, NormalizeName, locate_data, settle_rates};
 use barlow_augment::Normalization;
 use std::ops::Deref;
 
 /// A validated config with every value settled: rates and view pipelines written out, the data set's folder absolute, channel
-/// statistics as numbers. Settled once, held once; a run stores it as `config.toml`.
+/// statistics as numbers. Resolved once and held in one place; a run stores it as `config.toml`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResolvedConfig {
     config: Config,
@@ -13,8 +13,8 @@ pub struct ResolvedConfig {
 }
 
 impl ResolvedConfig {
-    /// Settles rates and views of a validated config. The data set's folder stays as it is: to be called directly where images do not
-    /// come from the config.
+    /// Resolves rates and views of a validated config. The data set's folder stays as it is: call this directly if the images do
+    /// not come from the config.
     pub fn new(mut config: Config) -> Self {
         let rates_given = config.optimizer.learning_rate_weights.is_some();
         settle_rates(&mut config);
@@ -36,8 +36,8 @@ impl ResolvedConfig {
         Ok(self)
     }
 
-    /// The same with `data.normalize = "data"` replaced by the statistics that were computed: later evaluations on other images must
-    /// see pixels as this network was trained on them.
+    /// The same with `data.normalize = "data"` replaced by the statistics that were computed: later evaluations on other images
+    /// must see pixels as this network was trained on them.
     pub fn with_statistics(self, statistics: &Normalization) -> Self {
         let Normalization { mean, std } = statistics.clone();
         self.with_data_normalized_by(Normalize::Given { mean, std })
@@ -55,7 +55,7 @@ impl ResolvedConfig {
         self
     }
 
-    /// Whether the rate of the weights was given, and not chosen by default.
+    /// Whether the rate of the weights was given rather than chosen by default.
     pub fn rates_given(&self) -> bool {
         self.rates_given
     }

@@ -1,4 +1,4 @@
-//! The sections of a config and their defaults (the official ImageNet recipe unless a line says otherwise).
+//! The sections of a config and their defaults (the official ImageNet recipe unless noted otherwise).
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunConfig {
-    /// Every random draw of the run is keyed by this number.
+    /// Seed: every random draw of the run is keyed by this number.
     pub seed: u64,
     /// Number format of weights and activations.
     pub precision: Precision,
@@ -28,10 +28,10 @@ pub struct OptimizerConfig {
     /// The update rule.
     pub kind: OptimizerKind,
     /// Rate of convolutions and linear layers, per 256 images: the peak is this times `batch_size / 256`, and may be above 1.
-    /// Without one it is taken from the authors' table for LARS, 1e-3 for AdamW (`config/default_rates.rs`).
+    /// Default: the authors' table for LARS, 1e-3 for AdamW (`config/default_rates.rs`).
     pub learning_rate_weights: Option<f64>,
-    /// Rate of biases and norm parameters, per 256 images. The official 0.0048 belongs to gradients averaged over 16 or more
-    /// GPUs (ARCHITECTURE.md); without one it is 0.0003 for LARS, which equals theirs on one, else that of the weights.
+    /// Rate of biases and norm parameters, per 256 images. Default: 0.0003 for LARS, else the rate of the weights. The official
+    /// 0.0048 is for gradients averaged over 16 or more GPUs (ARCHITECTURE.md); 0.0003 is its equivalent on one.
     pub learning_rate_biases: Option<f64>,
     /// Weight decay of all parameters but biases and norms.
     pub weight_decay: f64,
@@ -65,7 +65,7 @@ pub enum OptimizerKind {
     Lars,
     /// Adam with decoupled weight decay.
     AdamW,
-    /// Stochastic gradient descent with momentum; its rate has to be given.
+    /// Stochastic gradient descent with momentum; its rate must be given.
     Sgd,
 }
 
@@ -75,9 +75,9 @@ pub enum OptimizerKind {
 pub struct ScheduleConfig {
     /// Epochs of linear warm-up; never more than a tenth of the run.
     pub warmup_epochs: f64,
-    /// The same in steps, in the place of the epochs if given: taken as it is, at most the steps of the run.
+    /// Warm-up in steps, instead of the epochs if given: used as given, at most the steps of the run.
     pub warmup_steps: Option<u64>,
-    /// The rate at the end as a part of the peak, in [0, 1].
+    /// The final rate as a fraction of the peak, in [0, 1].
     pub final_ratio: f64,
 }
 
@@ -97,16 +97,16 @@ impl Default for ScheduleConfig {
 pub struct TrainConfig {
     /// Passes over the images.
     pub epochs: u64,
-    /// Images a step, N. The last, smaller batch of an epoch is left out.
+    /// Images per step, N. The last, smaller batch of an epoch is dropped.
     pub batch_size: usize,
-    /// Images that the device computes at once (≥ 2), where N of them do not fit: the same gradients in two passes, but for batch
-    /// norm inside the network, which sees so many images. Takes a fifth to a third longer.
+    /// Images per micro-batch (≥ 2), if N of them do not fit the device: the same gradients in two passes, except that batch norm
+    /// inside the network sees only this many images. A step takes a fifth to a third longer.
     pub micro_batch: Option<usize>,
     /// Steps between two lines of metrics.
     pub log_every: u64,
     /// Epochs between two checkpoints.
     pub checkpoint_every: u64,
-    /// Checkpoints kept besides the best one.
+    /// Checkpoints retained besides the best one.
     pub keep: usize,
 }
 
@@ -131,13 +131,13 @@ pub struct EvalConfig {
     pub resize: usize,
     /// Then a square of this many pixels is cut from the centre.
     pub crop: usize,
-    /// Train a linear probe beside the network, where there are labels; the network is the same with it and without.
+    /// Train a linear probe alongside the network, if there are labels; it does not affect the network.
     pub online: bool,
     /// Epochs between two kNN measurements; 0 measures at the end only.
     pub every: u64,
-    /// Neighbours that vote.
+    /// Number of neighbours that vote in kNN.
     pub knn_k: usize,
-    /// Temperature of the votes' weights.
+    /// Temperature of the kNN votes' weights.
     pub knn_temperature: f64,
 }
 

@@ -1,6 +1,6 @@
 //! "Did you mean": the nearest known word to a mistyped one.
 
-/// The known word nearest to `word`, if one is near enough to be meant.
+/// The known word nearest to `word`, if one is close enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -10,7 +10,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// Reads serde's "unknown field/variant `x`, expected one of `a`, `b`" and names the nearest of what was expected.
+/// Reads serde's "unknown field/variant `x`, expected one of `a`, `b`" and returns the nearest expected word.
 pub(super) fn explain_unknown(message: &str) -> Option<(String, Option<String>)> {
     if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
         return None;

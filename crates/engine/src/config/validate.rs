@@ -7,11 +7,11 @@ use barlow_model::ProjectorConfig;
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// The most threads that can be asked for: beyond lies a typing mistake.
+/// The largest number of threads: more would be a typing mistake.
 pub const MOST_THREADS: usize = 1024;
 /// The widest layer, in channels or features.
 const WIDEST: usize = 1 << 20;
-/// Channels of an image that any sensor has.
+/// The largest number of channels of an image: no sensor has more.
 const MOST_CHANNELS: usize = 1024;
 /// The largest side of an image for the network, in pixels.
 const LARGEST_SIDE: usize = 4096;
@@ -37,7 +37,7 @@ impl Config {
         views
             .validate()
             .map_err(|error| range_text("views", &error.to_string()))?;
-        // Checked whatever the method: a stored config is to be one that any method can be switched to.
+        // Checked whatever the method, so that a stored config stays valid when it is switched to another method.
         for definition in [self.method_definition(), loss as &dyn MethodDefinition] {
             definition
                 .validate()
@@ -71,7 +71,7 @@ impl Config {
                 .learning_rate_weights
                 .or(default_rates(self).weights)
                 .is_some(),
-            "sgd has no default, for its rate belongs to the loss's scale, lambda and D; it must be given",
+            "sgd has no default, because its rate depends on the loss's scale, lambda and D; it must be given",
         )?;
         non_negative("optimizer.weight_decay", optimizer.weight_decay)?;
         let momentum = optimizer.momentum;
@@ -122,7 +122,7 @@ impl Config {
     }
 }
 
-/// As many statistics as channels, and no division by nothing.
+/// As many statistics as channels, and no division by zero.
 fn normalize(normalize: &Normalize, channels: usize) -> Result<(), ConfigError> {
     let numbers = format!("\"data\", or {{ mean, std }} with a number for each of the {channels} channels");
     match normalize {

@@ -1,13 +1,15 @@
-//! Whether a backend computes what it should: everything that a run computes on a device, compared with the CPU.
+//! The conformance suite: everything that a run computes on a device, compared with the CPU.
 //!
-//! Operations and losses are compared with plain operations of Burn's and its own gradients on the CPU, so that the CPU's own kernels
-//! are checked too; a training step and the optimisers with the CPU's.
+//! Operations and losses are compared with plain operations of Burn's and its own gradients on the CPU, so that the CPU's own
+//! kernels are checked too; a training step and the optimisers with the CPU's.
 
+mod case;
 mod comparison;
 mod losses;
 mod operations;
-mod suites;
 mod training;
+mod values;
 
-pub use comparison::Comparison;
-pub use suites::run;
+pub use case::{Case, cases};
+pub use comparison::{Comparison, compare};
+pub use values::{By, Measured, Reference, Values};

@@ -1,6 +1,6 @@
-//! Convolution, batch norm and pooling, forward and backward, beside Burn's own.
+//! Convolution, batch norm and pooling, forward and backward, compared with Burn's own.
 
-use super::comparison::{By, Comparison, Right, Values, compare, gradient_of, noise, with_gradients};
+use super::values::{By, Values, gradient_of, noise, with_gradients};
 use crate::backend::TrainBackend;
 use barlow_model::{BatchNormConfig, NormMode};
 use barlow_ops::{ConvGeometry, Window, conv2d, max_pool2d, mean_pool2d};
@@ -8,12 +8,11 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d as burn_conv2d, max_pool2d as burn_max_pool2d};
 use burn::tensor::ops::ConvOptions;
-use burn_flex::FlexDevice;
 
 /// Sums of some hundred products in f32, in another order.
-const BOUND: f64 = 2e-5;
+pub(super) const BOUND: f64 = 2e-5;
 
-/// Kernel, stride, channels in and out, pixels: what a ResNet has.
+/// Kernel, stride, channels in and out, pixels, as in a ResNet.
 const CONVOLUTIONS: [(usize, usize, usize, usize, usize); 5] = [
     (3, 1, 8, 8, 8),
     (3, 2, 8, 16, 8),
@@ -22,22 +21,33 @@ const CONVOLUTIONS: [(usize, usize, usize, usize, usize); 5] = [
     (7, 2, 3, 8, 17),
 ];
 
-pub(super) fn suite<B: TrainBackend>(device: &B::Device, report: &mut dyn FnMut(&Comparison)) {
-    for case in CONVOLUTIONS {
-        let got = convolution::<B>(case, By::Backend, device);
-        compare(
-            got,
-            convolution::<Right>(case, By::Definition, &FlexDevice),
-            BOUND,
-            report,
-        );
+/// An operation of a network.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Operation {
+    /// Kernel, stride, channels in and out, pixels.
+    Convolution((usize, usize, usize, usize, usize)),
+    Norm(After),
+    Pooling,
+}
+
+pub(super) fn all() -> Vec<Operation> {
+    let norms = [After::Nothing, After::Relu, After::AddRelu].map(Operation::Norm);
+    let convolutions = CONVOLUTIONS.map(Operation::Convolution);
+    convolutions
+        .into_iter()
+        .chain(norms)
+        .chain([Operation::Pooling])
+        .collect()
+}
+
+impl Operation {
+    pub(super) fn values<B: TrainBackend>(self, by: By, device: &B::Device) -> Values {
+        match self {
+            Self::Convolution(case) => convolution::<B>(case, by, device),
+            Self::Norm(after) => norm::<B>(after, by, device),
+            Self::Pooling => pooling::<B>(by, device),
+        }
     }
-    for after in [After::Nothing, After::Relu, After::AddRelu] {
-        let got = norm::<B>(after, By::Backend, device);
-        compare(got, norm::<Right>(after, By::Definition, &FlexDevice), BOUND, report);
-    }
-    let got = pooling::<B>(By::Backend, device);
-    compare(got, pooling::<Right>(By::Definition, &FlexDevice), BOUND, report);
 }
 
 fn convolution<B: TrainBackend>(
@@ -60,8 +70,9 @@ fn convolution<B: TrainBackend>(
     with_gradients(&name, y, &inputs, device)
 }
 
+/// What follows the batch norm in the same operation.
 #[derive(Clone, Copy, Debug)]
-enum After {
+pub(super) enum After {
     Nothing,
     Relu,
     AddRelu,

@@ -1,6 +1,6 @@
-//! A small network's steps: initial weights, gradients, every optimiser, and going on from a checkpoint's tensors.
+//! Training steps of a small network: initial weights, gradients, every optimiser, and resuming from a checkpoint's tensors.
 
-use super::comparison::{Comparison, Right, noise};
+use super::values::{By, Measured, Reference, Values, noise};
 use crate::backend::TrainBackend;
 use crate::evaluation::to_host;
 use crate::method::{Clock, Method, MethodInputs};
@@ -15,9 +15,8 @@ use barlow_model::{
 };
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
-use burn_flex::FlexDevice;
 
-/// Twenty layers, each of which adds its rounding; as a part of a parameter's largest value.
+/// Twenty layers, each of which adds rounding error; relative to a parameter's largest value.
 const BOUND: f64 = 1e-3;
 const STEPS: u64 = 2;
 const RATES: LearningRates = LearningRates {
@@ -25,53 +24,66 @@ const RATES: LearningRates = LearningRates {
     biases: 0.01,
 };
 
-pub(super) fn suite<B: TrainBackend>(device: &B::Device, report: &mut dyn FnMut(&Comparison)) {
-    let (got, right) = (named(&model::<B>(device)), named(&model::<Right>(&FlexDevice)));
-    // Bit for bit.
-    let all = |state: StateDict| -> Vec<f32> { state.into_values().flat_map(|tensor| tensor.data).collect() };
-    report(&Comparison::of("initial weights".into(), &all(got), &all(right), 0.0));
-    let steps = |name: &str| format!("weights after {STEPS} steps of {name}");
-    for (name, rule) in rules() {
-        let (got, features) = trained::<B>(rule, device);
-        let (right, right_features) = trained::<Right>(rule, &FlexDevice);
-        report(&weights(steps(name), &got, &right, BOUND));
-        let name = format!("features after {STEPS} steps of {name}");
-        report(&Comparison::of(name, &features, &right_features, BOUND));
-    }
-    let (got, right) = (updated::<B>(device), updated::<Right>(&FlexDevice));
-    report(&Comparison::of(
-        steps("AdamW with torch's epsilon, on given gradients"),
-        &got,
-        &right,
-        1e-5,
-    ));
-    let (got, right) = (cached::<B>(device), cached::<Right>(&FlexDevice));
-    report(&weights(
-        "weights after a step in micro-batches".into(),
-        &got,
-        &right,
-        BOUND,
-    ));
-    let (resumed, whole) = resumed::<B>(device);
-    report(&weights(
-        "weights after going on from a checkpoint".into(),
-        &resumed,
-        &whole,
-        1e-6,
-    ));
+/// A part of training.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    /// Initial weights, which are equal bit for bit on every backend.
+    InitialWeights,
+    /// Steps with an optimiser.
+    Steps(&'static str, Rule),
+    /// Updates of one parameter by AdamW as in PyTorch.
+    AdamW,
+    /// A step whose batch is computed in micro-batches.
+    MicroBatches,
+    /// Steps before and after a checkpoint; the reference is the same steps without one.
+    Resuming,
 }
 
-/// The largest difference of all tensors, each as a part of the largest value that is right: a network's biases are far smaller than
-/// its weights.
-fn weights(name: String, got: &StateDict, right: &StateDict, bound: f64) -> Comparison {
-    let differences = right.iter().map(|(key, right)| {
-        let comparison = Comparison::of(key.clone(), &got[key].data, &right.data, bound);
-        comparison.difference
-    });
-    Comparison {
-        name,
-        difference: differences.fold(0.0, f64::max),
-        bound,
+pub(super) fn all() -> Vec<Part> {
+    let steps = rules().map(|(name, rule)| Part::Steps(name, rule));
+    let others = [Part::AdamW, Part::MicroBatches, Part::Resuming];
+    [Part::InitialWeights].into_iter().chain(steps).chain(others).collect()
+}
+
+impl Part {
+    pub(super) fn values<B: TrainBackend>(&self, by: By, device: &B::Device) -> Values {
+        let steps = |name: &str| format!("weights after {STEPS} steps of {name}");
+        match self {
+            Self::InitialWeights => vec![Measured::of_state("initial weights", named(&model::<B>(device)))],
+            Self::Steps(name, rule) => {
+                let (weights, features) = trained::<B>(*rule, device);
+                let features = Measured::of(format!("features after {STEPS} steps of {name}"), features);
+                vec![Measured::of_state(steps(name), weights), features]
+            }
+            Self::AdamW => {
+                let name = steps("AdamW with torch's epsilon, on given gradients");
+                vec![Measured::of(name, updated::<B>(device))]
+            }
+            Self::MicroBatches => vec![Measured::of_state(
+                "weights after a step in micro-batches",
+                cached::<B>(device),
+            )],
+            Self::Resuming => vec![Measured::of_state(
+                "weights after resuming from a checkpoint",
+                with_checkpoint::<B>(by == By::Backend, device),
+            )],
+        }
+    }
+
+    pub(super) fn reference(&self) -> Reference {
+        match self {
+            Self::Resuming => Reference::SameDevice,
+            _ => Reference::Cpu,
+        }
+    }
+
+    pub(super) fn bound(&self) -> f64 {
+        match self {
+            Self::InitialWeights => 0.0,
+            Self::AdamW => 1e-5,
+            Self::Resuming => 1e-6,
+            Self::Steps(..) | Self::MicroBatches => BOUND,
+        }
     }
 }
 
@@ -90,7 +102,8 @@ fn rules() -> [(&'static str, Rule); 4] {
         ("LARS", Rule::Lars(lars)),
         ("clipped LARS", Rule::Lars(Lars { clip: true, ..lars })),
         ("SGD", Rule::Sgd(sgd)),
-        // Its first steps are the signs of gradients, whose smallest are rounding: a large epsilon takes these out.
+        // Its first steps are the signs of the gradients, the smallest of which are rounding error: a large epsilon suppresses
+        // these.
         (
             "AdamW",
             Rule::AdamW(AdamW {
@@ -178,24 +191,23 @@ fn trained<B: TrainBackend>(rule: Rule, device: &B::Device) -> (StateDict, Vec<f
     (named(&model), to_host(features))
 }
 
-/// The state after two steps with everything carried over the host after the first one, and without.
-fn resumed<B: TrainBackend>(device: &B::Device) -> (StateDict, StateDict) {
+/// The state after two steps; if `interrupted`, everything passes through host memory after the first one.
+fn with_checkpoint<B: TrainBackend>(interrupted: bool, device: &B::Device) -> StateDict {
     let rule = rules()[0].1;
     let mut optimizer = Optimizer::new(rule);
-    let first = step(model::<B>(device), &mut optimizer, 0, device);
-    let (weights, buffers) = (named(&first), optimizer.state());
-    let whole = step(first, &mut optimizer, 1, device);
-
-    let mut optimizer = Optimizer::<<B as AutodiffBackend>::InnerBackend>::new(rule);
-    optimizer
-        .load_state(&buffers, &weights, 1, device)
-        .expect("its own state");
-    let model = load_state_dict(model::<B>(device), &weights).expect("its own weights");
-    let resumed = step(model, &mut optimizer, 1, device);
-    (named(&resumed), named(&whole))
+    let mut model = step(model::<B>(device), &mut optimizer, 0, device);
+    if interrupted {
+        let (weights, buffers) = (named(&model), optimizer.state());
+        optimizer = Optimizer::<<B as AutodiffBackend>::InnerBackend>::new(rule);
+        optimizer
+            .load_state(&buffers, &weights, 1, device)
+            .expect("its own state");
+        model = load_state_dict(self::model::<B>(device), &weights).expect("its own weights");
+    }
+    named(&step(model, &mut optimizer, 1, device))
 }
 
-/// Two updates of a parameter by AdamW as torch has it, whose gradients are far from rounding.
+/// Two updates of a parameter by AdamW as in PyTorch, with gradients far larger than rounding error.
 fn updated<B: TrainBackend>(device: &B::Device) -> Vec<f32> {
     let adamw = AdamW::new(1e-2);
     let start = (noise::<B, 2>([7, 13], 60, device).inner(), Vec::new());

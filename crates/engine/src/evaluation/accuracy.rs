@@ -7,10 +7,11 @@ use barlow_eval::{Collapse, LinearResult};
 pub struct Accuracy {
     /// kNN accuracy on the test images, in [0, 1].
     pub knn_top1: f64,
-    /// The linear probe, where it was asked for.
+    /// The result of the linear probe, if requested.
     pub linear: Option<LinearResult>,
-    /// How much of their space the test images' features use.
+    /// The collapse measures of the test images' features.
     pub collapse: Collapse,
-    /// The same of the embeddings of some of them, and the [`spectrum`](barlow_eval::spectrum) of these; where the projector was given.
+    /// The same of the embeddings of some of them, and the [`spectrum`](barlow_eval::spectrum) of these; if the projector was
+    /// given.
     pub embeddings: Option<(Collapse, Vec<f64>)>,
 }

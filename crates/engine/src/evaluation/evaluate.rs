@@ -1,6 +1,6 @@
-//! Features of the labelled images, and how well they tell the classes apart.
+//! The evaluation of a network: features of the labelled images, kNN and linear-probe accuracy.
 //!
-//! The network runs on the run's own device, in `Eval` mode; kNN and the probe run on the processor whatever the device.
+//! The network runs on the run's own device, in `Eval` mode; kNN and the probe always run on the CPU.
 
 use super::host::to_host;
 use super::{Accuracy, evaluation_chunk};
@@ -16,7 +16,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use std::ops::Range;
 
-/// The most images whose embeddings are looked at: they are wide.
+/// The largest number of images whose embeddings are analysed: embeddings are wide.
 const MOST_EMBEDDED: usize = 512;
 
 /// Rows of representations with the images' labels.
@@ -24,16 +24,16 @@ const MOST_EMBEDDED: usize = 512;
 pub struct LabelledFeatures {
     /// [images, width], row by row.
     pub rows: Vec<f32>,
-    /// Features of an image.
+    /// Number of features per image.
     pub width: usize,
-    /// A label an image.
+    /// One label per image.
     pub labels: Vec<usize>,
 }
 
-/// Evaluates a backbone on the run's images; none where there are fewer than two classes or no test images.
+/// Evaluates a backbone on the run's images; `None` if there are fewer than two classes or no test images.
 ///
 /// # Errors
-/// When an image cannot be read.
+/// If an image cannot be read.
 pub fn accuracy<B: NormOps>(
     backbone: &impl Backbone<B>,
     projector: Option<&Mlp<B>>,
@@ -63,7 +63,7 @@ pub fn accuracy<B: NormOps>(
     Ok(Some(accuracy))
 }
 
-/// What the projector makes of some images' features, row by row, with the width; as many at once as images before.
+/// The projector's embeddings of some images' features, row by row, with their width; batches are as large as for the images.
 fn embeddings<B: NormOps>(
     projector: &Mlp<B>,
     features: &LabelledFeatures,
@@ -120,10 +120,10 @@ impl LabelledFeatures {
     }
 }
 
-/// How images go through the network.
+/// The settings of a forward pass over all images.
 struct Pass {
     transform: EvalTransform,
-    /// Images at once.
+    /// Batch size.
     chunk: usize,
     bad_images: BadImages,
 }
@@ -148,7 +148,7 @@ fn features<B: Backend>(
     for start in (0..source.len()).step_by(*chunk) {
         let range = start..source.len().min(start + chunk);
         let (mut pixels, labels) = read_chunk(source, transform, range, *bad_images)?;
-        // Filled up with black: a GPU tunes its kernels for every new shape, and images do not see each other here.
+        // Padded with black images: a GPU tunes its kernels for every new shape, and images do not affect each other here.
         pixels.resize(chunk * transform.values(), 0.0);
         let shape = [
             *chunk,
@@ -165,7 +165,7 @@ fn features<B: Backend>(
     Ok(out)
 }
 
-/// Pixels and labels of the images in `range`; without the bad ones where they are to be skipped.
+/// Pixels and labels of the images in `range`, without bad ones if these are skipped.
 fn read_chunk(
     source: &dyn ImageSource,
     transform: &EvalTransform,

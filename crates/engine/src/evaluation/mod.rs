@@ -1,4 +1,4 @@
-//! Features of the labelled images, and how well they tell the classes apart.
+//! Evaluation: features of the labelled images, kNN and linear-probe accuracy.
 
 mod accuracy;
 mod chunk;

@@ -1,4 +1,4 @@
-//! The features of a checkpoint's network.
+//! The evaluation of a checkpoint's network.
 
 use super::{Accuracy, accuracy};
 use crate::checkpoint::Checkpoint;
@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use barlow_model::{load_state_dict, strip_prefix};
 use barlow_ops::ModelOps;
 
-/// Evaluates the network of a checkpoint, or its teacher where the method evaluates that; none where there are fewer than two classes or
-/// no test images.
+/// Evaluates the network of a checkpoint, or its teacher if the method evaluates that; `None` if there are fewer than two classes
+/// or no test images.
 ///
 /// # Errors
 /// If the network is a custom one, the checkpoint does not fit the config, or an image cannot be read.

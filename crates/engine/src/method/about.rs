@@ -1,17 +1,17 @@
-//! What `train methods` and the report say of a method.
+//! The description of a method, for `train methods` and the report.
 
 use serde::Serialize;
 
-/// A method in a few words.
+/// The description of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MethodAbout {
     /// One sentence: what it minimises.
     pub summary: &'static str,
-    /// Paper, and where official code was read.
+    /// Paper and official code.
     pub source: &'static str,
     /// Shipped recipes that use it.
     pub recipes: &'static [&'static str],
-    /// Where its keys are in a config file.
+    /// The section of its keys in a config file.
     pub keys: &'static str,
     /// Charts of its readings in the report, after that of the loss.
     pub charts: &'static [Chart],

@@ -1,9 +1,9 @@
-//! What a method's loss is given, and what it gives.
+//! Inputs and outputs of a method's loss.
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
-/// Where in the run a step is.
+/// The position of a step in the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
     /// Optimiser steps made before this one.
@@ -20,35 +20,35 @@ impl Clock {
         self.step as f64 / self.steps_per_epoch as f64
     }
 
-    /// Done part of the run, in [0, 1].
+    /// The fraction of the run that is done, in [0, 1].
     pub fn progress(&self) -> f64 {
         self.step as f64 / self.total_steps.max(1) as f64
     }
 }
 
-/// What a method's loss is given: the whole batch, also where the network computed it in micro-batches.
+/// The inputs of a method's loss: the whole batch, even if the network computed it in micro-batches.
 ///
 /// Row k of every tensor belongs to image k of the batch.
 pub struct MethodBatch<'a, B: AutodiffBackend> {
     /// [N, D], the online projector's embeddings of each view, with their graph.
     pub embeddings: Vec<Tensor<B, 2>>,
-    /// [N, D], the teacher's embeddings of each view; none of views that it does not see.
+    /// [N, D], the teacher's embeddings of each view; `None` for views that it does not see.
     pub teacher: Vec<Option<Tensor<B::InnerBackend, 2>>>,
     /// The view group of each view, by its number in the spec.
     pub groups: &'a [usize],
     /// The number of each image in the training set.
     pub indices: &'a [usize],
-    /// Where in the run this is.
+    /// The position in the run.
     pub clock: Clock,
-    /// The run's seed: every random draw of a method is keyed by it, the step and a stream of its own.
+    /// The run's seed: every random draw of a method is keyed by it, the step and its own stream.
     pub seed: u64,
 }
 
 /// A loss with its readings, still on the device.
 #[derive(Clone, Debug)]
 pub struct LossOutput<B: Backend> {
-    /// What is minimised, `[1]`.
+    /// The loss to minimise, `[1]`.
     pub loss: Tensor<B, 1>,
-    /// Named numbers for the log, `[1]` each; the same names in the same order at every step. None may be NaN, which ends a run.
+    /// Readings for the log, `[1]` each; the same names in the same order at every step. NaN is an error that ends the run.
     pub readings: Vec<(&'static str, Tensor<B, 1>)>,
 }

@@ -5,16 +5,16 @@ use barlow_augment::ViewGroup;
 use barlow_model::MlpConfig;
 use thiserror::Error;
 
-/// What the rest of a config gives a method.
+/// The inputs of a method from the rest of the config.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MethodInputs {
     /// The groups of `[views]`: a and b.
     pub views: Vec<ViewGroup>,
     /// The projector of `[model]`.
     pub projector: MlpConfig,
-    /// Images a step, N.
+    /// Images per step, N.
     pub batch_size: usize,
-    /// The most bytes of one tensor on the device; none without a limit, or before it is known.
+    /// The largest tensor on the device in bytes; `None` without a limit, or before it is known.
     pub largest_buffer: Option<u64>,
 }
 
@@ -24,7 +24,7 @@ pub struct MethodInputs {
 pub struct MethodKeyError {
     /// The key, dotted, such as `method.vicreg.variance`.
     pub key: String,
-    /// The refused value.
+    /// The rejected value.
     pub value: String,
     /// What is allowed.
     pub allowed: String,
@@ -38,9 +38,9 @@ pub trait MethodDefinition {
     /// [`MethodKeyError`] with the first key out of range.
     fn validate(&self) -> Result<(), MethodKeyError>;
 
-    /// What the method is made of with these settings.
+    /// The parts of the method with these settings.
     fn spec(&self, inputs: &MethodInputs) -> MethodSpec;
 
-    /// What its loss will take, and how low it can get.
+    /// The estimates for its loss.
     fn outlook(&self, inputs: &MethodInputs) -> Outlook;
 }

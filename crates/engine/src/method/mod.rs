@@ -1,5 +1,5 @@
-//! The seam between the training loop and the methods: what a method is made of, as data ([`MethodSpec`]), and what it does in a
-//! step ([`Method`]). Knows no method.
+//! The interface between the training loop and the methods: the parts of a method as data ([`MethodSpec`]), and what it does in
+//! a step ([`Method`]). Depends on no method.
 
 mod about;
 mod batch;

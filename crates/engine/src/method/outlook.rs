@@ -1,13 +1,13 @@
-//! What a method's loss will take and how low it can get, worked out before anything is computed.
+//! Estimates for a method's loss before anything is computed: memory, first value and floor.
 
 /// A tensor of a step, in f32.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LargeTensor {
-    /// What it is.
+    /// Its description.
     pub what: &'static str,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// What makes it smaller.
+    /// The settings that make it smaller.
     pub way_out: &'static str,
 }
 
@@ -18,16 +18,16 @@ impl LargeTensor {
     }
 }
 
-/// What a method's loss will take and how low it can get.
+/// Estimates for a method's loss: memory, first value and floor.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outlook {
     /// The settings in a few words, for the plan.
     pub settings: String,
-    /// The least value that the loss can have, where it is known.
+    /// The least value that the loss can have, if known.
     pub floor: Option<f64>,
-    /// Its value for embeddings that carry no information, where it is known.
+    /// Its value for embeddings that carry no information, if known.
     pub start: Option<f64>,
-    /// Values (f32) that the loss holds at its peak beside the network's activations.
+    /// Values (f32) that the loss holds at its peak besides the network's activations.
     pub peak_values: u64,
     /// Its large matrices, which must fit a buffer of the device.
     pub tensors: Vec<LargeTensor>,

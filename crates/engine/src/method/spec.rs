@@ -1,4 +1,4 @@
-//! What a method is made of, as data: printed by `--dry-run`, checked against memory, stored in checkpoints.
+//! The parts of a method, as data: printed by `--dry-run`, checked against memory, stored in checkpoints.
 
 use crate::optim::ParamRule;
 use barlow_augment::ViewGroup;
@@ -6,49 +6,49 @@ use barlow_model::HeadsConfig;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What a method is made of.
+/// The parts of a method.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MethodSpec {
     /// Its name in configs, such as `barlow-twins`.
     pub kind: String,
     /// Groups of views of each image; the views of a batch are those of the groups in order.
     pub views: Vec<ViewGroup>,
-    /// Which views go through the network at once.
+    /// Which views share a forward pass.
     pub passes: Passes,
     /// A second network that follows the trained one.
     pub teacher: Option<TeacherSpec>,
-    /// What lies behind the backbone.
+    /// The heads after the backbone.
     pub heads: HeadsConfig,
     /// Exceptions from what the optimiser does with each kind of parameter.
     pub rules: Vec<ParamRule>,
 }
 
-/// Which views go through the network at once, and so share batch statistics.
+/// Which views share a forward pass, and so batch statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Passes {
-    /// A forward pass a view.
+    /// One forward pass per view.
     PerView,
-    /// A forward pass for all views of one size.
+    /// One forward pass for all views of a size.
     PerSize,
 }
 
 /// A second network whose weights are a moving average of the trained one's (backbone and projector, parameters only; its batch
-/// norms have statistics of their own).
+/// norms have their own statistics).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TeacherSpec {
-    /// How much of the teacher is left by an update.
+    /// The momentum τ of an update.
     pub momentum: Momentum,
     /// When in a step it is updated.
     pub update: EmaTiming,
     /// The view groups that it sees, by their numbers in the spec.
     pub sees: Vec<usize>,
-    /// Whether the teacher is what is evaluated and exported (DINO).
+    /// Whether the teacher is the network that is evaluated and exported (DINO).
     pub evaluated: bool,
 }
 
-/// τ of `teacher ← τ · teacher + (1 − τ) · online`: `end − (end − start) (1 + cos(π k / K)) / 2` at step k of K; constant where both
-/// are equal. In [0, 1].
+/// τ of `teacher ← τ · teacher + (1 − τ) · online`: `end − (end − start) (1 + cos(π k / K)) / 2` at step k of K; constant where
+/// both are equal. In [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Momentum {
     /// At the first step.
@@ -58,7 +58,7 @@ pub struct Momentum {
 }
 
 impl Momentum {
-    /// τ where `progress` of the run is done, in [0, 1].
+    /// τ at `progress`, the fraction of the run that is done, in [0, 1].
     pub fn at(&self, progress: f64) -> f64 {
         let cosine = (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0;
         self.end - (self.end - self.start) * cosine
@@ -90,7 +90,7 @@ impl MethodSpec {
         self.views.iter().flat_map(sizes).collect()
     }
 
-    /// Views that go through the network at once, each pass a list of their numbers.
+    /// The forward passes, each a list of the numbers of its views.
     pub fn passes_of_views(&self) -> Vec<Vec<usize>> {
         let sizes = self.sizes_of_views();
         match self.passes {
@@ -108,8 +108,8 @@ impl MethodSpec {
         }
     }
 
-    /// The part of the spec that a resumed run must share with its checkpoint: all but how views are drawn, which is the config's
-    /// to change.
+    /// The part of the spec that a resumed run must share with its checkpoint: all but how views are drawn, which the config may
+    /// change.
     pub fn identity(&self) -> Value {
         let views: Vec<Value> = self
             .views
@@ -126,7 +126,7 @@ impl MethodSpec {
         })
     }
 
-    /// What it is made of in a few words, for the plan.
+    /// A short description of the parts, for the plan.
     pub fn describe(&self) -> String {
         let view = |group: &ViewGroup| match group.count {
             1 => format!("{} {} px", group.name, group.size),
@@ -135,8 +135,8 @@ impl MethodSpec {
         let mut parts = vec![
             format!("views {}", self.views.iter().map(view).collect::<Vec<_>>().join(", ")),
             match self.passes {
-                Passes::PerView => "a forward pass a view".to_owned(),
-                Passes::PerSize => "a forward pass a view size".to_owned(),
+                Passes::PerView => "one forward pass per view".to_owned(),
+                Passes::PerSize => "one forward pass per view size".to_owned(),
             },
         ];
         if let Some(teacher) = &self.teacher {

@@ -1,24 +1,25 @@
-//! What a method does in a step.
+//! The trait of a method.
 
 use super::{Clock, LossOutput, MethodBatch, MethodSpec, Outlook};
 use crate::backend::TrainBackend;
 use barlow_model::{Heads, ParamKind, StateDict};
 use burn::tensor::Tensor;
 
-/// What a method does in a step. Object-safe, and generic over the backend alone: a method adds one loss to compile, not a training
-/// loop.
+/// What a method does in a step. Object-safe, and generic over the backend alone: a method adds one loss to compile, not a
+/// training loop.
 ///
-/// The order of a step: [`before_step`](Method::before_step) · the teacher's update before its pass · its forward passes, without a
-/// graph · the online forward passes · [`loss`](Method::loss) · the second pass of cached gradients · [`gradient`](Method::gradient) of
-/// every parameter · the optimiser · the teacher's update after the step · [`after_step`](Method::after_step).
+/// The order of a step: [`before_step`](Method::before_step) · the teacher's update before its pass · its forward passes, without
+/// a graph · the online forward passes · [`loss`](Method::loss) · the second pass of cached gradients ·
+/// [`gradient`](Method::gradient) of every parameter · the optimiser · the teacher's update after the step ·
+/// [`after_step`](Method::after_step).
 ///
 /// The loss sees the whole batch: with micro-batches only backbone and projector run piece by piece, twice, and predictor and
 /// prototypes once, so that one pass and many micro-batches differ by the batch norms of backbone and projector alone.
 pub trait Method<B: TrainBackend>: Send {
-    /// What it is made of.
+    /// Its parts.
     fn spec(&self) -> &MethodSpec;
 
-    /// What its loss takes, and how low it can get.
+    /// The estimates for its loss.
     fn outlook(&self) -> &Outlook;
 
     /// The loss of a batch.
@@ -29,8 +30,8 @@ pub trait Method<B: TrainBackend>: Send {
         heads
     }
 
-    /// A parameter's gradient (a matrix of its first axis by the rest) on its way to the optimiser, by exported name: changed, or `None`
-    /// to leave the parameter and its momentum as they are.
+    /// A parameter's gradient (a matrix of its first axis by the rest) on its way to the optimiser, by exported name: changed, or
+    /// `None` to leave the parameter and its momentum as they are.
     fn gradient(
         &mut self,
         _name: &str,
@@ -47,7 +48,7 @@ pub trait Method<B: TrainBackend>: Send {
     /// Before the first step of an epoch, or before the first step of a resumed session within it.
     fn epoch(&mut self, _clock: Clock) {}
 
-    /// Everything that a later step reads beside the weights, by name.
+    /// Everything that a later step reads besides the weights, by name.
     fn state(&self) -> StateDict {
         StateDict::new()
     }
@@ -55,12 +56,12 @@ pub trait Method<B: TrainBackend>: Send {
     /// Restores what [`state`](Method::state) gave.
     ///
     /// # Errors
-    /// One line if the state is another method's, or of another shape.
+    /// A one-line error if the state is another method's, or of another shape.
     fn load_state(&mut self, state: &StateDict, _device: &B::Device) -> Result<(), String> {
         match state.keys().next() {
             None => Ok(()),
             Some(key) => Err(format!(
-                "{} keeps no state, and the checkpoint has {key}",
+                "{} has no state, and the checkpoint has {key}",
                 self.spec().kind
             )),
         }

@@ -8,16 +8,16 @@ use barlow_model::Heads;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-/// A loss of both views' embeddings, for a program that brings its own.
+/// A custom loss of both views' embeddings.
 pub trait TwinLoss<B: Backend> {
-    /// The loss of a batch. Readings that the loss does not have are zeros; none may be NaN, which ends a run.
+    /// The loss of a batch. Readings that the loss does not have are zeros. NaN is an error that ends the run.
     ///
     /// # Shapes
     /// - z_a, z_b: [N, D], row k of both from image k
     /// - every output: `[1]`
     fn forward(&self, z_a: Tensor<B, 2>, z_b: Tensor<B, 2>) -> BarlowTwinsOutput<B>;
 
-    /// The least value of the loss for N pairs of D features, where it is known.
+    /// The least value of the loss for N pairs of D features, if known.
     fn floor(&self, _n: usize, _d: usize) -> Option<f64> {
         None
     }
@@ -41,11 +41,11 @@ pub struct TwinLossMethod<L> {
 }
 
 impl<L> TwinLossMethod<L> {
-    /// A method of two views. `spec` and `outlook` are those of a two-view method such as Barlow Twins; the name becomes `custom`, and
-    /// the floor that of the loss for `batch_size` pairs.
+    /// A method of two views. `spec` and `outlook` are those of a two-view method such as Barlow Twins; the name becomes
+    /// `custom`, and the floor that of the loss for `batch_size` pairs.
     ///
     /// # Panics
-    /// If the spec has not two views.
+    /// If the spec does not have two views.
     pub fn new<B: Backend>(loss: L, spec: MethodSpec, outlook: Outlook, batch_size: usize) -> Self
     where
         L: TwinLoss<B>,

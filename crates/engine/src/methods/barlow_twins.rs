@@ -38,11 +38,11 @@ pub struct LossSection {
     pub lambda: f64,
     /// Factor on the whole loss (> 0).
     pub scale: f64,
-    /// How it is computed.
+    /// How the loss is computed.
     pub form: LossForm,
     /// How the embeddings are normalised before the product.
     pub normalization: Normalization,
-    /// What is made of C.
+    /// The objective that is computed from C.
     pub objective: Objective,
     /// τ of the objective "cross-entropy" (> 0); no other reads it.
     pub temperature: f64,
@@ -127,11 +127,11 @@ impl MethodDefinition for LossSection {
 fn peak_values(form: LossForm, n: u64, d: u64) -> u64 {
     let vectors = 8 * n * d;
     match form {
-        // C, its off-diagonal as a copy, that one's square, and the gradients of each.
+        // C, a copy of its off-diagonal, the square of that, and the gradients of each.
         LossForm::Auto | LossForm::Reference => vectors + 6 * d * d,
         // C and its gradient.
         LossForm::Direct => vectors + 2 * d * d,
-        // A Gram matrix a view, and their product.
+        // One Gram matrix per view, and their product.
         LossForm::Gram => vectors + 3 * n * n,
     }
 }

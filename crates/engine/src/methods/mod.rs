@@ -1,4 +1,4 @@
-//! The methods, a file each. A new one is its file, a `mod` line and a line of the registry.
+//! The methods, one file each. A new one needs its file, a `mod` line and a line in the registry.
 
 mod barlow_twins;
 mod registry;

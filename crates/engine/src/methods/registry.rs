@@ -1,12 +1,12 @@
-//! From a method's name in a config to its settings, its spec and its code.
+//! The registry of methods: from a name in a config to settings, spec and code.
 
 use super::{LossSection, barlow_twins};
 use crate::backend::TrainBackend;
 use crate::method::{Method, MethodAbout, MethodDefinition, MethodInputs};
 use serde::{Deserialize, Serialize};
 
-/// Declares the kinds, the `[method]` section with a table a method, and the ways from a kind to its module's items: `NAME`, `ABOUT`,
-/// `Config` (its table, a [`MethodDefinition`]) and `build`.
+/// Declares the kinds, the `[method]` section with one table per method, and the ways from a kind to its module's items: `NAME`,
+/// `ABOUT`, `Config` (its table, a [`MethodDefinition`]) and `build`.
 macro_rules! registry {
     ($($kind:ident = $module:ident, $name:literal;)*) => {
         /// The methods, by their names in configs.
@@ -66,6 +66,15 @@ macro_rules! registry {
                 }
             }
 
+            /// The table of a method as TOML, with every key; empty for Barlow Twins, whose settings are `[loss]`.
+            pub fn table(&self, kind: MethodKind) -> toml::Value {
+                let table = match kind {
+                    MethodKind::BarlowTwins => Ok(toml::Table::new().into()),
+                    $(MethodKind::$kind => toml::Value::try_from(&self.$module),)*
+                };
+                table.expect("settings have only TOML types")
+            }
+
             /// The settings of the method; `loss` is the section of Barlow Twins.
             pub fn definition<'a>(&'a self, loss: &'a LossSection) -> &'a dyn MethodDefinition {
                 match self.kind {
@@ -89,8 +98,8 @@ registry! {
     Vicreg = vicreg, "vicreg";
 }
 
-/// Whether a table holds its defaults: it is then left out of a stored config, so that a run does not depend on methods that it does not
-/// use.
+/// Whether a table holds its defaults: it is then omitted from a stored config, so that a run does not depend on methods that it
+/// does not use.
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

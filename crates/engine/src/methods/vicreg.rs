@@ -101,7 +101,8 @@ impl MethodDefinition for Config {
             ),
             floor: None,
             start: None,
-            // Of each view the embeddings and their gradients, raw and centred, and the matrix with its square and their gradients.
+            // Of each view the embeddings and their gradients, raw and centred, and the matrix with its square and their
+            // gradients.
             peak_values: (8 * n * d + 8 * side * side) as u64,
             tensors: vec![LargeTensor {
                 what,

@@ -1,20 +1,20 @@
-//! The lines of the log.
+//! The lines of the metrics log.
 
 use super::Readings;
 use crate::evaluation::Accuracy;
 use serde::Serialize;
 
-/// A line of the log.
+/// A line of the metrics log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Metric {
-    /// Means over the steps since the line before.
+    /// Means over the steps since the previous line.
     Training(TrainingMetric),
     /// An evaluation between two steps.
     Evaluation(EvaluationMetric),
 }
 
-/// Means over the steps since the line before.
+/// Means over the steps since the previous line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrainingMetric {
     /// Optimiser steps made.
@@ -30,18 +30,18 @@ pub struct TrainingMetric {
     pub lr_weights: f64,
     /// Rate of biases and norm parameters at the last of these steps.
     pub lr_biases: f64,
-    /// Images a second.
+    /// Images/s.
     pub images_per_second: f64,
-    /// Part of the time that was spent waiting for views, in [0, 1].
+    /// Fraction of the time spent waiting for views, in [0, 1].
     pub data_wait: f64,
-    /// Seconds that the steps to come take at this speed, evaluations left out.
+    /// Seconds that the remaining steps take at this speed, without evaluations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds_left: Option<f64>,
-    /// The most memory that the process has had, in MiB, where the system tells it; not that of a GPU.
+    /// Peak memory of the process in MiB, if the system reports it; without GPU memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_mib: Option<f64>,
-    /// Accuracy of the probe that is trained beside the network, on the views of a batch before it learns from them; where there
-    /// are labels. From the second epoch on it has seen other views of the same images.
+    /// Accuracy of the online probe on the views of a batch before it learns from them, if there are labels. From the second
+    /// epoch on it has seen other views of the same images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online_top1: Option<f64>,
 }
@@ -55,7 +55,7 @@ pub struct EvaluationMetric {
     pub epoch: u64,
     /// kNN accuracy on the test images.
     pub knn_top1: f64,
-    /// Accuracy of the linear probe, where it was run.
+    /// Accuracy of the linear probe, if it was run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linear_top1: Option<f64>,
     /// Directions that the test images' features use (the participation ratio of their covariance).
@@ -76,8 +76,8 @@ pub struct EvaluationMetric {
     /// The same of the test images' embeddings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_embeddings: Option<usize>,
-    /// The largest eigenvalues of the correlation matrix of the test images' embeddings, as parts of their sum, in descending order
-    /// ([`spectrum`](barlow_eval::spectrum)).
+    /// The largest eigenvalues of the correlation matrix of the test images' embeddings, as fractions of their sum, in descending
+    /// order ([`spectrum`](barlow_eval::spectrum)).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub embedding_spectrum: Vec<f64>,
 }

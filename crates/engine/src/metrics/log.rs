@@ -1,7 +1,7 @@
-//! `metrics.jsonl`: one JSON object a line, in the order of the run.
+//! The metrics log `metrics.jsonl`: one JSON object per line, in the order of the run.
 //!
-//! A resumed run first drops the lines after its checkpoint, so that no step is logged twice. The lines that stay are not touched:
-//! other programs may write to the log too, and another version may have fields that this one does not know.
+//! A resumed run first drops the lines after its checkpoint, so that no step is logged twice. The remaining lines are not
+//! touched: other programs may write to the log too, and another version may have fields that this one does not know.
 
 use super::{LOSS, Metric, MetricsSink};
 use crate::files::write_atomic;
@@ -23,12 +23,12 @@ pub struct MetricsLog {
 pub struct LogLine(Map<String, Value>);
 
 impl LogLine {
-    /// A line of this JSON text; none if it is no object.
+    /// A line of this JSON text; `None` if it is not an object.
     pub fn parse(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text).ok().map(Self)
     }
 
-    /// The number in a field; none if there is none.
+    /// The number in a field, if there is one.
     pub fn number(&self, field: &str) -> Option<f64> {
         self.0.get(field)?.as_f64()
     }
@@ -65,7 +65,7 @@ impl MetricsLog {
         let stays = |text: &[u8]| match LogLine::parse(text) {
             Some(line) if to_be_evaluated && line.is_evaluation() => line.step().is_none_or(|at| at < step),
             Some(line) => line.step().is_none_or(|at| at <= step),
-            // Not ours to drop.
+            // Written by another program, so it is retained.
             None => true,
         };
         let bytes = read_bytes(path)?;
@@ -96,7 +96,8 @@ impl MetricsSink for MetricsLog {
     }
 }
 
-/// Reads a log; a missing file is an empty one. Lines that are no objects are skipped, so damaged bytes spoil their line alone.
+/// Reads a log; a missing file is an empty one. Lines that are not objects are skipped, so damaged bytes affect only their own
+/// line.
 ///
 /// # Errors
 /// With the path when it cannot be read.
@@ -112,7 +113,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     }
 }
 
-/// Lines with their ends; a last one that was cut short is left out.
+/// Lines including their line breaks; a truncated last one is skipped.
 fn whole_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes
         .split_inclusive(|&byte| byte == b'\n')

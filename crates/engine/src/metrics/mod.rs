@@ -1,4 +1,4 @@
-//! What a run logs while it trains, and where to: `metrics.jsonl` ([`MetricsLog`]), TensorBoard
+//! The metrics that a run logs while it trains, and the sinks: `metrics.jsonl` ([`MetricsLog`]), TensorBoard
 //! ([`TensorBoard`]), and any custom [`MetricsSink`].
 
 mod lines;

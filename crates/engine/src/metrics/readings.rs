@@ -1,4 +1,4 @@
-//! Named numbers of a step, in a fixed order: the loss, and what its method reads beside it.
+//! Readings of a step, which are named numbers in a fixed order: the loss, and its method's other readings.
 
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -122,7 +122,7 @@ impl ReadingMeans {
         self.count += 1;
     }
 
-    /// The mean of what was added; none where nothing was, or nothing yet to sums without names.
+    /// The mean of the readings that were added; `None` if none were, or none yet to sums without names.
     pub fn mean(&self) -> Option<Readings> {
         let mean = |sum: &f64| sum / self.count as f64;
         (self.count > 0 && self.names.len() == self.sums.len())

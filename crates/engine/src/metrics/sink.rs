@@ -1,11 +1,11 @@
-//! Where a run's metrics go.
+//! The trait of a metrics sink.
 
 use super::Metric;
 use anyhow::Result;
 
-/// Takes every line of the log as it is written.
+/// Receives every line of the log as it is written.
 pub trait MetricsSink: Send {
-    /// Takes a line.
+    /// Receives a line.
     ///
     /// # Errors
     /// A one-line error; the run stops.

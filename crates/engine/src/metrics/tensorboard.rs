@@ -1,7 +1,7 @@
-//! TensorBoard's event files: every number of the log as a scalar, for whoever has a TensorBoard open anyway.
+//! A writer of TensorBoard event files: every number of the log as a scalar, for users who run a TensorBoard anyway.
 //!
-//! By hand, because the crates for it stand still or bring a protobuf compiler: a file is records of length, checksum, bytes,
-//! checksum, and an event has four fields (tensorflow's `record_writer.cc` and `event.proto`).
+//! Written by hand, because the crates for it are unmaintained or need a protobuf compiler: a file is records of length,
+//! checksum, bytes, checksum, and an event has four fields (tensorflow's `record_writer.cc` and `event.proto`).
 
 use super::{Metric, MetricsSink};
 use anyhow::{Context, Result};
@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A file of events, one a session of the run.
+/// An event file, one per session of the run.
 #[derive(Debug)]
 pub struct TensorBoard {
     path: PathBuf,
@@ -19,13 +19,13 @@ pub struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// Begins a file in `folder` for a run that has made `step` steps. Events of later steps, which a session before may have
-    /// left, are void.
+    /// Starts a file in `folder` for a run that has made `step` steps. Events of later steps, which an earlier session may have
+    /// left, are invalidated.
     ///
     /// # Errors
     /// With the path.
     pub fn create(folder: &Path, step: u64) -> Result<Self> {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
         // Names are read in alphabetical order, which is that of the sessions.
         let name = format!("events.out.tfevents.{:017.6}.{step}", seconds());
         let path = folder.join(name);
@@ -67,7 +67,7 @@ impl MetricsSink for TensorBoard {
     }
 }
 
-/// Accuracies in a group of their own.
+/// The tag of a number; accuracies have their own group.
 fn tag(metric: &Metric, name: &str) -> String {
     let group = match metric {
         Metric::Training(_) => "train",
@@ -126,7 +126,7 @@ fn record(bytes: &[u8]) -> Vec<u8> {
     parts.concat()
 }
 
-/// The checksum that a record has: of a file of records it would not be that of the bytes again.
+/// The masked checksum of a record: a CRC of bytes that contain their own plain CRC would be degenerate.
 fn masked(bytes: &[u8]) -> [u8; 4] {
     crc32c(bytes).rotate_right(15).wrapping_add(0xA282_EAD8).to_le_bytes()
 }

@@ -1,4 +1,4 @@
-//! AdamW as PyTorch has it (`torch.optim.AdamW`): epsilon 1e-8 outside the root, bias-corrected moments.
+//! AdamW as in PyTorch (`torch.optim.AdamW`): epsilon 1e-8 outside the root, bias-corrected moments.
 
 use super::{Update, Updated};
 use burn::tensor::backend::Backend;
@@ -68,7 +68,7 @@ impl AdamW {
     }
 }
 
-/// What an update multiplies with: `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
+/// The coefficients of an update: `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
 /// `p ← decay·p − rate·m / (√v / root_correction + epsilon)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Coefficients {

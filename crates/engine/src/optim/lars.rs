@@ -1,4 +1,4 @@
-//! LARS as the official code has it (main.py, `class LARS`), and solo-learn's clipping for small data sets.
+//! LARS as in the official code (main.py, `class LARS`), and solo-learn's clipping for small data sets.
 
 use super::{Update, Updated};
 use burn::tensor::Tensor;

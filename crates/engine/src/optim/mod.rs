@@ -1,6 +1,6 @@
 //! The optimisers, applied to a module parameter by parameter.
 //!
-//! Own code because Burn's adaptor has one learning rate and no LARS, and keys its state by random ids: here the state
+//! Not Burn's adaptor, because it has one learning rate and no LARS, and keys its state by random ids: here the state
 //! is keyed by the parameter's exported name, so a checkpoint means the same thing on every backend.
 
 mod adamw;

@@ -1,12 +1,12 @@
 //! Backend extension: the update rules, overridable per backend.
 //!
-//! The default bodies are the rules in tensor ops, which the GPU backends fuse by themselves; `flex` is the CPU's.
+//! The default implementations are tensor ops, which the GPU backends fuse by themselves; `flex` is the CPU's.
 
 use super::{AdamW, Lars, Sgd, Update, Updated};
 use burn::tensor::backend::Backend;
 
-/// What the optimisers need of a backend beyond Burn's own ops. Whoever overrides keeps to the rule's formula; the default
-/// body is what tests compare with.
+/// The operations that the optimisers need beyond Burn's own. An override must follow the rule's formula; tests compare it with
+/// the default implementation.
 pub trait OptimOps: Backend {
     /// One parameter under AdamW; the buffers are the first and the second moment.
     fn adamw(rule: &AdamW, update: Update<Self>) -> Updated<Self> {

@@ -17,7 +17,7 @@ pub type GradientHook<'a, B> = dyn FnMut(&str, ParamKind, Tensor<B, 2>) -> Optio
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OptimizerStateError {
     /// A key without `#<buffer>`.
-    #[error("{0} is no optimiser buffer")]
+    #[error("{0} is not an optimiser buffer")]
     Key(String),
     /// No parameter has this name.
     #[error("{0} belongs to no parameter")]
@@ -34,7 +34,7 @@ pub enum OptimizerStateError {
     },
     /// Another rule's state.
     #[error(
-        "{parameter} has {found} optimiser buffers, and {rule} keeps {expected}; was it stored by another optimizer.kind?"
+        "{parameter} has {found} optimiser buffers, and {rule} has {expected}; was it stored by another optimizer.kind?"
     )]
     Buffers {
         /// The parameter.
@@ -183,7 +183,7 @@ impl<B: OptimOps> Optimizer<B> {
         Ok(())
     }
 
-    /// Whether a state that was restored holds buffers for every one of `parameters` that has been updated by now.
+    /// Checks that a restored state holds buffers for every one of `parameters` that has been updated so far.
     ///
     /// # Errors
     /// [`OptimizerStateError::Missing`] with the first parameter that has none.

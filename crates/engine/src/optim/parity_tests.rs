@@ -1,4 +1,4 @@
-//! The rules against PyTorch, ten steps of a warm-up and a descent on three parameters, and against themselves across a stored
+//! Tests of the rules against PyTorch, over ten steps of warm-up and decay on three parameters, and across a stored and restored
 //! state.
 //!
 //! `goldens/optimizers.json` is what this program prints (torch 2.15):
@@ -203,11 +203,11 @@ fn a_state_of_another_form_is_an_error() {
         loaded.map(|()| optimizer)
     };
     for (key, shape, says) in [
-        ("w", &[2, 3][..], "w is no optimiser buffer"),
+        ("w", &[2, 3][..], "w is not an optimiser buffer"),
         ("v#0", &[2, 3], "v#0 belongs to no parameter"),
         ("w#0", &[6], "has shape [6]"),
         ("w#0", &[2, 2], "its parameter [2, 3]"),
-        ("w#1", &[2, 3], "w#1 is no optimiser buffer"),
+        ("w#1", &[2, 3], "w#1 is not an optimiser buffer"),
     ] {
         let error = load(lars(0.001, false), &[(key, shape)]).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
@@ -215,10 +215,10 @@ fn a_state_of_another_form_is_an_error() {
     // Another rule's state is not taken for zeros.
     let adamw = Rule::AdamW(AdamW::new(0.1));
     let error = load(adamw, &[("w#0", &[2, 3])]).unwrap_err().to_string();
-    assert!(error.contains("1 optimiser buffers, and adamw keeps 2"), "{error}");
+    assert!(error.contains("1 optimiser buffers, and adamw has 2"), "{error}");
     let two: [(&str, &[usize]); 2] = [("w#0", &[2, 3]), ("w#1", &[2, 3])];
     let error = load(sgd(), &two).unwrap_err().to_string();
-    assert!(error.contains("2 optimiser buffers, and sgd keeps 1"), "{error}");
+    assert!(error.contains("2 optimiser buffers, and sgd has 1"), "{error}");
     let optimizer = load(adamw, &two).unwrap();
     assert_eq!(optimizer.check_complete([("w", ParamKind::Linear)]), Ok(()));
     assert_eq!(

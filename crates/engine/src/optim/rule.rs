@@ -23,7 +23,7 @@ impl Rule {
         }
     }
 
-    /// Buffers that it keeps for each parameter.
+    /// Number of buffers per parameter.
     pub fn buffers(&self) -> usize {
         match self {
             Self::Lars(_) | Self::Sgd(_) => 1,

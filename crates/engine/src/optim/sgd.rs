@@ -1,11 +1,12 @@
-//! SGD with momentum as PyTorch has it (`torch.optim.SGD`): no dampening, no Nesterov.
+//! SGD with momentum as in PyTorch (`torch.optim.SGD`): no dampening, no Nesterov.
 
 use super::{Update, Updated};
 use burn::tensor::backend::Backend;
 
 /// Stochastic gradient descent: `d = g + wd·p`, `µ ← m·µ + d`, `p ← p − lr·µ`. Biases and norms are not decayed.
 ///
-/// Its rate belongs to the scale of the gradients, and with it to the loss's `scale`, λ and D: unlike LARS it feels all three.
+/// Its rate depends on the scale of the gradients, and so on the loss's `scale`, λ and D; unlike LARS it is sensitive to all
+/// three.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// Momentum m in [0, 1).

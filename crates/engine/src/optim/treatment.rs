@@ -15,7 +15,7 @@ pub enum Select {
     Prefix(String),
 }
 
-/// How a parameter's rate moves.
+/// How a parameter's rate changes over the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RateRule {
@@ -30,7 +30,7 @@ pub enum RateRule {
 pub struct ParamRule {
     /// Which parameters.
     pub select: Select,
-    /// How the rate moves.
+    /// How the rate changes over the run.
     pub rate: Option<RateRule>,
     /// Whether weight decay applies.
     pub decay: Option<bool>,
@@ -66,7 +66,7 @@ impl ParamRule {
 pub struct Treatment {
     /// Whether it takes the rate of biases and norms, not that of weights.
     pub takes_bias_rate: bool,
-    /// How that rate moves.
+    /// How that rate changes over the run.
     pub rate: RateRule,
     /// Whether weight decay applies.
     pub decays: bool,
@@ -84,7 +84,7 @@ pub fn treatment(name: &str, kind: ParamKind, rules: &[ParamRule]) -> Treatment 
         ParamKind::Norm | ParamKind::Bias | ParamKind::Token | ParamKind::RunningStatistic => false,
     };
     let mut treatment = Treatment {
-        // A token is drawn and moved like a weight.
+        // A token is initialised and updated like a weight.
         takes_bias_rate: !is_weight && kind != ParamKind::Token,
         rate: RateRule::Scheduled,
         decays: is_weight,

@@ -1,6 +1,7 @@
-//! Whether a step's tensors fit the device: many a GPU has a limit for one buffer far below its memory (WGPU's default is 128 MiB).
+//! The check that a step's tensors fit the device: many GPUs limit one buffer to far less than their memory (WGPU's default is
+//! 128 MiB).
 //!
-//! Knows the config alone: neither a custom backbone, nor what a backend needs for itself in between.
+//! Based on the config alone: it covers neither a custom backbone nor a backend's own temporary tensors.
 
 use crate::config::Config;
 use crate::evaluation::evaluation_chunk;
@@ -52,7 +53,7 @@ pub fn large_tensors(config: &Config, spec: &MethodSpec, outlook: &Outlook) -> V
     }
     let widths = || spec.heads.projector.layers.iter().map(|layer| layer.width);
     tensors.extend(widths().map(|width| LargeTensor {
-        what: "what a layer of the projector gives",
+        what: "the output of a projector layer",
         shape: vec![at_once, width],
         way_out: "lower model.projector, pass a smaller --batch-size or set train.micro_batch",
     }));
@@ -71,7 +72,7 @@ pub fn large_tensors(config: &Config, spec: &MethodSpec, outlook: &Outlook) -> V
 /// Whether all of them fit.
 ///
 /// # Errors
-/// One line on the first that does not.
+/// A one-line error for the first that does not.
 pub fn check(tensors: &[LargeTensor], limit: u64) -> Result<(), String> {
     let Some(tensor) = tensors.iter().find(|tensor| tensor.bytes() > limit) else {
         return Ok(());

@@ -1,7 +1,7 @@
-//! How much memory a training step will take, worked out before anything is allocated.
+//! The memory estimate of a training step, made before anything is allocated.
 //!
-//! An estimate for choosing a batch size: what must be there at once at the end of the forward pass. The backend's
-//! own reserve and scratch come on top: on the CPU the process takes a quarter to a half more. Knows the config alone.
+//! For choosing a batch size: it counts what is live at the end of the forward pass. The backend's own reserve and scratch
+//! memory come on top: on the CPU the process takes a quarter to a half more. Based on the config alone.
 
 use super::Parameters;
 use crate::config::{Config, rule};
@@ -12,13 +12,13 @@ use barlow_model::{HeadNorm, LayerConfig};
 
 const F32: u64 = 4;
 
-/// Bytes on the device and on the host, by what they are for.
+/// Bytes on the device and on the host, by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Weights, their gradients and the optimiser's buffers; a teacher's weights.
     pub parameters: u64,
-    /// What the forward passes of all views save for the backward pass, or those of a micro-batch of one pass; of a custom backbone the
-    /// heads' part alone.
+    /// What the forward passes of all views save for the backward pass, or those of a micro-batch of one pass; for a custom
+    /// backbone the heads' part only.
     pub activations: u64,
     /// The loss at its peak, embeddings included.
     pub loss: u64,
@@ -30,7 +30,7 @@ impl Memory {
     /// Checks the estimate against a machine with `available` bytes; `on_host` where the device's memory is the host's too.
     ///
     /// # Errors
-    /// One line where it cannot be enough.
+    /// A one-line error if it cannot be enough.
     pub fn check(&self, available: u64, on_host: bool) -> Result<(), String> {
         if self.queue > available {
             return Err(format!(
@@ -61,7 +61,7 @@ impl Memory {
             .filter(|&images| images < config.train.batch_size);
         let sizes = spec.sizes_of_views();
         let heads = layers_kept(&spec.heads.projector.layers);
-        // What a view of an image keeps: the backbone's maps and the projector's layers.
+        // Saved for each view of an image: the backbone's maps and the projector's layers.
         let of_view = |size: usize| {
             let backbone = config
                 .backbone()
@@ -95,7 +95,7 @@ impl Memory {
         }
     }
 
-    /// All of it on the device.
+    /// The total on the device.
     pub fn total(&self) -> u64 {
         self.parameters + self.activations + self.loss
     }
@@ -113,8 +113,8 @@ pub fn loader_config(config: &Config) -> LoaderConfig {
     }
 }
 
-/// Values that a head's layers keep of an image: a linear layer's output, and its activation where there is one. The last bare layer's
-/// output is the loss's.
+/// Values that a head's layers save per image: a linear layer's output, and its activation where there is one. The last bare
+/// layer's output is the loss's.
 fn layers_kept(layers: &[LayerConfig]) -> usize {
     let is_bare =
         |layer: &LayerConfig| layer.norm == HeadNorm::None && layer.activation == barlow_model::Activation::None;
@@ -172,7 +172,7 @@ mod tests {
         let two = estimate(&config);
         assert_eq!(2 * one.activations, two.activations);
         assert_eq!(one.parameters, two.parameters);
-        // LARS keeps one buffer: weights, gradients, momentum.
+        // LARS has one buffer: weights, gradients, momentum.
         assert_eq!(one.parameters, 3 * 4 * 174_535_744);
         config.train.micro_batch = Some(16);
         assert_eq!(estimate(&config).activations * 2 * 4096, two.activations * 16);

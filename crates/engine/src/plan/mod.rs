@@ -1,4 +1,4 @@
-//! What a run will do, worked out before its first step: steps and rates, memory, the device's limits.
+//! The plan of a run, made before its first step: steps and rates, memory, the device's limits.
 
 mod device_limits;
 mod memory;

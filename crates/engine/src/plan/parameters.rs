@@ -1,10 +1,10 @@
-//! How many values are trained.
+//! Parameter counts.
 
-/// Trained values of the network's parts.
+/// Numbers of trained parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parameters {
-    /// Images to representations.
+    /// Of the backbone, from images to representations.
     pub backbone: usize,
-    /// Representations to embeddings, and what lies behind.
+    /// Of the heads, from representations to embeddings and beyond.
     pub heads: usize,
 }

@@ -1,4 +1,4 @@
-//! The lines in which a plan says what was chosen and why.
+//! The printed plan: what was chosen and why.
 
 use super::Plan;
 use crate::backend::DeviceLabel;
@@ -8,7 +8,7 @@ use crate::units::{bytes, grouped};
 use std::path::Path;
 
 impl Plan {
-    /// What was chosen and why, a line each.
+    /// The lines of the plan: what was chosen and why.
     pub fn report(&self, device: &DeviceLabel, out: &Path) -> Vec<String> {
         let (run, model) = (&self.config.run, &self.config.model);
         let (optimizer, train) = (&self.config.optimizer, &self.config.train);
@@ -55,7 +55,7 @@ impl Plan {
                 grouped(self.parameters.heads)
             ),
             format!(
-                "steps       {} epochs of {} steps, batch {}{} ({} images left out per epoch); {} view threads",
+                "steps       {} epochs of {} steps, batch {}{} ({} images dropped per epoch); {} view threads",
                 train.epochs,
                 self.steps_per_epoch,
                 train.batch_size,
@@ -99,13 +99,13 @@ impl Plan {
         match (self.config.rates_given(), optimizer.kind) {
             (true, _) => "configured".to_owned(),
             (false, OptimizerKind::Lars) if !optimizer.clip => {
-                format!("{rate:.3}, none being configured, from the authors' table for this batch,")
+                format!("{rate:.3} (not configured: from the authors' table for this batch)")
             }
             (false, _) => format!("the default {rate}"),
         }
     }
 
-    /// Where the images are; a program's own are nowhere.
+    /// Where the images are; empty for a custom program's images.
     fn images_origin(&self) -> String {
         let path = &self.config.data.path;
         if path.as_os_str().is_empty() {

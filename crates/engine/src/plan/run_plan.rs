@@ -1,4 +1,4 @@
-//! What a run will do, worked out before its first step; the lines that say so: `report.rs`.
+//! The plan of a run, made before its first step; `report.rs` prints it.
 
 use super::{Memory, Parameters, Schedule, Warmup, WarmupTooLong, device_limits};
 use crate::config::{ResolvedConfig, peak_rates};
@@ -6,33 +6,33 @@ use crate::method::{MethodSpec, Outlook};
 use crate::optim::LearningRates;
 use crate::sources::ImageCounts;
 
-/// What a run will do.
+/// The plan of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Name of the recipe.
     pub recipe: String,
     /// The resolved config.
     pub config: ResolvedConfig,
-    /// What the method is made of.
+    /// The parts of the method.
     pub method: MethodSpec,
-    /// What its loss takes, and how low it can get.
+    /// The estimates for its loss.
     pub outlook: Outlook,
     /// How many images there are.
     pub images: ImageCounts,
     /// Optimiser steps in an epoch.
     pub steps_per_epoch: u64,
-    /// Course of the rates.
+    /// The schedule of the rates.
     pub schedule: Schedule,
     /// Peak rates.
     pub peak: LearningRates,
-    /// Trained values.
+    /// Numbers of trained parameters.
     pub parameters: Parameters,
-    /// The most bytes of one tensor on the device; none without a limit.
+    /// The largest tensor on the device in bytes; `None` without a limit.
     pub largest_buffer: Option<u64>,
 }
 
 impl Plan {
-    /// Works the plan out; a batch fits into the images.
+    /// Makes the plan; there must be enough images for a batch.
     ///
     /// # Errors
     /// [`WarmupTooLong`].
@@ -70,7 +70,7 @@ impl Plan {
         })
     }
 
-    /// What a step takes at least.
+    /// The memory that a step takes at least.
     pub fn memory(&self) -> Memory {
         Memory::estimate(&self.config, &self.method, &self.outlook, self.parameters)
     }
@@ -78,7 +78,7 @@ impl Plan {
     /// Whether every tensor of a step fits into a buffer of the device.
     ///
     /// # Errors
-    /// One line on the first that does not, with the way out.
+    /// A one-line error for the first that does not, with a remedy.
     pub fn check_buffers(&self) -> Result<(), String> {
         let tensors = device_limits::large_tensors(&self.config, &self.method, &self.outlook);
         self.largest_buffer

@@ -1,7 +1,7 @@
 //! The learning-rate schedule: a pure function of the step.
 //!
-//! As the official `adjust_learning_rate`: linear warm-up from zero, then a cosine to `final_ratio` of the peak. Knows
-//! nothing of optimisers; the factor it returns multiplies every peak rate.
+//! As the official `adjust_learning_rate`: linear warm-up from zero, then a cosine to `final_ratio` of the peak. Independent
+//! of optimisers; the factor it returns multiplies every peak rate.
 
 use thiserror::Error;
 
@@ -139,7 +139,7 @@ mod tests {
             sum += theirs;
         }
         assert_eq!(schedule.total_steps, 626_000);
-        // That `official` is what it claims.
+        // `official` itself is checked against the numbers that the code above prints.
         assert!((sum - SUM).abs() <= 1e-9 * SUM, "{sum}");
         for (step, rate) in SAMPLES {
             assert!(

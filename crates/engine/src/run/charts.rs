@@ -4,7 +4,7 @@ use crate::method::Chart;
 use crate::metrics::LogLine;
 use barlow_report::{Curve, Series};
 
-/// Loss, the method's readings, accuracy, directions in use, rates; a chart without points is left out.
+/// Loss, the method's readings, accuracy, directions in use, rates; a chart without points is omitted.
 pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
     let training: Vec<_> = log.iter().filter(|line| line.is_training()).collect();
     let evaluations: Vec<_> = log.iter().filter(|line| line.is_evaluation()).collect();

@@ -14,7 +14,7 @@ use crate::metrics::{MetricsLog, MetricsSink, TensorBoard};
 use crate::optim::Optimizer;
 use crate::plan::loader_config;
 use crate::summary::Summary;
-use crate::training::{Phase, Profile, TrainBackbone, Trainer, TrainerParts};
+use crate::training::{Phase, Profile, Standing, TrainBackbone, Trainer, TrainerParts};
 use crate::weights::{HeadsFit, Weights};
 use barlow_augment::Views;
 use barlow_data::ViewLoader;
@@ -104,7 +104,7 @@ fn announce(
     if let Some(first) = &sources.skipped.first {
         let images = sources.skipped.count;
         let plural = if images == 1 { "" } else { "s" };
-        console.warn(&format!("{images} image{plural} left out; the first: {first}"));
+        console.warn(&format!("{images} image{plural} skipped; the first: {first}"));
     }
     if let [only] = sources.classes.as_slice() {
         console.warn(&format!(
@@ -233,6 +233,7 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         loader,
         sinks,
         progress,
+        report: Box::new(report_writer(&context)),
         started,
     });
     if let Some(checkpoint) = checkpoint {
@@ -260,6 +261,27 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         context.console.asked(&line);
     }
     outcome
+}
+
+/// Writes the report of the run so far; mentioned on the console once. A report that cannot be written stops no run.
+fn report_writer(context: &RunContext) -> impl FnMut(&Standing) {
+    let mut written = false;
+    move |standing| {
+        let path = context.run.report();
+        match results::write_report_so_far(context, standing) {
+            Ok(()) if written => {}
+            Ok(()) => {
+                let text = "with the curves so far, rewritten as the run goes";
+                context
+                    .console
+                    .line(&format!("report      {} ({text})", path.display()));
+                written = true;
+            }
+            Err(error) => context
+                .console
+                .warn(&format!("the report cannot be written: {error:#}")),
+        }
+    }
 }
 
 /// The network with weights from the config's seed; a backbone that brings its own keeps them.

@@ -1,10 +1,10 @@
-//! The report of finished runs, from what lies in their folders.
+//! The report of a run, finished or in progress, from the files in its folder.
 
 use super::charts::curves;
 use super::examples;
 use crate::config::Config;
 use crate::files::write_atomic;
-use crate::metrics;
+use crate::metrics::{self, LogLine};
 use crate::run_dir::RunDir;
 use crate::summary::Summary;
 use anyhow::{Context, Result};
@@ -13,6 +13,9 @@ use std::path::Path;
 
 const FLOOR: &str = "The loss cannot fall below its floor for this batch size, embedding width and settings; losses of other sizes are not \
                      comparable.";
+
+const IN_PROGRESS: &str = "This run is in progress. The page is rewritten at each evaluation, and in between about every half minute: \
+                           reload it.";
 
 /// Writes the report of finished runs again, from what lies in their folders.
 ///
@@ -24,7 +27,7 @@ pub fn write_report(runs: &[(RunDir, Config)], out: &Path) -> Result<()> {
         let text = std::fs::read_to_string(run.summary())
             .with_context(|| format!("{} is not finished; finish it with --resume", run.root().display()))?;
         let summary = serde_json::from_str(&text).with_context(|| format!("{} is damaged", run.summary().display()))?;
-        data.push(report_data(run, &summary, config)?);
+        data.push(report_data(run, &summary, config, Stage::Finished)?);
     }
     let page = match data.as_slice() {
         [one] => render(one),
@@ -33,7 +36,18 @@ pub fn write_report(runs: &[(RunDir, Config)], out: &Path) -> Result<()> {
     write_atomic(out, page.as_bytes())
 }
 
-pub(super) fn report_data(run: &RunDir, summary: &Summary, config: &Config) -> Result<ReportData> {
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// So many epochs are done, and there are so many steps in all.
+    Training { epochs: u64, total_steps: u64 },
+    /// The results are those of the summary.
+    Finished,
+}
+
+/// The report's data. In training the summary holds what is known so far, and the accuracy is that of the last evaluation in the log.
+pub(super) fn report_data(run: &RunDir, summary: &Summary, config: &Config, stage: Stage) -> Result<ReportData> {
+    let log = metrics::read(&run.metrics())?;
     let name = run
         .root()
         .file_name()
@@ -47,13 +61,21 @@ pub(super) fn report_data(run: &RunDir, summary: &Summary, config: &Config) -> R
         .method
         .clone()
         .unwrap_or_else(|| config.method.kind.name().to_owned());
+    let (epochs, steps, knn) = match stage {
+        Stage::Finished => (summary.epochs.to_string(), summary.steps.to_string(), summary.knn_top1),
+        Stage::Training { epochs, total_steps } => (
+            format!("{epochs} of {}", summary.epochs),
+            format!("{} of {total_steps}", summary.steps),
+            last_knn(&log),
+        ),
+    };
     let rows = [
         ("method", kind),
         ("backend", format!("{} on {}", summary.backend, summary.device)),
         ("seed", summary.seed.to_string()),
-        ("epochs", summary.epochs.to_string()),
-        ("steps", summary.steps.to_string()),
-        ("images a second", number(summary.images_per_second)),
+        ("epochs", epochs),
+        ("steps", steps),
+        ("images/s", number(summary.images_per_second)),
         ("seconds", number(summary.wall_seconds)),
         ("loss of the last epoch", number(summary.loss)),
         (
@@ -63,10 +85,12 @@ pub(super) fn report_data(run: &RunDir, summary: &Summary, config: &Config) -> R
         ("version", summary.version.clone()),
     ];
     let accuracy = [
-        ("kNN top-1", summary.untrained_knn_top1, summary.knn_top1),
+        ("kNN top-1", summary.untrained_knn_top1, knn),
         ("linear top-1", summary.untrained_linear_top1, summary.linear_top1),
         ("linear top-5", None, summary.linear_top5),
     ];
+    let in_progress = (stage != Stage::Finished).then_some(IN_PROGRESS);
+    let floor = summary.loss_floor.map(|_| FLOOR);
     Ok(ReportData {
         title: name,
         config_toml: config.to_toml(),
@@ -80,8 +104,14 @@ pub(super) fn report_data(run: &RunDir, summary: &Summary, config: &Config) -> R
             })
             .collect(),
         before: summary.start().to_owned(),
-        curves: curves(&metrics::read(&run.metrics())?, method.charts),
+        curves: curves(&log, method.charts),
         views: examples::read(run),
-        notes: summary.loss_floor.map_or(Vec::new(), |_| vec![FLOOR.to_owned()]),
+        notes: in_progress.into_iter().chain(floor).map(str::to_owned).collect(),
     })
+}
+
+/// The kNN accuracy of the last evaluation.
+fn last_knn(log: &[LogLine]) -> Option<f64> {
+    let mut evaluations = log.iter().filter(|line| line.is_evaluation());
+    evaluations.next_back()?.number("knn_top1")
 }

@@ -1,11 +1,11 @@
-//! What a run leaves: the exported backbone, the summary, the report.
+//! The results of a run: the exported backbone, the summary, and the report, which exists from the first epoch.
 
-use super::report::report_data;
+use super::report::{Stage, report_data};
 use crate::backend::TrainBackend;
 use crate::context::RunContext;
 use crate::files::{write_atomic, write_json};
 use crate::summary::Summary;
-use crate::training::{FinishedTraining, TrainBackbone};
+use crate::training::{FinishedTraining, Standing, TrainBackbone};
 use anyhow::{Context, Result};
 use barlow_model::{save_safetensors, state_dict};
 use barlow_report::render;
@@ -16,11 +16,22 @@ pub(super) fn write<B: TrainBackend, M: TrainBackbone<B>>(
     finished: &FinishedTraining<B, M>,
 ) -> Result<Summary> {
     export_backbone(context, finished)?;
-    let summary = summary(context, finished);
-    let data = report_data(&context.run, &summary, &context.plan.config)?;
+    let summary = summary(context, &finished.standing);
+    let data = report_data(&context.run, &summary, &context.plan.config, Stage::Finished)?;
     write_atomic(&context.run.report(), render(&data).as_bytes())?;
     write_json(&context.run.summary(), &summary)?;
     Ok(summary)
+}
+
+/// Writes the report of a run in progress.
+pub(super) fn write_report_so_far(context: &RunContext, standing: &Standing) -> Result<()> {
+    let plan = &context.plan;
+    let stage = Stage::Training {
+        epochs: standing.progress.step / plan.steps_per_epoch,
+        total_steps: plan.schedule.total_steps,
+    };
+    let data = report_data(&context.run, &summary(context, standing), &plan.config, stage)?;
+    write_atomic(&context.run.report(), render(&data).as_bytes())
 }
 
 /// The backbone under torch's names, a ResNet under torchvision's.
@@ -32,19 +43,20 @@ fn export_backbone<B: TrainBackend, M: TrainBackbone<B>>(
     let train = &context.plan.config.train;
     let parts = train.micro_batch.map_or(1, |images| train.batch_size / images) as u64;
     let passes = context.plan.method.passes_of_views().len() as u64;
-    let batches = i64::try_from(passes * parts * finished.progress.step).context("a number of steps fits")?;
+    let batches = i64::try_from(passes * parts * finished.standing.progress.step).context("a number of steps fits")?;
     let bytes = save_safetensors(&state_dict(&finished.model.backbone)?, Some(batches), None)?;
     write_atomic(&context.run.backbone(), &bytes)
 }
 
-fn summary<B: TrainBackend, M: TrainBackbone<B>>(context: &RunContext, finished: &FinishedTraining<B, M>) -> Summary {
+fn summary(context: &RunContext, standing: &Standing) -> Summary {
     let config = &context.plan.config;
-    let FinishedTraining {
+    let Standing {
         progress,
         accuracy,
-        last_epoch,
-        ..
-    } = finished;
+        loss_floor,
+        wall_seconds,
+    } = standing;
+    let last_epoch = progress.last_epoch.clone().unwrap_or_default();
     let accuracy = accuracy.as_ref();
     let linear = accuracy.and_then(|accuracy| accuracy.linear.as_ref());
     let images = progress.step as f64 * config.train.batch_size as f64;
@@ -56,13 +68,13 @@ fn summary<B: TrainBackend, M: TrainBackbone<B>>(context: &RunContext, finished:
         untrained_knn_top1: progress.untrained.knn_top1,
         untrained_linear_top1: progress.untrained.linear_top1,
         loss: last_epoch.loss(),
-        loss_floor: finished.loss_floor,
-        readings: Some(last_epoch.clone()),
+        loss_floor: *loss_floor,
+        readings: Some(last_epoch),
         method: Some(context.plan.method.kind.clone()),
         steps: progress.step,
         epochs: config.train.epochs,
         images_per_second: images / progress.training_seconds.max(1e-9),
-        wall_seconds: finished.wall_seconds,
+        wall_seconds: *wall_seconds,
         backend: context.device.backend.clone(),
         device: context.device.name.clone(),
         seed: config.run.seed,

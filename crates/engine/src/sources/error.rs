@@ -10,15 +10,15 @@ pub enum SourceError {
     /// The data set cannot be found.
     #[error(transparent)]
     Path(#[from] DataPathError),
-    /// A cache on disk was asked for, and there is no place for it.
+    /// A cache on disk was requested, and there is no folder for it.
     #[error("data.cache: the user's cache folder cannot be written to; set data.cache to \"auto\" or \"off\"")]
     NoCacheFolder,
     /// Fewer training images than `data.train_images`.
-    #[error("data.train_images is {wanted} and there are only {found} training images; lower it or leave it out")]
+    #[error("data.train_images is {wanted} and there are only {found} training images; lower it or remove it")]
     TooFew {
-        /// Asked for.
+        /// Requested.
         wanted: usize,
-        /// There.
+        /// Available.
         found: usize,
     },
     /// The reader's own error.

@@ -1,4 +1,4 @@
-//! Where decoded images are cached from one epoch to the next: in memory, on disk, or nowhere.
+//! The cache of decoded images between epochs: in memory, on disk, or none.
 //!
 //! This file must not open a data set.
 
@@ -11,34 +11,34 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Decoded images up to this many bytes are kept in memory.
+/// Decoded images up to this many bytes are cached in memory.
 const MEMORY_LIMIT_BYTES: u64 = 1 << 30;
 
-/// Between two lines about a cache that is being made.
+/// The interval between two progress lines while a cache is built.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
-/// Keeps the images of sets as a config says.
+/// Caches the images of data sets as the config specifies.
 pub(super) struct ImageCache<'a> {
     pub(super) cache: DataCache,
     pub(super) bad_images: BadImages,
     pub(super) format: DataFormat,
-    /// The data set, which the caches of its parts are named by.
+    /// The data set's folder, from which the names of its caches are derived.
     pub(super) root: &'a Path,
     /// Whether a cache may be written.
     pub(super) may_write: bool,
-    /// Takes the lines that are for the user.
+    /// Prints a line for the user.
     pub(super) say: &'a dyn Fn(&str),
 }
 
 impl ImageCache<'_> {
-    /// The images of `part` of the data set ("train" or "test"), kept; adds the bad ones that were left out to `skipped`.
+    /// The images of `part` of the data set ("train" or "test"), cached; adds the bad ones that were skipped to `skipped`.
     pub(super) fn cached(
         &self,
         source: Arc<dyn ImageSource>,
         part: &str,
         skipped: &mut Skipped,
     ) -> Result<Arc<dyn ImageSource>, SourceError> {
-        // These readers hold the set in memory already, and no file of theirs is a bad image.
+        // These readers hold the set in memory already, and none of their files is a bad image.
         let is_in_memory = matches!(
             self.format,
             DataFormat::Cifar10 | DataFormat::Cifar100 | DataFormat::Idx
@@ -53,7 +53,7 @@ impl ImageCache<'_> {
         if self.may_write {
             self.on_disk(source, part, side, is_in_memory, skipped)
         } else {
-            (self.say)("cache       would be written to the user's cache folder, or found there");
+            (self.say)("cache       would be read from the user's cache folder, or written to it");
             Ok(source)
         }
     }
@@ -83,7 +83,7 @@ impl ImageCache<'_> {
             .file(part, source.channels(), side)
             .ok_or(SourceError::NoCacheFolder)?;
         let config = DiskCacheConfig {
-            // Such a set is a few files, and its images have no stamps of their own.
+            // Such a set is a few files, and its images have no time stamps of their own.
             key: if is_in_memory { files_key(self.root) } else { [0; 32] },
             side,
             bad_images: self.bad_images,
@@ -100,7 +100,7 @@ impl ImageCache<'_> {
         let what = match state {
             CacheState::Reused => "found in".to_owned(),
             CacheState::Built => "written to".to_owned(),
-            CacheState::Rebuilt(fault) => format!("written again, because {fault}, to"),
+            CacheState::Rebuilt(fault) => format!("rebuilt, because {fault}, in"),
         };
         (self.say)(&format!(
             "cache       {} {part} images ({}), {what} {}",
@@ -112,8 +112,8 @@ impl ImageCache<'_> {
         Ok(Arc::new(cache))
     }
 
-    /// The file of a part: another one for every folder, number of channels and size, so that recipes that differ in
-    /// these do not write over each other's.
+    /// The cache file of a part: a different one for every folder, number of channels and size, so that recipes that differ in
+    /// these do not overwrite each other's.
     fn file(&self, part: &str, channels: usize, side: Option<usize>) -> Option<PathBuf> {
         let root = std::path::absolute(self.root).unwrap_or_else(|_| self.root.to_owned());
         let name = blake3::hash(format!("{}\n{channels}\n{side:?}", root.display()).as_bytes());

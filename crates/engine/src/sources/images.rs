@@ -14,7 +14,7 @@ pub struct Sources {
     pub test: Option<Arc<dyn ImageSource>>,
     /// Names of the classes; empty without labels, and where an image has several.
     pub classes: Vec<String>,
-    /// What the data set turned out to be.
+    /// The format of the data set.
     pub format: DataFormat,
     /// Statistics that pixels are normalised with.
     pub normalization: Normalization,
@@ -31,7 +31,7 @@ pub struct ImageCounts {
     pub test: usize,
     /// Classes; 0 without labels.
     pub classes: usize,
-    /// What kind of set they are.
+    /// The format of the data set.
     pub format: DataFormat,
 }
 
@@ -45,7 +45,7 @@ pub struct Images {
 }
 
 impl Sources {
-    /// Images of a custom program. Their classes are told apart by the probes where each image has one label; test images without any
+    /// Images of a custom program. The probes evaluate their classes if each image has one label; test images without any
     /// are dropped then. The normalisation is not stored with a run: a resumed one must be given the same.
     pub fn of(train: Arc<dyn ImageSource>, test: Option<Arc<dyn ImageSource>>, normalization: Normalization) -> Self {
         let classes = classes(train.as_ref());
@@ -70,7 +70,7 @@ impl Sources {
         }
     }
 
-    /// Which images are trained on; looks at all their names.
+    /// Which images are trained on; reads all their names.
     pub fn images(&self) -> Images {
         Images {
             count: self.train.len(),
@@ -79,7 +79,7 @@ impl Sources {
     }
 }
 
-/// Names of the classes. Several labels an image, or none, are nothing that a probe could be evaluated on.
+/// Names of the classes. A probe cannot be evaluated on images with several labels or none.
 pub(super) fn classes(source: &dyn ImageSource) -> Vec<String> {
     let labelled = !source.is_empty() && source.label(0).is_some();
     if labelled {
@@ -89,12 +89,12 @@ pub(super) fn classes(source: &dyn ImageSource) -> Vec<String> {
     }
 }
 
-/// Test images beside class folders, without classes of their own, cannot be evaluated.
+/// Test images next to class folders, without classes of their own, cannot be evaluated.
 pub(super) fn can_be_evaluated(test: &dyn ImageSource, classes: &[String]) -> bool {
     classes.is_empty() || (!test.is_empty() && test.label(0).is_some())
 }
 
-/// A digest of the names and labels of a set, in their order. Not of the files: that would be a look at each of a million.
+/// A digest of the names and labels of a set, in their order. Not of the files: that would access each of a million.
 fn fingerprint(source: &dyn ImageSource) -> String {
     let mut hasher = blake3::Hasher::new();
     for class in source.classes() {

@@ -1,4 +1,4 @@
-//! From a config to its images: where the data set is, how it is read, what its pixels are normalised with.
+//! Opens the images of a config: where the data set is, how it is read, what its pixels are normalised with.
 
 use super::image_cache::ImageCache;
 use super::images::{can_be_evaluated, classes};
@@ -9,7 +9,7 @@ use barlow_augment::Normalization;
 use barlow_data::{ImageSource, IndexCache, IndexNote, OpenOptions, Skipped, Splits, Subset, channel_statistics};
 use std::sync::Arc;
 
-/// Opens the data set and caches its images as the config says. `say` takes lines for the user; nothing is written
+/// Opens the data set and caches its images as the config says. `say` prints lines for the user; nothing is written
 /// unless `may_write`.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
     };
     let mut skipped = Skipped::default();
     let part = some_of(splits.train, data.train_images)?;
-    // A part of a set has a cache of its own.
+    // Each part of a set has its own cache.
     let name = data
         .train_images
         .map_or("train".to_owned(), |count| format!("train-{count}"));
@@ -67,7 +67,7 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
     })
 }
 
-/// So many images of a set, spread evenly over it.
+/// The given number of images of a set, spread evenly over it.
 fn some_of(source: Arc<dyn ImageSource>, wanted: Option<usize>) -> Result<Arc<dyn ImageSource>, SourceError> {
     let found = source.len();
     match wanted {

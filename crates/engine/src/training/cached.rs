@@ -1,10 +1,10 @@
 //! A step whose batch is larger than the device holds, in two passes with cached gradients (Gao et al. 2021, arXiv 2101.06983).
 //!
-//! A loss of all N images is no sum of losses of micro-batches. Its gradient for the embeddings is all that the network needs: the
-//! first pass computes all embeddings without a graph, the loss gives dL/dz for the whole N × D, and
-//! the second pass computes each micro-batch's embeddings again and sends its rows of dL/dz back. Predictor and prototypes belong to
-//! the loss: they run once, on the whole batch. Batch norm inside backbone and projector sees micro-batches, as it sees a device's
-//! share in data-parallel training; all else is the one-pass step to rounding.
+//! The loss of all N images is not a sum of losses of micro-batches, but the network only needs its gradient for the embeddings:
+//! the first pass computes all embeddings without a graph, the loss gives dL/dz for the whole N × D, and
+//! the second pass computes each micro-batch's embeddings again and backpropagates its rows of dL/dz. Predictor and prototypes
+//! belong to the loss: they run once, on the whole batch. Batch norm inside backbone and projector sees micro-batches, as it sees
+//! a device's share in data-parallel training; all else is the one-pass step to rounding.
 
 use super::TrainBackbone;
 use super::pending::pending;
@@ -23,8 +23,8 @@ use std::ops::Range;
 
 /// As [`step_gradients`](super::step_gradients), `micro_batch` images of one pass at a time.
 ///
-/// The running statistics are updated once for every micro-batch of each pass, pass by pass, with the second forward pass; a teacher's
-/// with its only one.
+/// The running statistics are updated once for every micro-batch of each pass, pass by pass, with the second forward pass; a
+/// teacher's with its only one.
 ///
 /// # Panics
 /// If `micro_batch` is 0.
@@ -83,7 +83,7 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         let output = method.loss(&model.heads, batch);
         let readings = pending(&output);
         let mut gradients = output.loss.backward();
-        // A view that the loss only looks at (a stopped gradient) has none.
+        // A view whose gradient the loss stops has none.
         let of: Vec<_> = embeddings.iter().map(|z| z.grad_remove(&mut gradients)).collect();
         // Those of predictor and prototypes; the network's others come with the second pass.
         sum.accumulate(*model, GradientsParams::from_grads(gradients, *model));

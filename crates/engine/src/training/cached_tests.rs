@@ -1,4 +1,4 @@
-//! Cached gradients against one graph over the whole batch, and what they are better than.
+//! Tests of cached gradients against one graph over the whole batch, and against the sum of micro-batch losses.
 
 use super::*;
 use crate::method::{Clock, MethodInputs};

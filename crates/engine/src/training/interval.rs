@@ -1,4 +1,4 @@
-//! The time between two lines of metrics: how fast it went, and how much of it was spent waiting for views.
+//! The time between two lines of metrics: the speed, and the fraction spent waiting for views.
 
 use std::time::{Duration, Instant};
 
@@ -30,12 +30,12 @@ impl Interval {
         self.steps == 0
     }
 
-    /// Images a second with `batch` images a step.
+    /// Images/s with `batch` images per step.
     pub fn images_per_second(&self, batch: usize) -> f64 {
         (self.steps as usize * batch) as f64 / self.spent.as_secs_f64().max(1e-9)
     }
 
-    /// Part of the time spent waiting for views, in [0, 1].
+    /// Fraction of the time spent waiting for views, in [0, 1].
     pub fn data_wait(&self) -> f64 {
         self.waited.as_secs_f64() / self.spent.as_secs_f64().max(1e-9)
     }

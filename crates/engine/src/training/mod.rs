@@ -1,5 +1,5 @@
-//! The training loop: a step's gradients in one pass (`step.rs`) or micro-batch by micro-batch (`cached.rs`), the teacher, the loop
-//! around them (`trainer`), and what is measured on the way.
+//! The training loop: a step's gradients in one pass (`step.rs`) or micro-batch by micro-batch (`cached.rs`), the teacher, the
+//! loop around them (`trainer`), and measurements.
 
 mod backbone;
 mod cached;
@@ -8,6 +8,7 @@ mod online_probe;
 mod pending;
 mod profile;
 mod step;
+mod step_timing;
 mod teacher;
 mod trainer;
 
@@ -17,5 +18,6 @@ pub use online_probe::OnlineProbe;
 pub use pending::PendingReadings;
 pub use profile::{Phase, Profile};
 pub use step::{StepContext, StepGradients, step_gradients};
+pub use step_timing::{StepTiming, step_seconds};
 pub use teacher::Teacher;
-pub use trainer::{FinishedTraining, Trainer, TrainerParts};
+pub use trainer::{FinishedTraining, Standing, Trainer, TrainerParts};

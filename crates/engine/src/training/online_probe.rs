@@ -1,5 +1,5 @@
-//! A linear probe that is trained beside the network, on the representations that each step makes anyway: a curve of accuracy
-//! for the cost of a small product. No gradient leaves it, so the network is the same with it and without.
+//! The online linear probe, trained alongside the network on the representations that each step computes anyway: an accuracy
+//! curve for the cost of a small matrix product. No gradient leaves it, so it does not affect the network.
 
 use barlow_model::{HostTensor, StateDict};
 use burn::tensor::activation::softmax;
@@ -31,7 +31,8 @@ impl<B: Backend> OnlineProbe<B> {
         }
     }
 
-    /// One step of SGD on the cross entropy of all views; gives the accuracy on the first view before the step, `[1]`, on the device.
+    /// One step of SGD on the cross entropy of all views; gives the accuracy on the first view before the step, `[1]`, on the
+    /// device.
     ///
     /// # Panics
     /// If there is no view, or there are not as many labels as rows.
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn it_learns_what_can_be_told_apart_by_planes() {
         let mut probe = OnlineProbe::new(3, 4, &FlexDevice);
-        assert_eq!(run(&mut probe, 0, 1), 0.25, "it knows nothing before the first step");
+        assert_eq!(run(&mut probe, 0, 1), 0.25, "it is at chance before the first step");
         assert!(run(&mut probe, 1, 200) > 0.95);
     }
 
@@ -175,6 +176,6 @@ mod tests {
         run(&mut second, 3, 6);
         assert!(whole.state() == second.state());
         second.load_state(&StateDict::new(), &FlexDevice);
-        assert!(whole.state() == second.state(), "nothing to load changes nothing");
+        assert!(whole.state() == second.state(), "an empty state changes nothing");
     }
 }

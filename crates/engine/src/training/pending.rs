@@ -6,7 +6,8 @@ use crate::metrics::{LOSS, Readings};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-/// A step's loss and readings, still on the device: reading them waits for it, so they are read when they are logged, in one transfer.
+/// A step's loss and readings, still on the device: reading them waits for it, so they are read when they are logged, in one
+/// transfer.
 #[derive(Clone, Debug)]
 pub struct PendingReadings<B: Backend> {
     names: Vec<&'static str>,

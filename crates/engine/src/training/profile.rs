@@ -1,7 +1,8 @@
-//! Where the time of a run goes, phase by phase: what `--profile` prints.
+//! The time profile of a run by phase, which `--profile` prints.
 //!
-//! A device that computes behind the host's back would let each phase pay for the one before, so a phase ends when the device
-//! has. That waiting costs speed, hence it happens only in a profile that was asked for; the numbers computed are the same.
+//! A device that computes asynchronously would charge each phase with the work of the one before, so a phase ends when the
+//! device has finished. This waiting costs speed, so it happens only if a profile is requested; the numbers computed are the
+//! same.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 /// A part of the training loop. Phases do not overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Waiting for the threads that make views; with `--workers 0`, making them.
+    /// Waiting for the threads that compute views; with `--workers 0`, computing them.
     DataWait,
     /// Views from the host to the device.
     ToDevice,
@@ -37,7 +38,7 @@ impl Phase {
         Self::Monitors,
     ];
 
-    /// What the table calls it.
+    /// Its name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::DataWait => "data wait",
@@ -51,11 +52,11 @@ impl Phase {
     }
 }
 
-/// Time by phase, or nothing at all where no profile was asked for.
+/// Time by phase, or nothing if no profile was requested.
 pub struct Profile(Option<Measured>);
 
 struct Measured {
-    /// Waits until the device has done what it was given.
+    /// Waits until the device has finished its work.
     sync: Box<dyn Fn()>,
     spent: [Cell<Duration>; Phase::ALL.len()],
 }
@@ -74,7 +75,7 @@ impl Profile {
         Self(None)
     }
 
-    /// Does `work`, and adds the time until the device has done it too to `phase`.
+    /// Runs `work`, and adds the time until the device has finished it to `phase`.
     pub fn time<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
         let Some(measured) = &self.0 else { return work() };
         let start = Instant::now();
@@ -84,8 +85,8 @@ impl Profile {
         result
     }
 
-    /// The table of a session of `steps` steps: seconds in all, milliseconds a step, percent of the sum. No lines where
-    /// nothing was measured.
+    /// The table of a session of `steps` steps: total seconds, milliseconds per step, percent of the sum. Empty if nothing was
+    /// measured.
     pub fn table(&self, steps: u64) -> Vec<String> {
         let Some(measured) = &self.0 else { return Vec::new() };
         let total: Duration = measured.spent.iter().map(Cell::get).sum();
@@ -99,10 +100,7 @@ impl Profile {
         };
         let mut lines = vec![
             format!("profile of {steps} steps"),
-            format!(
-                "  {:20} {:>10} {:>10} {:>8}",
-                "phase", "seconds", "ms a step", "percent"
-            ),
+            format!("  {:20} {:>10} {:>10} {:>8}", "phase", "seconds", "ms/step", "percent"),
         ];
         lines.extend(Phase::ALL.map(|phase| row(phase.name(), measured.spent[phase as usize].get())));
         lines.push(row("sum", total));

@@ -12,7 +12,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-/// What a step makes before its update.
+/// The results of a step before its update.
 pub struct StepGradients<B: Backend> {
     /// Of every parameter.
     pub gradients: GradientsParams,
@@ -22,23 +22,24 @@ pub struct StepGradients<B: Backend> {
     pub representations: Vec<Tensor<B, 2>>,
 }
 
-/// What a step is made with beside its batch.
+/// The inputs of a step besides its batch.
 pub struct StepContext<'a, B: TrainBackend, M: TrainBackbone<B>> {
     /// The network.
     pub model: &'a Model<B, M>,
     /// The method's teacher.
     pub teacher: Option<&'a Teacher<B, M>>,
-    /// Where in the run the step is.
+    /// The position of the step in the run.
     pub clock: Clock,
     /// The run's seed.
     pub seed: u64,
-    /// Where the time goes.
+    /// The time profile.
     pub profile: &'a Profile,
 }
 
 /// A step without its update: the teacher's forward passes, the online ones, the loss, the backward pass.
 ///
-/// Views go through the network as the method's spec says; each pass has its own batch statistics and updates the running ones once.
+/// Views go through the network as the method's spec says; each pass has its own batch statistics and updates the running ones
+/// once.
 pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     context: &StepContext<'_, B, M>,
     method: &mut dyn Method<B>,

@@ -9,11 +9,11 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use std::collections::BTreeMap;
 
-/// What a teacher follows: backbone and projector.
+/// The parts that a teacher follows: backbone and projector.
 const FOLLOWED: [&str; 2] = ["backbone.", "projector."];
 
-/// A teacher with its own batch statistics. It starts as a copy of the trained network; only parameters are averaged, never running
-/// statistics, as in the official code of MoCo, BYOL and DINO.
+/// A teacher with its own batch statistics. It starts as a copy of the trained network; only parameters are averaged, never
+/// running statistics, as in the official code of MoCo, BYOL and DINO.
 pub struct Teacher<B: TrainBackend, M: TrainBackbone<B>> {
     /// Absent only while it is updated.
     model: Option<Model<B::InnerBackend, M::InnerModule>>,
@@ -34,7 +34,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Teacher<B, M> {
         self.spec.sees.contains(&group)
     }
 
-    /// Whether it is what is evaluated.
+    /// Whether it is the network that is evaluated.
     pub fn is_evaluated(&self) -> bool {
         self.spec.evaluated
     }

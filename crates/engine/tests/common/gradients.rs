@@ -32,7 +32,7 @@ pub fn distance(a: &[f32], b: &[f32]) -> f64 {
     difference / norm(&mut b.iter().map(|&b| f64::from(b)))
 }
 
-/// Pixels without a pattern in [−1, 1].
+/// Pseudo-random pixels in [−1, 1].
 pub fn pixels(count: usize, seed: usize) -> Vec<f32> {
     let value = |i: usize| (((i * 2_654_435_761 + seed * 97) % 1_000_003) as f32 * 0.37).sin();
     (0..count).map(value).collect()

@@ -1,4 +1,4 @@
-//! The knobs of the loss and their checks. Plain data: no tensor is touched here.
+//! Settings of the loss and their validation. Plain data, no tensors.
 
 mod choices;
 
@@ -13,53 +13,53 @@ pub struct BarlowTwinsLossConfig {
     /// λ, the weight of the redundancy reduction term; `>= 0`. The official code uses 0.0051, the paper writes 5e-3.
     #[config(default = 0.0051)]
     pub lambda: f64,
-    /// Factor on the whole loss; `> 0`. 1 in the official code since June 2021, 0.024 before. It matters to optimisers
-    /// that do not rescale gradients (plain SGD), and to the weight decay beside them.
+    /// Factor of the whole loss; `> 0`. 1 in the official code since June 2021, 0.024 before. It matters for optimisers
+    /// that do not rescale gradients (plain SGD) and for the balance with weight decay.
     #[config(default = 1.0)]
     pub scale: f64,
     /// Added to the variance inside the root; `> 0`. 1e-5 as in PyTorch's batch norm, so that a dead dimension has a
     /// finite gradient.
     #[config(default = 1e-5)]
     pub epsilon: f64,
-    /// How to compute; every form gives the same numbers up to rounding.
+    /// How the loss is computed; all forms give the same values up to rounding.
     #[config(default = "LossForm::Auto")]
     pub form: LossForm,
-    /// What becomes of the embeddings before the product.
+    /// Normalisation of the embeddings before the product.
     #[config(default = "Normalization::Batch")]
     pub normalization: Normalization,
-    /// What is made of C.
+    /// The function of C that is minimised.
     #[config(default = "Objective::BarlowTwins")]
     pub objective: Objective,
-    /// τ of [`Objective::CrossEntropy`], `> 0`; no other objective reads it. The paper does not tell its value: 0.1 is
+    /// τ of [`Objective::CrossEntropy`], `> 0`; no other objective uses it. The paper does not state its value; 0.1 is
     /// this crate's choice.
     #[config(default = 0.1)]
     pub temperature: f64,
 }
 
-/// A setting out of its range, or two that do not go together.
+/// A setting that is out of range, or two settings that are incompatible.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 pub enum LossConfigError {
-    /// `lambda` is negative, infinite or not a number.
+    /// `lambda` is negative, infinite or NaN.
     #[error("loss.lambda is {0}: it must be a finite number of at least 0 (the official value is 0.0051)")]
     Lambda(f64),
-    /// `scale` is zero, negative, infinite or not a number.
+    /// `scale` is zero, negative, infinite or NaN.
     #[error("loss.scale is {0}: it must be a finite number above 0 (the official value is 1)")]
     Scale(f64),
-    /// `epsilon` is zero, negative, infinite or not a number.
+    /// `epsilon` is zero, negative, infinite or NaN.
     #[error("loss.epsilon is {0}: it must be a finite number above 0 (the official value is 1e-5)")]
     Epsilon(f64),
-    /// `temperature` is zero, negative, infinite or not a number.
+    /// `temperature` is zero, negative, infinite or NaN.
     #[error("loss.temperature is {0}: it must be a finite number above 0")]
     Temperature(f64),
-    /// A fused form was asked for by name, and does not compute this variant.
+    /// A fused form was selected by name that does not support this variant.
     #[error(
-        "loss.form is \"{form}\", which computes sums of squares of the batch-normalised correlation alone; \
-         {key} = \"{value}\" takes the form \"auto\" or \"reference\""
+        "loss.form is \"{form}\", which only computes sums of squares of the batch-normalised correlation; \
+         {key} = \"{value}\" requires the form \"auto\" or \"reference\""
     )]
     Form {
-        /// The form asked for.
+        /// The selected form.
         form: &'static str,
-        /// The key that does not go with it.
+        /// The incompatible key.
         key: &'static str,
         /// The value of that key.
         value: &'static str,
@@ -71,7 +71,7 @@ impl BarlowTwinsLossConfig {
     ///
     /// # Errors
     ///
-    /// The first setting that is out of its range, with its value; or a named form that does not compute the variant.
+    /// The first setting that is out of range, with its value, or a form selected by name that does not support the variant.
     pub fn validate(&self) -> Result<(), LossConfigError> {
         if !(self.lambda >= 0.0 && self.lambda.is_finite()) {
             return Err(LossConfigError::Lambda(self.lambda));
@@ -179,8 +179,8 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "loss.form is \"gram\", which computes sums of squares of the batch-normalised correlation alone; \
-             loss.normalization = \"none\" takes the form \"auto\" or \"reference\""
+            "loss.form is \"gram\", which only computes sums of squares of the batch-normalised correlation; \
+             loss.normalization = \"none\" requires the form \"auto\" or \"reference\""
         );
     }
 

@@ -1,5 +1,5 @@
-//! The forms under autodiff: one node for the packed sums with both embeddings as parents, whose gradients the inner backend
-//! computes.
+//! The fused forms under autodiff: one node for the packed sums, with both embeddings as parents and gradients computed by the
+//! inner backend.
 
 use burn::tensor::ops::FloatTensor;
 use burn_autodiff::checkpoint::base::Checkpointer;
@@ -45,7 +45,7 @@ impl<B: LossOps, C: CheckpointStrategy> LossOps for Autodiff<B, C> {
 #[derive(Debug)]
 struct Terms;
 
-/// State of the node: the embeddings' ids in the checkpointer, and what the form has saved.
+/// State of the node: the ids of the embeddings in the checkpointer, and the tensors that the form saved.
 #[derive(Clone, Debug)]
 struct TermsState<T> {
     product: Product,

@@ -1,9 +1,9 @@
-//! Both forms in tensor operations, forward and backward written out: the default implementations of
-//! [`LossOps::terms_forward`](super::LossOps::terms_forward) and [`LossOps::terms_backward`](super::LossOps::terms_backward), which GPU
-//! backends use.
+//! Both forms in tensor operations, with explicit forward and backward passes: the default implementations of
+//! [`LossOps::terms_forward`](super::LossOps::terms_forward) and [`LossOps::terms_backward`](super::LossOps::terms_backward),
+//! which GPU backends use.
 //!
-//! Backward recomputes the standardised views from the embeddings (which the graph holds anyway) instead of saving
-//! two more [N, D]; of the large matrices it saves C, or the two Gram matrices.
+//! The backward pass recomputes the standardised views from the embeddings (which the graph holds anyway) instead of saving
+//! two more [N, D] tensors. Of the large matrices, C or the two Gram matrices are saved.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
@@ -25,7 +25,7 @@ impl<B: Backend> Moments<B> {
         Self::new(mean, variance, epsilon)
     }
 
-    /// From mean and biased variance, [1, D] each.
+    /// Computes them from mean and biased variance, [1, D] each.
     pub fn new(mean: Tensor<B, 2>, variance: Tensor<B, 2>, epsilon: f64) -> Self {
         Self {
             mean,
@@ -53,7 +53,7 @@ pub(super) fn forward<B: Backend>(
     let (a, b) = (moments_a.standardise(z_a), moments_b.standardise(z_b));
     let (sums, matrices) = match product {
         Product::Direct => {
-            // Divided before the product, not after it: [N, D] is less to pass over than [D, D].
+            // Divided before the product and not after it, because [N, D] is smaller than [D, D].
             let c = a.transpose().matmul(b.div_scalar(n));
             let sums = correlation_sums(unwrap(c.clone()));
             (sums, vec![c])
@@ -86,7 +86,7 @@ pub(super) fn backward<B: Backend>(
 ) -> [Option<FloatTensor<B>>; 2] {
     let [z_a, z_b] = saved.z.map(wrap::<B, 2>);
     let mut kept = saved.kept.into_iter().map(wrap::<B, 2>);
-    let mut next = || kept.next().expect("forward kept what backward asks for");
+    let mut next = || kept.next().expect("saved by the forward pass");
     let [moments_a, moments_b] = [(); 2].map(|()| Moments {
         mean: next(),
         inverse_std: next(),
@@ -96,7 +96,7 @@ pub(super) fn backward<B: Backend>(
     let weights = wrap::<B, 1>(gradient).narrow(0, 0, 2);
     let [slope_a, slope_b] = match product {
         Product::Direct => {
-            // The two weights are divided by N, not the whole [D, D] that comes out of them.
+            // The two weights are divided by N instead of the whole [D, D] gradient computed from them.
             let slope = wrap::<B, 2>(correlation_gradient(unwrap(next()), unwrap(weights.div_scalar(n))));
             [
                 wanted[0].then(|| b.clone().matmul(slope.clone().transpose())),
@@ -136,7 +136,7 @@ pub(crate) fn gram<B: Backend>(standardised: Tensor<B, 2>) -> Tensor<B, 2> {
     standardised.clone().matmul(standardised.transpose())
 }
 
-/// ‖C‖²_F, [1, 1], from both Gram matrices; from some rows of both, that part of it.
+/// ‖C‖²_F, [1, 1], from both Gram matrices, or the part of it that belongs to some of their rows.
 pub(crate) fn gram_squares<B: Backend>(gram_a: &Tensor<B, 2>, gram_b: &Tensor<B, 2>, n: f64) -> Tensor<B, 2> {
     (gram_a.clone() * gram_b.clone())
         .sum_dim(1)
@@ -146,16 +146,17 @@ pub(crate) fn gram_squares<B: Backend>(gram_a: &Tensor<B, 2>, gram_b: &Tensor<B,
 
 /// The packed sums `[4]` from diag C [1, D] and ‖C‖²_F [1, 1].
 ///
-/// Σ_{i≠j} c_ij² = ‖C‖²_F − Σ c_ii² cancels when C is nearly diagonal; the absolute error is at most about 1e-7 · Σ c_ii². As
-/// ‖C‖²_F ≥ (tr C)² / (N − 1), that needs fewer live features than N: D < N, or many dead ones.
+/// Σ_{i≠j} c_ij² = ‖C‖²_F − Σ c_ii² suffers from cancellation if C is nearly diagonal; the absolute error is at most about
+/// 1e-7 · Σ c_ii². As ‖C‖²_F ≥ (tr C)² / (N − 1), this requires fewer live features than N: D < N, or many dead features.
 pub(crate) fn gram_sums<B: Backend>(diagonal: Tensor<B, 2>, all: Tensor<B, 2>) -> Tensor<B, 1> {
     let squares = diagonal.clone().square().sum_dim(1);
     let invariance = diagonal.clone().sub_scalar(1.0).square().sum_dim(1);
     Tensor::cat(vec![invariance, all - squares.clone(), diagonal.sum_dim(1), squares], 1).reshape([4])
 }
 
-/// The gradient of w₀ Σ (1 − c_ii)² + w₁ (‖C‖²_F − Σ c_ii²) for the standardised view a is `factor` · G_b Z_a + `slope` ⊙ Z_b, and
-/// likewise for b: `factor` [1, 1] = 2 w₁ / N², `slope` [1, D] = (−2 w₀ (1 − c_ii) − 2 w₁ c_ii) / N.
+/// Returns `factor` [1, 1] = 2 w₁ / N² and `slope` [1, D] = (−2 w₀ (1 − c_ii) − 2 w₁ c_ii) / N. The gradient of
+/// w₀ Σ (1 − c_ii)² + w₁ (‖C‖²_F − Σ c_ii²) for the standardised view a is `factor` · G_b Z_a + `slope` ⊙ Z_b, and likewise
+/// for b.
 pub(crate) fn gram_slopes<B: Backend>(
     weights: Tensor<B, 1>,
     diagonal: Tensor<B, 2>,
@@ -168,8 +169,8 @@ pub(crate) fn gram_slopes<B: Backend>(
     (factor, slope)
 }
 
-/// The gradient for z from `slope`, that for the standardised z, and the batch means of `slope` and of `slope` ⊙ standardised:
-/// (slope − mean − standardised · tilt) / σ.
+/// The gradient of z: (slope − mean − standardised · tilt) / σ, where `slope` is the gradient of the standardised z, `mean` its
+/// batch mean, and `tilt` the batch mean of `slope` ⊙ standardised.
 pub(crate) fn through_standardisation<B: Backend>(
     slope: Tensor<B, 2>,
     standardised: Tensor<B, 2>,

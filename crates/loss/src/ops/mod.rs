@@ -1,9 +1,9 @@
 //! Backend extension: the operations that the fused forms of the loss need beyond Burn's own ops.
 //!
 //! [`LossOps`] has default implementations in Burn's own ops, so an empty impl supports a backend type of your own crate (Rust's
-//! orphan rule allows it for no other; those without an impl here use
-//! [`forward_portable`](crate::BarlowTwinsLoss::forward_portable)). Faster backends override them: `flex`, for the CPU, whole forms.
-//! Under autodiff each form is one node with the embeddings as parents (`autodiff`). Nothing here knows lambda, scale, objectives or
+//! orphan rule allows no others; use [`forward_portable`](crate::BarlowTwinsLoss::forward_portable) for backends without an impl
+//! here). Faster backends override the default implementations: `flex`, for the CPU, overrides whole forms. Under autodiff each
+//! form is one node with the embeddings as parents (`autodiff`). This module is independent of lambda, scale, objectives and
 //! diagnostics: the interface is the packed vector of [`LossOps::correlation_sums`].
 
 mod autodiff;

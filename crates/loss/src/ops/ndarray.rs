@@ -1,4 +1,4 @@
-//! The ndarray backend, of any element types, takes every default body.
+//! [`LossOps`](super::LossOps) for the ndarray backend with any element types: all default implementations.
 
 use burn_ndarray::{FloatNdArrayElement, IntNdArrayElement, NdArray, NdArrayTensor, QuantElement, SharedArray};
 

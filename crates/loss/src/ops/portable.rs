@@ -1,5 +1,5 @@
-//! The default implementations of [`LossOps`](super::LossOps) in Burn's own ops: for backends without kernels, and what the
-//! kernels are tested against.
+//! Default implementations of [`LossOps`](super::LossOps) in Burn's own ops, for backends without kernels and as the reference of
+//! the kernel tests.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
@@ -13,7 +13,8 @@ pub(crate) fn correlation_sums<B: Backend>(c: FloatTensor<B>) -> FloatTensor<B> 
     let off_diagonal = if d == 1 {
         c.zeros_like()
     } else {
-        // Written in a row without its last element and cut into D − 1 lines of D + 1, the diagonal is the first column.
+        // Flattened without its last element and reshaped to D − 1 rows of D + 1, the matrix has its diagonal in the first
+        // column.
         c.reshape([d * d])
             .narrow(0, 0, d * d - 1)
             .reshape([d - 1, d + 1])
@@ -39,7 +40,7 @@ pub(crate) fn correlation_gradient<B: Backend>(c: FloatTensor<B>, weights: Float
     let [d, _] = c.dims();
     let (invariance, redundancy) = (weights.clone().narrow(0, 0, 1), weights.narrow(0, 1, 1));
     let diagonal = diagonal(&c);
-    // What the uniform factor gives on the diagonal is taken back there.
+    // Replaces the result of the uniform factor on the diagonal.
     let correction = diagonal.clone().sub_scalar(1.0) * invariance.reshape([1, 1]).mul_scalar(2.0)
         - diagonal * redundancy.clone().reshape([1, 1]).mul_scalar(2.0);
     let uniform = c * redundancy.reshape([1, 1]).mul_scalar(2.0);
@@ -50,7 +51,7 @@ pub(crate) fn correlation_gradient<B: Backend>(c: FloatTensor<B>, weights: Float
 /// The diagonal of [D, D] as a row [1, D].
 fn diagonal<B: Backend>(c: &Tensor<B, 2>) -> Tensor<B, 2> {
     let [d, _] = c.dims();
-    // Of the matrix's type, which need not be the backend's default.
+    // With the element type of the matrix, which need not be the backend's default.
     let tail = Tensor::zeros([d], (&c.device(), c.dtype()));
     Tensor::cat(vec![c.clone().reshape([d * d]), tail], 0)
         .reshape([d, d + 1])

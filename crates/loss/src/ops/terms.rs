@@ -3,12 +3,13 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 
-/// The matrix product that the sum of squares of C is computed by.
+/// The matrix product used to compute the sum of squares of C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Product {
     /// C itself, [D, D]: 6 N D² operations forward and backward.
     Direct,
-    /// The two Gram matrices Z_a Z_aᵀ and Z_b Z_bᵀ, [N, N]: ‖C‖²_F = ⟨Z_a Z_aᵀ, Z_b Z_bᵀ⟩_F / N². 8 N² D operations, no D × D.
+    /// The two Gram matrices Z_a Z_aᵀ and Z_b Z_bᵀ, [N, N]: ‖C‖²_F = ⟨Z_a Z_aᵀ, Z_b Z_bᵀ⟩_F / N². 8 N² D operations, no D × D
+    /// matrix.
     Gram,
 }
 
@@ -17,7 +18,7 @@ pub enum Product {
 pub struct Forward<B: Backend> {
     /// `[4]`, as [`LossOps::correlation_sums`](super::LossOps::correlation_sums).
     pub sums: FloatTensor<B>,
-    /// For the backward pass of the same backend and product, in its own order; empty unless requested.
+    /// Tensors for the backward pass of the same backend and product, in an order of its choice; empty unless requested.
     pub kept: Vec<FloatTensor<B>>,
 }
 

@@ -1,4 +1,4 @@
-//! The loss and its gradients in 64-bit floats, by loops over the definition: for sizes that no file of literals holds.
+//! Reference implementation of the loss and its gradients in f64, as loops over the definition, for sizes without golden values.
 
 /// The terms, readings and gradients.
 pub struct Double {
@@ -9,7 +9,7 @@ pub struct Double {
     pub gradients: [Vec<f64>; 2],
 }
 
-/// Of weights[0] Σ (1 − c_ii)² + weights[1] Σ_{i≠j} c_ij², embeddings row-major [n, d].
+/// Terms, readings and gradients of weights[0] Σ (1 − c_ii)² + weights[1] Σ_{i≠j} c_ij²; embeddings are row-major [n, d].
 pub fn terms([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> Double {
     let count = n as f64;
     let (a, inverse_a) = standardise(a, n, d);
@@ -54,7 +54,7 @@ pub fn terms([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> Doub
     }
 }
 
-/// Redundancy reduction and both gradients by the Gram matrices: for D whose C no test can hold.
+/// Redundancy reduction and both gradients from the Gram matrices, for D that is too large to hold C in a test.
 pub fn by_gram([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> (f64, [Vec<f64>; 2]) {
     let count = n as f64;
     let (a, inverse_a) = standardise(a, n, d);
@@ -90,8 +90,8 @@ pub fn by_gram([a, b]: [&[f64]; 2], [n, d]: [usize; 2], weights: [f64; 2]) -> (f
     )
 }
 
-/// Of the first elements of `y`, as many as `x` has. A counted loop, because an iterator takes several times as long without
-/// optimisation.
+/// Dot product of `x` with the first `x.len()` elements of `y`. A counted loop, because an iterator takes several times as long
+/// without optimisation.
 fn dot(x: &[f64], y: &[f64]) -> f64 {
     let (mut sum, mut k, n) = (0.0, 0, x.len());
     while k < n {
@@ -101,7 +101,7 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
     sum
 }
 
-/// out += factor · z, for as many elements as `out` has.
+/// out += factor · z, for the first `out.len()` elements of `z`.
 fn add_scaled(out: &mut [f64], factor: f64, z: &[f64]) {
     let (mut k, n) = (0, out.len());
     while k < n {

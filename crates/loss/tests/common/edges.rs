@@ -1,4 +1,4 @@
-//! Inputs that are not plain f32 matrices of moderate numbers: views into other tensors, half precision, large offsets, NaN.
+//! Tests with unusual inputs: views into other tensors, half precision, large offsets, NaN.
 
 use barlow_loss::{BarlowTwinsLossConfig, LossForm};
 use burn::tensor::{FloatDType, Tensor};
@@ -35,7 +35,7 @@ pub fn views_into_larger_tensors_are_read_right<T: Tested>(device: &T::Device) {
     }
 }
 
-/// On the types that the device has.
+/// Runs for the half-precision types that the device supports.
 pub fn half_precision_input_is_computed_in_single_precision<T: Tested>(device: &T::Device) {
     for kind in [FloatDType::BF16, FloatDType::F16] {
         if !T::supports_dtype(device, kind.into()) {
@@ -45,7 +45,8 @@ pub fn half_precision_input_is_computed_in_single_precision<T: Tested>(device: &
             // Values up to 40,000: their squares overflow f16.
             let [a, b] = views(n, d, 13).map(|host| host.map(|_, x| 8000.0 * x).to::<T>(device).cast(kind));
             for form in FORMS {
-                // Their gradients are near 1e-6 and would underflow f16: scaled up, nearly all are above 6e-5, where it has every digit.
+                // The gradients are near 1e-6 and would underflow in f16. Scaled up, nearly all are above 6e-5, where f16 has
+                // full precision.
                 let criterion = config(form).with_scale(16384.0).init();
                 let single = [&a, &b].map(|z| z.clone().cast(FloatDType::F32));
                 let [x, y] = single.map(Tensor::require_grad);
@@ -55,9 +56,10 @@ pub fn half_precision_input_is_computed_in_single_precision<T: Tested>(device: &
                 let what = format!("{n} x {d} {kind:?} {form:?}");
                 let (loss, expected_loss) = (f64::from(got.loss), f64::from(expected.loss));
                 assert!(expected_loss.is_finite(), "{what}: {expected_loss}");
-                // Not the same bytes: a GPU may take differently tuned kernels in two runs.
+                // Not compared bitwise, because a GPU may use differently tuned kernels in two runs.
                 assert_near(loss, expected_loss, 1e-5 * expected_loss, &what);
-                // Above the half unit of the last place, 2^-9 in bf16 and 2^-12 in f16; gradients of zero are off by 1.
+                // Larger than half a unit in the last place, 2^-9 in bf16 and 2^-12 in f16; a gradient of all zeros would have
+                // error 1.
                 let tolerance = if kind == FloatDType::BF16 { 1e-2 } else { 1e-3 };
                 for (got, expected) in got.gradients.iter().zip(&expected.gradients) {
                     let expected: Vec<f64> = expected.iter().map(|&x| f64::from(x)).collect();
@@ -71,7 +73,7 @@ pub fn half_precision_input_is_computed_in_single_precision<T: Tested>(device: &
 
 pub fn a_large_offset_costs_little<T: Tested>(device: &T::Device) {
     let [a, b] = views(40, 70, 14);
-    // Integers over 64: exact after the shift, so that only the arithmetic of the loss is seen.
+    // Multiples of 1/64 are exact after the shift, so that only the arithmetic of the loss is tested.
     let coarse = |host: &Host| host.map(|_, x| (x * 64.0).round() / 64.0);
     let (a, b) = (coarse(&a), coarse(&b));
     let shifted = a.map(|_, x| x + 1000.0);
@@ -100,7 +102,7 @@ pub fn not_a_number_stays_not_a_number<T: Tested>(device: &T::Device) {
     }
 }
 
-/// Every reading of these embeddings is NaN, under autodiff and without.
+/// Asserts that every reading of these embeddings is NaN, with and without autodiff.
 pub fn nothing_hides_it<T: Tested>(config: &BarlowTwinsLossConfig, pair: [&Host; 2], device: &T::Device) {
     let criterion = config.init();
     let [a, b] = pair.map(|host| host.to::<T>(device));

@@ -1,6 +1,6 @@
-//! The loss and its gradients by PyTorch in 64-bit floats.
+//! Golden values of the loss and its gradients, computed by PyTorch in float64.
 //!
-//! `tests/goldens/loss.json` is what this program prints (torch 2.15):
+//! `tests/goldens/loss.json` is the output of this program (torch 2.15):
 //!
 //! ```python
 //! import json, torch
@@ -38,5 +38,5 @@ pub struct Golden {
 }
 
 pub fn all() -> Vec<Golden> {
-    serde_json::from_str(include_str!("../goldens/loss.json")).expect("the goldens are what their program printed")
+    serde_json::from_str(include_str!("../goldens/loss.json")).expect("the golden file has the format of its program")
 }

@@ -1,4 +1,4 @@
-//! Inputs that any language can regenerate, and a small random generator.
+//! Test inputs by formulas that any language can reproduce, and a small random number generator.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
@@ -18,7 +18,7 @@ impl Host {
         Self { n, d, values }
     }
 
-    /// Nearly normal numbers, a function of the seed: the sum of twelve uniform draws (SplitMix64) less 6.
+    /// Approximately normal random numbers from a seed: the sum of twelve uniform numbers (SplitMix64) minus 6.
     pub fn normal(n: usize, d: usize, seed: u64) -> Self {
         let mut state = seed;
         let mut uniform = || {
@@ -34,13 +34,13 @@ impl Host {
         Self { n, d, values }
     }
 
-    /// Every element through `f`, which is given the feature too.
+    /// Applies `f` to every element; its first argument is the index of the feature.
     pub fn map(&self, f: impl Fn(usize, f32) -> f32) -> Self {
         let values = self.values.iter().enumerate().map(|(k, &x)| f(k % self.d, x)).collect();
         Self { values, ..*self }
     }
 
-    /// A second view: this one plus `noise` times normal numbers.
+    /// A second view: this one plus `noise` times normal random numbers.
     pub fn other_view(&self, noise: f32, seed: u64) -> Self {
         let other = Self::normal(self.n, self.d, seed);
         let values = self
@@ -61,7 +61,7 @@ impl Host {
     }
 }
 
-/// The pair of formula inputs that the goldens use.
+/// The pair of formula inputs of the golden values.
 pub fn formula_pair(n: usize, d: usize) -> [Host; 2] {
     let a = |i: f64, j: f64| (0.7 * i + 1.3 * j).sin();
     [
@@ -70,7 +70,7 @@ pub fn formula_pair(n: usize, d: usize) -> [Host; 2] {
     ]
 }
 
-/// Two views that agree in part.
+/// Two partially correlated views.
 pub fn views(n: usize, d: usize, seed: u64) -> [Host; 2] {
     let a = Host::normal(n, d, seed);
     let b = a.other_view(0.7, seed + 1000);

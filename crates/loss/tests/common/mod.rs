@@ -1,4 +1,4 @@
-//! Checks of the loss that hold on any backend, and the inputs they use; a test binary instantiates them with [`suite!`].
+//! Test suite of the loss for any backend, and its inputs. A test binary instantiates it with [`suite!`].
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -26,7 +26,7 @@ pub trait Tested: AutodiffBackend<InnerBackend: LossOps> + LossOps {}
 
 impl<T: AutodiffBackend<InnerBackend: LossOps> + LossOps> Tested for T {}
 
-/// Every number of one loss, on the host.
+/// All results of one loss evaluation, on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     pub loss: f32,
@@ -43,14 +43,14 @@ pub fn config(form: LossForm) -> BarlowTwinsLossConfig {
     BarlowTwinsLossConfig::new().with_form(form)
 }
 
-/// Loss and gradients of both views.
+/// Computes the loss and the gradients of both views.
 pub fn run<T: Tested>(config: &BarlowTwinsLossConfig, [a, b]: [&Host; 2], device: &T::Device) -> Outcome {
     let (a, b) = (a.to::<T>(device).require_grad(), b.to::<T>(device).require_grad());
     let out = config.init().forward(a.clone(), b.clone());
     outcome(out, [a, b])
 }
 
-/// Reads everything; `z` are the tracked embeddings.
+/// Reads all results to the host; `z` are the tracked embeddings.
 pub fn outcome<T: AutodiffBackend>(out: BarlowTwinsOutput<T>, z: [Tensor<T, 2>; 2]) -> Outcome {
     let gradients = out.loss.backward();
     Outcome {
@@ -64,7 +64,7 @@ pub fn outcome<T: AutodiffBackend>(out: BarlowTwinsOutput<T>, z: [Tensor<T, 2>; 
     }
 }
 
-/// The loss alone.
+/// The loss without gradients.
 pub fn loss<T: Tested>(form: LossForm, [a, b]: [&Host; 2], device: &T::Device) -> f64 {
     let (a, b) = (a.to::<T>(device), b.to::<T>(device));
     f64::from(scalar(config(form).init().forward(a, b).loss))
@@ -86,7 +86,7 @@ pub fn scalar<B: Backend>(x: Tensor<B, 1>) -> f32 {
     values(x)[0]
 }
 
-/// The numbers of a tensor of any rank and float type.
+/// The values of a tensor of any rank and float type.
 pub fn values<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
     x.cast(FloatDType::F32).into_data().to_vec().unwrap()
 }
@@ -105,7 +105,7 @@ pub fn relative_error(got: &[f32], expected: &[f64]) -> f64 {
     if size == 0.0 { error } else { error / size }
 }
 
-/// |got − expected| ≤ tolerance.
+/// Asserts |got − expected| ≤ tolerance.
 pub fn assert_near(got: f64, expected: f64, tolerance: f64, what: &str) {
     assert!(
         (got - expected).abs() <= tolerance,
@@ -113,7 +113,7 @@ pub fn assert_near(got: f64, expected: f64, tolerance: f64, what: &str) {
     );
 }
 
-/// The whole suite for an autodiff backend, on the device that `$device` makes.
+/// Instantiates the whole suite for an autodiff backend, on the device returned by `$device`.
 #[macro_export]
 macro_rules! suite {
     ($backend:ty, $device:expr) => {

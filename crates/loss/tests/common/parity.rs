@@ -1,4 +1,4 @@
-//! Loss and gradients of every form against 64-bit numbers, and against one another.
+//! Tests of the loss and gradients of every form against f64 references and against one another.
 
 use barlow_loss::{BarlowTwinsLossConfig, LossForm};
 
@@ -7,7 +7,7 @@ use super::{FORMS, Outcome, Tested, assert_near, config, double, goldens, outcom
 
 const LAMBDA: f64 = 0.0051;
 
-/// Prime, square, single, wide and tall; the last ones are of several blocks in every direction.
+/// Prime, square, single, wide and tall shapes; the last ones have several blocks in each dimension.
 const SHAPES: [[usize; 2]; 9] = [
     [3, 7],
     [5, 1],
@@ -24,7 +24,7 @@ pub fn the_goldens_of_torch<T: Tested>(device: &T::Device) {
     for golden in goldens::all() {
         let (n, d) = (golden.n, golden.d);
         let [a, b] = formula_pair(n, d);
-        // Two images: every standardised value is ±1 and the gradient is what epsilon leaves; torch's own f32 is off by 3e-4.
+        // With two images every standardised value is ±1 and only epsilon gives a gradient; torch in f32 is off by 3e-4.
         let limit = if n == 2 { 1e-3 } else { 1e-5 };
         for form in FORMS {
             let got = run::<T>(&config(form), [&a, &b], device);
@@ -56,7 +56,7 @@ pub fn the_goldens_of_torch<T: Tested>(device: &T::Device) {
                 let ours: Vec<f32> = ours.iter().map(|&x| x as f32).collect();
                 assert!(
                     relative_error(&ours, torch) <= 1e-7,
-                    "{n} x {d}: the tests' own 64-bit loss is wrong"
+                    "{n} x {d}: the tests' f64 reference loss is wrong"
                 );
             }
         }
@@ -181,7 +181,7 @@ pub fn other_weights<T: Tested>(device: &T::Device) {
     }
 }
 
-/// Two outcomes up to a relative tolerance.
+/// Asserts that two outcomes are equal up to a relative tolerance.
 pub fn same(got: &Outcome, expected: &Outcome, tolerance: f64, what: &str) {
     let pairs = [
         (got.loss, expected.loss, "loss"),
@@ -205,7 +205,7 @@ pub fn same(got: &Outcome, expected: &Outcome, tolerance: f64, what: &str) {
     }
 }
 
-/// Used by tests of determinism: every number as bits.
+/// The bits of every result, for tests of determinism.
 pub fn bits(outcome: &Outcome) -> Vec<u32> {
     let Outcome {
         loss,
@@ -227,7 +227,7 @@ pub fn bits(outcome: &Outcome) -> Vec<u32> {
     readings.into_iter().chain(a).chain(b).map(|x| x.to_bits()).collect()
 }
 
-/// A pair for determinism and speed: two views that agree in part.
+/// Two partially correlated views for tests of determinism and speed.
 pub fn large(n: usize, d: usize) -> [Host; 2] {
     views(n, d, 99)
 }

@@ -1,4 +1,4 @@
-//! A batch over several peers, threads of one process here, against the whole batch in one.
+//! Tests of a batch spread over several peers (threads of one process) against the whole batch on one.
 
 use std::ops::Range;
 use std::sync::{Arc, Barrier, Mutex, mpsc};
@@ -14,7 +14,7 @@ use super::parity::same;
 use super::refusals::panic_of;
 use super::{Outcome, Tested, outcome, run};
 
-/// A table with a seat for each peer.
+/// A shared table for the exchange, with a seat for each peer.
 struct Table<B: Backend> {
     seats: Mutex<Vec<Option<Tensor<B, 2>>>>,
     counts: Mutex<Vec<usize>>,
@@ -37,7 +37,7 @@ struct Seat<'a, B: Backend> {
 }
 
 impl<B: Backend> Seat<'_, B> {
-    /// What every peer put down, in order of rank.
+    /// Exchanges tensors: returns the tensor of every peer, in order of rank.
     fn exchange(&self, x: Tensor<B, 2>) -> Vec<Tensor<B, 2>> {
         self.table.seats.lock().unwrap()[self.rank] = Some(x);
         self.table.barrier.wait();
@@ -119,7 +119,7 @@ pub fn shapes_at_fault_on_one_peer_stop_them_all<T: Tested>(device: &T::Device) 
         let (send, receive) = mpsc::channel();
         for (rank, pair) in shapes.iter().copied().enumerate() {
             let (table, device, send) = (table.clone(), device.clone(), send.clone());
-            // Not scoped: one that waits for ever must not hold up the test.
+            // Not scoped, because a thread that waits forever must not block the test.
             thread::spawn(move || {
                 let seat = Seat { table: &table, rank };
                 let text = panic_of(|| {
@@ -143,7 +143,7 @@ pub fn shapes_at_fault_on_one_peer_stop_them_all<T: Tested>(device: &T::Device) 
     }
 }
 
-/// Every peer's outcome joined: the readings must be the same everywhere, the gradients are one below the other.
+/// Joins the outcomes of all peers: the readings must be equal on every peer, the gradients are concatenated.
 fn together<T: Tested>(
     config: &BarlowTwinsLossConfig,
     hosts: [&Host; 2],

@@ -1,4 +1,4 @@
-//! What must hold of the loss at any input: invariances, known values, finite gradients.
+//! Tests of mathematical properties of the loss: invariances, known values, finite gradients.
 
 use barlow_loss::{BarlowTwinsLossConfig, Objective, loss_floor, loss_start};
 
@@ -9,7 +9,7 @@ pub fn affine_maps_of_a_view_change_nothing<T: Tested>(device: &T::Device) {
     for [n, d] in [[24, 40], [40, 24]] {
         let x = Host::normal(n, d, 1);
         let doubled = x.map(|_, x| 2.0 * x + 4.0);
-        // Feature by feature too: that is what "the views are standardised separately" means.
+        // Also separately for each feature: this is what "the views are standardised separately" means.
         let mixed = x.map(|j, x| (0.5 + 0.1 * j as f32) * x + 5.0 * (3.0 * j as f32).sin());
         for form in FORMS {
             let reference = loss::<T>(form, [&x, &x], device);
@@ -42,7 +42,7 @@ pub fn permuting_the_batch_changes_nothing<T: Tested>(device: &T::Device) {
         let before = loss::<T>(form, [&a, &b], device);
         let both = loss::<T>(form, [&permuted(&a), &permuted(&b)], device);
         assert_near(both, before, 1e-5 * before, "both views");
-        // Permuting one view only tears the pairs apart, and must show.
+        // Permuting only one view breaks the pairs, which must change the loss.
         assert!((loss::<T>(form, [&permuted(&a), &b], device) - before).abs() > 1e-2 * before);
     }
 }
@@ -73,7 +73,7 @@ pub fn permuting_the_features_changes_nothing<T: Tested>(device: &T::Device) {
 }
 
 pub fn decorrelated_identical_views_cost_nothing<T: Tested>(device: &T::Device) {
-    // The columns of a Hadamard matrix of order 4 but the first: mean 0, variance 1, orthogonal.
+    // The columns of a Hadamard matrix of order 4 except the first: mean 0, variance 1, orthogonal.
     let values = vec![1., 1., 1., -1., 1., -1., 1., -1., -1., -1., -1., 1.];
     let z = Host { n: 4, d: 3, values };
     for form in FORMS {
@@ -81,7 +81,7 @@ pub fn decorrelated_identical_views_cost_nothing<T: Tested>(device: &T::Device) 
         assert_near(f64::from(out.loss), 0.0, 1e-8, "loss");
         assert_near(f64::from(out.diagonal_mean), 1.0, 2e-5, "mean of the diagonal");
         assert_near(f64::from(out.diagonal_std), 0.0, 1e-3, "spread of the diagonal");
-        // The gram form takes a difference of numbers near 3.
+        // The gram form subtracts values near 3.
         assert_near(f64::from(out.off_diagonal_rms), 0.0, 1e-3, "off-diagonal rms");
     }
 }
@@ -134,7 +134,7 @@ pub fn gradients_agree_with_finite_differences<T: Tested>(device: &T::Device) {
     for [n, d] in [[6, 4], [4, 9]] {
         let [a, b] = [7, 8].map(|seed| Host::normal(n, d, seed));
         for form in FORMS {
-            // Large enough a lambda that half of the redundancy's share, a factor 2 lost, is no matter of tolerance.
+            // Lambda is large enough that a lost factor of 2 in the redundancy term exceeds the tolerance.
             let config = config(form).with_lambda(0.5);
             let tolerance = 2e-3;
             let share = run::<T>(&config.clone().with_objective(Objective::Redundancy), [&a, &b], device).gradients;
@@ -149,7 +149,7 @@ pub fn gradients_agree_with_finite_differences<T: Tested>(device: &T::Device) {
     }
 }
 
-/// The gradients of both views against central differences.
+/// Compares the gradients of both views with central differences.
 pub fn finite_differences<T: Tested>(
     config: &BarlowTwinsLossConfig,
     hosts: [&Host; 2],

@@ -1,4 +1,4 @@
-//! Shapes that no loss is defined for.
+//! Tests of the panics for shapes for which no loss is defined.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,4 +1,4 @@
-//! The variants of the paper's tables against their formulas in 64-bit loops, and their gradients.
+//! Tests of the variants of the paper's tables: against their formulas as f64 loops, and their gradients.
 
 use barlow_loss::{BarlowTwinsLossConfig, LossForm, Normalization, Objective};
 

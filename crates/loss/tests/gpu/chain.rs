@@ -1,5 +1,6 @@
-//! A forward and backward pass around the loss's GPU kernels on the fusion backend: they are queued between elementwise
-//! operations, reductions and products that are fused and run lazily, and the numbers have to be the CPU's.
+//! Test of a forward and backward pass around the loss's GPU kernels on the fusion backend: the kernels are queued between
+//! elementwise operations, reductions and products that are fused and run lazily, and the results must agree with those of the
+//! CPU.
 
 use barlow_loss::ops::LossOps;
 use burn::tensor::backend::Backend;
@@ -12,7 +13,7 @@ const N: usize = 32;
 const D: usize = 48;
 const LAMBDA: f32 = 0.0051;
 
-/// Loss and gradients for both views, as the direct form does them; round `k` is another pair of embeddings.
+/// Loss and gradients of both views, computed like the direct form; each round `k` has a different pair of embeddings.
 fn pass<B: LossOps>(k: usize, device: &B::Device) -> Vec<Vec<f32>> {
     let z = |phase: f32| {
         let i = Tensor::<B, 1, burn::tensor::Int>::arange(0..(N * D) as i64, device).float();
@@ -51,7 +52,7 @@ fn wrap<B: Backend, const R: usize>(x: B::FloatTensorPrimitive) -> Tensor<B, R> 
 #[test]
 fn queued_kernels_run_in_their_turn() {
     let Some(device) = device() else { return };
-    // The later rounds run by the plans that the fusion layer keeps from the first.
+    // The later rounds use the execution plans that the fusion layer cached in the first one.
     for k in 0..4 {
         let got = pass::<Fused>(k, &device);
         let expected = pass::<Flex>(k, &Default::default());

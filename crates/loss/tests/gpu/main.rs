@@ -1,5 +1,5 @@
-//! The loss's GPU kernels against plain loops in f64, with and without the fusion layer, on any WGPU adapter; Mesa's software
-//! Vulkan driver (Debian: mesa-vulkan-drivers) is enough.
+//! Tests of the loss's GPU kernels against plain loops in f64, with and without the fusion layer, on any WGPU adapter. Mesa's
+//! software Vulkan driver (Debian: mesa-vulkan-drivers) is sufficient.
 
 mod chain;
 #[path = "../common/mod.rs"]
@@ -13,10 +13,10 @@ use burn_flex::Flex;
 
 use support::{Fused, Plain, device, gradient, matrix, read, sums, uniform};
 
-/// Powers of two, primes, and sizes about one piece of a cube: in vectors (even) and element by element (odd).
+/// Powers of two, primes, and sizes near the piece of one cube; even sizes are read in vectors, odd ones element by element.
 const SIZES: [usize; 10] = [1, 2, 3, 31, 64, 127, 257, 510, 1031, 2048];
 
-/// The four sums in f64, and the sums of the terms' magnitudes, which rounding is relative to.
+/// The four sums in f64, and the sums of the absolute values of their terms, to which rounding errors are relative.
 fn expected_sums(c: &[f32], d: usize) -> ([f64; 4], [f64; 4]) {
     let (mut sums, mut magnitudes) = ([0.0; 4], [0.0; 4]);
     for (k, &value) in c.iter().enumerate() {
@@ -119,7 +119,7 @@ fn every_run_gives_the_same_bytes() {
         };
         let first = run();
         assert!((1..20).all(|_| run() == first), "D {d}");
-        // Shared with this test, C is not overwritten; the last holder's may be, and gives the same.
+        // C must not be overwritten while this test shares it; with the last reference it may be, with the same result.
         assert!(read(c.clone()) == values, "D {d}");
         let last = read(gradient(c, weights));
         assert!(last.iter().map(|x| x.to_bits()).eq(first.1), "D {d}");
@@ -150,7 +150,7 @@ fn one_nan_shows() {
 }
 
 fn any_layout<B: LossOps>(device: &B::Device) {
-    // The last of three narrowings is contiguous, but begins inside its buffer.
+    // The last of the three narrowed tensors is contiguous, but starts in the middle of its buffer.
     for (height, width, row, column, d) in [(64, 64, 0, 0, 64), (70, 80, 3, 5, 33), (96, 64, 16, 0, 64)] {
         let values = uniform(height * width, 11);
         let large = matrix::<B>(&values, height, device);
@@ -176,7 +176,7 @@ fn any_layout_is_read_right() {
 #[test]
 fn other_element_types_take_the_plain_operations() {
     let Some(device) = device() else { return };
-    // 1 on the diagonal but for the last 2, and 1/4 everywhere else: exact in half precision.
+    // 1 on the diagonal except for the last element, which is 2, and 1/4 elsewhere: exact in half precision.
     let d = 8;
     let mut c = vec![0.25; d * d];
     (0..d).for_each(|i| c[i * (d + 1)] = 1.0);
@@ -189,7 +189,7 @@ fn other_element_types_take_the_plain_operations() {
 fn the_largest_buffer_is_known() {
     let Some(device) = device() else { return };
     let bytes = Plain::largest_buffer(&device).expect("a limit");
-    // WebGPU promises 128 MiB for every adapter.
+    // WebGPU guarantees at least 128 MiB on every adapter.
     assert!(bytes >= 128 << 20, "{bytes}");
     assert_eq!(Fused::largest_buffer(&device), Some(bytes));
     assert_eq!(Flex::largest_buffer(&Default::default()), None);

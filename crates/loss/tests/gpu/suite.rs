@@ -1,15 +1,16 @@
-//! Checks of the whole loss on WGPU under autodiff and fusion, as a program uses it: every form against PyTorch's numbers, one
-//! view alone, and the edges.
+//! Tests of the whole loss on WGPU with autodiff and fusion, as in real programs: every form against PyTorch's results, gradients
+//! of a single view, and edge cases.
 //!
-//! A part of the CPU's suite: every new shape is tuned first, which takes Mesa's software driver seconds, and the rest of the
-//! suite asks for hundreds of shapes. Nor peers, which are threads on one device here: the fusion layer's queues are per thread.
+//! Only a part of the CPU suite: every new shape is autotuned first, which takes seconds on Mesa's software driver, and the rest
+//! of the suite uses hundreds of shapes. The peer tests are excluded because their peers are threads on one device, and the
+//! fusion layer's queues are per thread.
 
 use burn::backend::Autodiff;
 
 use crate::common;
 use crate::support::{Fused, device};
 
-/// The device, or the end of a test that has none.
+/// Evaluates to the device, or returns from the test if there is none.
 macro_rules! device_or_return {
     () => {
         match device() {

@@ -1,4 +1,4 @@
-//! The device under test, and tensors to and from it.
+//! Test support: the device under test, and tensor transfers to and from it.
 
 use std::io::{Write as _, stderr};
 use std::panic::catch_unwind;
@@ -11,12 +11,12 @@ use burn_cubecl::CubeBackend;
 use burn_wgpu::graphics::AutoGraphicsApi;
 use burn_wgpu::{Wgpu, WgpuDevice, WgpuRuntime};
 
-/// Without the fusion layer.
+/// The WGPU backend without the fusion layer.
 pub type Plain = CubeBackend<WgpuRuntime, f32, i32, u32>;
-/// With it, as a program uses it.
+/// The WGPU backend with the fusion layer, as programs use it.
 pub type Fused = Wgpu<f32, i32, u32>;
 
-/// The device all tests share. Without an adapter the tests are skipped with a line that says so; in CI they fail.
+/// The device shared by all tests. Without an adapter the tests are skipped with a message; in CI they fail.
 pub fn device() -> Option<WgpuDevice> {
     static DEVICE: OnceLock<Option<WgpuDevice>> = OnceLock::new();
     const MISSING: &str = "no WGPU adapter: install a Vulkan driver (mesa-vulkan-drivers)";
@@ -25,7 +25,7 @@ pub fn device() -> Option<WgpuDevice> {
         let found =
             catch_unwind(|| burn_wgpu::init_setup::<AutoGraphicsApi>(&WgpuDevice::default(), Default::default()));
         if found.is_err() {
-            // Not by the macro, whose output the test harness keeps to itself.
+            // Not with `eprintln!`, whose output the test harness captures.
             let line = format!("SKIPPED, nothing tested: {MISSING}\n");
             stderr().write_all(line.as_bytes()).unwrap();
         }
@@ -35,14 +35,14 @@ pub fn device() -> Option<WgpuDevice> {
     device.clone()
 }
 
-/// The operation on a tensor: C [D, D] to four numbers.
+/// [`LossOps::correlation_sums`] on a tensor: C [D, D] to four values.
 pub fn sums<B: LossOps>(c: Tensor<B, 2>) -> Vec<f32> {
     read(Tensor::<B, 1>::from_primitive(TensorPrimitive::Float(
         B::correlation_sums(float(c)),
     )))
 }
 
-/// The operation on tensors: C [D, D] and weights [2] to dC [D, D].
+/// [`LossOps::correlation_gradient`] on tensors: C [D, D] and weights [2] to dC [D, D].
 pub fn gradient<B: LossOps>(c: Tensor<B, 2>, weights: Tensor<B, 1>) -> Tensor<B, 2> {
     Tensor::from_primitive(TensorPrimitive::Float(B::correlation_gradient(
         float(c),
@@ -50,22 +50,22 @@ pub fn gradient<B: LossOps>(c: Tensor<B, 2>, weights: Tensor<B, 1>) -> Tensor<B,
     )))
 }
 
-/// What the backend holds.
+/// The backend's primitive of a tensor.
 pub fn float<B: Backend, const D: usize>(x: Tensor<B, D>) -> B::FloatTensorPrimitive {
     x.into_primitive().tensor()
 }
 
-/// The numbers of a tensor of any rank and float type.
+/// The values of a tensor of any rank and float type.
 pub fn read<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
     x.into_data().convert::<f32>().to_vec().unwrap()
 }
 
-/// [d, values / d] from a row-major list.
+/// A matrix [d, values / d] from row-major values.
 pub fn matrix<B: Backend>(values: &[f32], d: usize, device: &B::Device) -> Tensor<B, 2> {
     Tensor::from_data(TensorData::new(values.to_vec(), [d, values.len() / d]), device)
 }
 
-/// Numbers in −1..1, a function of the seed (SplitMix64).
+/// Random numbers in −1..1 from a seed (SplitMix64).
 pub fn uniform(count: usize, mut seed: u64) -> Vec<f32> {
     let mut draw = || {
         seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -1,5 +1,5 @@
-//! Batch norm with its epilogues, and pooling: bound by memory, not by arithmetic. As in a training step, operands are new and not shared,
-//! so that outputs may reuse their memory; x is shared where a step shares it.
+//! Benchmarks of batch norm with its epilogues and of pooling, which are memory-bound. As in a training step, operands are new
+//! and not shared, so that outputs can reuse their memory; x is shared where a step shares it.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -30,7 +30,7 @@ const NORM_CASES: [NormCase; 8] = [
     NormCase { name: "norm-2048-vectors-n256", shape: [256, 2048, 1] },
 ];
 
-/// The pooling of the ImageNet stem at 224 pixels and at 64, and the mean behind the last stage.
+/// The pooling of the ImageNet stem at 224 and at 64 pixels, and the mean after the last stage.
 const MAX_CASES: [(&str, [usize; 4]); 2] = [
     ("max-pool-64-112px-n16", [16, 64, 112, 112]),
     ("max-pool-64-32px-n64", [64, 64, 32, 32]),
@@ -160,7 +160,7 @@ fn run_mean(name: &str, shape: [usize; 4], options: &Options) {
     );
 }
 
-/// Times both of `ops`, each run on new operands, whose construction is not timed.
+/// Times both of `ops`, with new operands for each run, whose construction is not timed.
 fn compare<O: Copy, T, R>(
     name: &str,
     pass: &str,

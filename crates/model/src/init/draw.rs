@@ -1,22 +1,22 @@
-//! Random numbers of one parameter: ChaCha8 keyed by (seed, name), uniform and normal.
+//! Random number generator of one parameter: ChaCha8 keyed by (seed, name), with uniform and normal distributions.
 //!
-//! Everything between the key and the `f32` is written out in this file, in additions, multiplications, divisions
-//! and square roots, which IEEE 754 fixes to the bit: neither an upgrade of `rand` nor the logarithm of another
-//! platform's C library changes a weight.
+//! All arithmetic between the key and the `f32` is implemented in this file with additions, multiplications, divisions
+//! and square roots, which IEEE 754 defines bit for bit. Neither an upgrade of `rand` nor the logarithm of a different
+//! platform's C library can change a weight.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::f64::consts::{LN_2, SQRT_2};
 
-/// The stream of one parameter.
+/// The random stream of one parameter.
 pub(super) struct Draw {
     generator: ChaCha8Rng,
-    /// The polar method makes normal numbers in pairs.
+    /// The second value of a pair: the polar method generates normal numbers in pairs.
     spare: Option<f64>,
 }
 
 impl Draw {
-    /// The stream that `seed` gives to the parameter `name`.
+    /// The stream of the parameter `name` for `seed`.
     pub(super) fn new(seed: u64, name: &str) -> Self {
         let mut key = *b"........________barlow:weights:1";
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -42,7 +42,7 @@ impl Draw {
         (f64::from(self.generator.next_u32()) + 0.5) / f64::from(1u32 << 31) - 1.0
     }
 
-    /// Marsaglia's polar method: needs a logarithm, but no sine and cosine.
+    /// Marsaglia's polar method, which needs a logarithm, but no sine or cosine.
     fn standard_normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
@@ -76,7 +76,7 @@ fn ln(x: f64) -> f64 {
     exponent as f64 * LN_2 + 2.0 * s * series
 }
 
-/// FNV-1a, 64 bits. Written out because the standard library promises no stable hash.
+/// FNV-1a, 64 bits. Implemented here because the standard library does not guarantee a stable hash.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)

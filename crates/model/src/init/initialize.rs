@@ -1,7 +1,7 @@
-//! Initial values of a module's parameters, by their kind.
+//! Initialisation of a module's parameters by their kind.
 //!
-//! Every backend starts from the same bytes, and the values of a layer depend neither on the order of the layers nor on the other
-//! layers: no generator is shared, and none of a backend's is used.
+//! The initial values are bitwise equal on every backend. The values of a layer do not depend on the other layers or on their
+//! order, because no random number generator is shared, and no backend's generator is used.
 
 use super::draw::Draw;
 use crate::kind::ParamKind;
@@ -13,18 +13,18 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// Standard deviation of embeddings and tokens, that of ViT and BERT.
+/// Standard deviation of embeddings and tokens, as in ViT and BERT.
 const TOKEN_STD: f64 = 0.02;
 
 /// Distribution of the initial weights of a convolution [C_out, C_in, k..].
 ///
-/// Behind a batch norm the scale of a weight does not change what is computed, but how far a step of Adam turns it: smaller weights
-/// learn faster.
+/// If a batch norm follows, the scale of a weight does not affect the output, but it affects how far a step of Adam rotates the
+/// weight: smaller weights learn faster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConvInit {
-    /// Normal with standard deviation √(2 / (C_out·k²)): torchvision's ResNets (`kaiming_normal_`, fan out, ReLU), and therefore the
-    /// official code.
+    /// Normal with standard deviation √(2 / (C_out·k²)): torchvision's ResNets (`kaiming_normal_`, fan out, ReLU), and therefore
+    /// the official code.
     #[default]
     FanOut,
     /// Uniform in ±1/√(C_in·k²): the default of `torch.nn.Conv2d`, √6 times smaller where C_out = C_in.
@@ -38,13 +38,13 @@ pub fn initialize<B: Backend, M: Module<B>>(module: M, seed: u64) -> M {
 
 /// Initialises every parameter of a module, by its [`ParamKind`]:
 ///
-/// - convolutions as `convolutions` says;
+/// - convolutions: the distribution given by `convolutions`;
 /// - linear weights: uniform in ±1/√in, torch's default;
 /// - biases: uniform in ±1/√(fan in) of the `weight` in the same layer, torch's default;
 /// - embeddings and tokens: normal with standard deviation 0.02;
-/// - norms, running statistics and other parameters keep the values that their module gave them.
+/// - norms, running statistics and other parameters: unchanged, with the values set by their module.
 ///
-/// Names are relative to `module`: a backbone initialised alone differs from the same backbone within a model.
+/// Names are relative to `module`, so a backbone initialised alone differs from the same backbone initialised within a model.
 pub fn initialize_with<B: Backend, M: Module<B>>(module: M, seed: u64, convolutions: ConvInit) -> M {
     let fan_in = fan_in(&module);
     module.map(&mut Initializer {
@@ -55,7 +55,7 @@ pub fn initialize_with<B: Backend, M: Module<B>>(module: M, seed: u64, convoluti
     })
 }
 
-/// Inputs of each output of the linear layers and convolutions, by the exported name of the layer.
+/// Fan in (number of inputs per output) of the linear layers and convolutions, by the exported name of the layer.
 fn fan_in<B: Backend, M: Module<B>>(module: &M) -> HashMap<String, usize> {
     let weights = named_shapes(module)
         .into_iter()
@@ -71,7 +71,7 @@ fn fan_in<B: Backend, M: Module<B>>(module: &M) -> HashMap<String, usize> {
         .collect()
 }
 
-/// A name as that of its layer and its last segment.
+/// Splits a name into the name of its layer and its last segment.
 fn split(name: &str) -> (&str, &str) {
     name.rsplit_once('.').unwrap_or(("", name))
 }
@@ -84,7 +84,7 @@ struct Initializer {
 }
 
 impl Initializer {
-    /// The values of a parameter in its module's layout; `None` if it keeps those that it has.
+    /// The initial values of a parameter in its module's layout; `None` if it retains its current values.
     fn values(&self, shape: &[usize]) -> Option<Vec<f32>> {
         let name = self.path.name();
         let mut draw = Draw::new(self.seed, &name);
@@ -99,7 +99,7 @@ impl Initializer {
                 })
             }
             (ParamKind::Linear, &[inputs, outputs]) => {
-                // Drawn in torch's order [out, in], so that the exported weights do not depend on the layout in the module.
+                // Generated in torch's order [out, in], so that the exported weights do not depend on the layout in the module.
                 let drawn = draw.uniform(len, uniform_by(inputs));
                 Some(transpose(&drawn, outputs, inputs))
             }

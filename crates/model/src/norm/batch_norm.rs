@@ -1,7 +1,7 @@
 //! Batch norm over [N, C] and [N, C, H, W] with an explicit mode, exported under torch's names.
 //!
-//! `burn::nn::BatchNorm` is not used: it decides by the backend whether it trains, feeds the running variance the biased estimate, and
-//! swaps axes, which on the CPU copies every activation, forward and backward.
+//! `burn::nn::BatchNorm` is not used: it selects training or evaluation by the backend, updates the running variance with the
+//! biased estimate, and swaps axes, which on the CPU copies every activation, forward and backward.
 
 use super::mode::NormMode;
 use super::statistic::RunningStatistic;
@@ -24,7 +24,7 @@ pub struct BatchNormConfig {
     pub scale: bool,
     /// Whether a learned bias is added.
     pub shift: bool,
-    /// Initial weight: 1, or 0 for the last norm of a residual block that is to start as the identity.
+    /// Initial weight: 1, or 0 for the last norm of a residual block that should start as the identity.
     pub initial_weight: f64,
 }
 
@@ -41,7 +41,7 @@ impl BatchNormConfig {
         }
     }
 
-    /// Whether the norm has a learned weight and a learned bias.
+    /// Sets whether the norm has a learned weight and a learned bias.
     pub fn with_affine(self, affine: bool) -> Self {
         Self {
             scale: affine,
@@ -50,17 +50,17 @@ impl BatchNormConfig {
         }
     }
 
-    /// Whether the norm has a learned bias.
+    /// Sets whether the norm has a learned bias.
     pub fn with_shift(self, shift: bool) -> Self {
         Self { shift, ..self }
     }
 
-    /// Initial weight.
+    /// Sets the initial weight.
     pub fn with_initial_weight(self, initial_weight: f64) -> Self {
         Self { initial_weight, ..self }
     }
 
-    /// A norm with bias 0, running mean 0, running variance 1, and the configured weight.
+    /// Builds a norm with bias 0, running mean 0, running variance 1, and the configured weight.
     pub fn init<B: Backend>(&self, device: &B::Device) -> BatchNorm<B> {
         let c = self.features;
         BatchNorm {
@@ -83,21 +83,21 @@ pub struct BatchNorm<B: Backend> {
     pub bias: Option<Param<Tensor<B, 1>>>,
     /// `[C]`
     pub running_mean: RunningStatistic<B>,
-    /// `[C]`, unbiased as torch's.
+    /// `[C]`, unbiased like torch's.
     pub running_var: RunningStatistic<B>,
     momentum: f64,
     epsilon: f64,
 }
 
 impl<B: NormOps> BatchNorm<B> {
-    /// Normalises over every axis but the second. Statistics and arithmetic are f32 whatever the type of `x`.
+    /// Normalises over all axes except the second. Statistics and arithmetic are f32 for every type of `x`.
     ///
     /// # Shapes
     /// - `x`: [N, C] or [N, C, H, W]
     /// - returns the shape of `x`
     ///
     /// # Panics
-    /// If `x` has another number of channels, or if a training mode sees fewer than two values a channel.
+    /// If `x` has a different number of channels, or fewer than two values per channel in a training mode.
     pub fn forward<const D: usize>(&self, x: Tensor<B, D>, mode: NormMode) -> Tensor<B, D> {
         self.forward_then(x, Epilogue::Nothing, mode)
     }
@@ -105,7 +105,7 @@ impl<B: NormOps> BatchNorm<B> {
     /// max([`forward`](Self::forward)(x), 0), as one operation.
     ///
     /// # Panics
-    /// As `forward`.
+    /// Same as `forward`.
     pub fn forward_relu<const D: usize>(&self, x: Tensor<B, D>, mode: NormMode) -> Tensor<B, D> {
         self.forward_then(x, Epilogue::Relu, mode)
     }
@@ -113,7 +113,7 @@ impl<B: NormOps> BatchNorm<B> {
     /// max([`forward`](Self::forward)(x) + residual, 0), as one operation; the residual has the shape of `x`.
     ///
     /// # Panics
-    /// As `forward`, and if the residual has another shape.
+    /// Same as `forward`, and if the residual has a different shape.
     pub fn forward_add_relu<const D: usize>(
         &self,
         x: Tensor<B, D>,
@@ -156,7 +156,7 @@ impl<B: NormOps> BatchNorm<B> {
         } else {
             assert!(
                 n * s > 1,
-                "batch norm needs two values a channel to train on, got x of shape {shape:?}"
+                "batch norm needs at least two values per channel in training modes, got x of shape {shape:?}"
             );
             let (y, mean, variance) = batch_norm_train(x, weight, bias, self.epsilon, epilogue);
             if mode == NormMode::Train {

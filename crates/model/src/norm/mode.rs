@@ -1,15 +1,15 @@
-//! What a forward pass does with batch statistics.
+//! The batch norm mode of a forward pass.
 //!
-//! Every module from the images to the embeddings takes the mode and passes it on. Whether the backend differentiates never decides:
-//! an autodiff model can be evaluated, and a plain one can update its statistics.
+//! Every module from the images to the embeddings takes the mode and passes it on. The mode does not depend on the backend: a
+//! model on an autodiff backend can be evaluated, and a model on a plain backend can update its statistics.
 
 /// Which statistics a batch norm uses, and whether it updates its running statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NormMode {
-    /// Statistics of the batch; the running statistics are updated once per forward pass, so once per step and view.
+    /// Statistics of the batch. The running statistics are updated once per forward pass, that is, once per step and view.
     Train,
-    /// Statistics of the batch, no update: the second pass of cached gradients, which sees each image again.
+    /// Statistics of the batch, no update: for the second pass of cached gradients, which repeats each image.
     TrainFrozenStats,
-    /// The running statistics, no update: kNN, probes, export.
+    /// The running statistics, no update: for kNN, probes and export.
     Eval,
 }

@@ -1,7 +1,7 @@
-//! A running statistic: a vector that a forward pass updates through a shared reference.
+//! Running statistic: a vector that a forward pass updates through a shared reference.
 //!
-//! Burn's `RunningState` lags one update behind until it is synchronised, and its clones share one value, so that a saved copy of a
-//! model changes with the original. This type does neither.
+//! Burn's `RunningState` lags one update behind until it is synchronised, and its clones share one value, so a saved copy of a
+//! model changes with the original. This type has neither problem.
 
 use crate::kind::ParamKind;
 use burn::module::{
@@ -15,9 +15,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const MARKER: &str = ParamKind::RunningStatistic.marker();
 
-/// A vector `[C]` outside the autodiff graph, updated by [`RunningStatistic::set`]; every reader sees the newest value.
+/// A vector `[C]` outside the autodiff graph, updated by [`RunningStatistic::set`]; readers always see the newest value.
 ///
-/// In any module its kind is [`ParamKind::RunningStatistic`] and its exported name that of the field.
+/// In every module its kind is [`ParamKind::RunningStatistic`] and its exported name is that of the field.
 #[derive(Debug)]
 pub struct RunningStatistic<B: Backend> {
     id: ParamId,
@@ -47,7 +47,8 @@ impl<B: Backend> RunningStatistic<B> {
         }
     }
 
-    /// A poisoned lock is no error: a thread that panicked while it held the lock cannot have left half a tensor.
+    /// A poisoned lock is not an error: a thread that panicked while holding the lock cannot have left a partially written
+    /// tensor.
     fn lock(&self) -> MutexGuard<'_, Tensor<B, 1>> {
         self.value.lock().unwrap_or_else(PoisonError::into_inner)
     }

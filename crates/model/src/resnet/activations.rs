@@ -1,12 +1,13 @@
-//! Size of the activations that a ResNet saves for its backward pass: arithmetic on the architecture, for estimates before a run.
+//! Size of the activations that a ResNet saves for its backward pass, computed from the architecture for estimates before a run.
 
 use super::config::{ResNetConfig, Stem};
 
 impl ResNetConfig {
     /// Number of values saved per image between the forward and the backward pass, at `pixels` × `pixels`.
     ///
-    /// Each convolution saves its output (the norm's operand) and the activated output (the next convolution's operand); a norm without
-    /// a ReLU of its own saves the first alone, max pooling its output and the positions of the maxima, but not its input.
+    /// Each convolution saves its output (the norm's operand) and the activated output (the next convolution's operand). For a
+    /// norm without its own ReLU only the former is saved. Max pooling saves its output and the positions of the maxima, but not
+    /// its input.
     pub fn kept_values(&self, pixels: usize) -> usize {
         let square = |side: usize| side * side;
         let [stem, entering] = self.stem_sides(pixels);
@@ -25,7 +26,7 @@ impl ResNetConfig {
             } = stage;
             for block in 0..blocks {
                 let before = if block == 0 { before } else { side };
-                // The last norm's output is saved once, activated, after the sum with the shortcut.
+                // The last norm's output is saved once, after the sum with the shortcut and the ReLU.
                 kept += if self.depth.is_bottleneck() {
                     2 * channels * (square(before) + square(side)) + 2 * channels_out * square(side)
                 } else {
@@ -40,11 +41,11 @@ impl ResNetConfig {
         kept
     }
 
-    /// Channels and side in pixels of the map of an image of `pixels` × `pixels` that has the most values, other than the image itself.
+    /// Channels and side in pixels of the largest feature map for an image of `pixels` × `pixels`, not counting the image itself.
     pub fn largest_map(&self, pixels: usize) -> (usize, usize) {
         let [stem, entering] = self.stem_sides(pixels);
         let of_stage = |stage: Stage| {
-            // A bottleneck's first convolution is at the side before the stride.
+            // A bottleneck's first convolution has the resolution before the stride.
             let first = if self.depth.is_bottleneck() {
                 stage.before
             } else {
@@ -56,7 +57,7 @@ impl ResNetConfig {
             .into_iter()
             .chain(self.stages(entering).into_iter().flat_map(of_stage));
         let values = |&(channels, side): &(usize, usize)| channels * side * side;
-        maps.max_by_key(values).expect("a network has maps")
+        maps.max_by_key(values).expect("a network has feature maps")
     }
 
     /// Sides of the first convolution's output and of the first stage's input.
@@ -85,15 +86,15 @@ impl ResNetConfig {
     }
 }
 
-/// The maps of a stage's blocks.
+/// The feature maps of a stage's blocks.
 struct Stage {
-    /// Inside a block.
+    /// Channels inside a block.
     channels: usize,
-    /// Leaving it.
+    /// Channels of a block's output.
     channels_out: usize,
     /// Side in pixels before the first block's stride.
     before: usize,
-    /// Side after it.
+    /// Side in pixels after it.
     side: usize,
 }
 
@@ -146,8 +147,8 @@ mod tests {
             in_channels: 3,
             zero_init_residual: true,
         };
-        // ResNet-50 at 224 pixels has 11.1 million convolution outputs an image, each kept before and, but for the stem's, the
-        // last of a block and the shortcuts, after its activation; odd sizes round up.
+        // ResNet-50 at 224 pixels has 11.1 million convolution outputs per image. Each is saved before its activation and, except
+        // for those of the stem, the last of a block and the shortcuts, also after it. Odd sizes round up.
         let kept = config.kept_values(224);
         assert!((20_000_000..24_500_000).contains(&kept), "{kept}");
         assert!(config.kept_values(225) > kept);

@@ -1,7 +1,7 @@
-//! The residual block, basic (two 3×3) or bottleneck (1×1, 3×3, 1×1), as torchvision has it.
+//! The residual block, basic (two 3×3) or bottleneck (1×1, 3×3, 1×1), as in torchvision.
 //!
-//! One type for both: the bottleneck has a third pair of convolution and norm. Its stride is in the 3×3 convolution ("ResNet V1.5"),
-//! as in all published weights; the paper's first version has it in the first 1×1.
+//! One type implements both: the bottleneck has a third pair of convolution and norm. Its stride is in the 3×3 convolution
+//! ("ResNet V1.5"), as in all published weights; the paper's first version has it in the first 1×1.
 
 use crate::layers::{Conv2d, Conv2dConfig};
 use crate::norm::{BatchNorm, BatchNormConfig, NormMode};
@@ -84,7 +84,7 @@ pub struct Block<B: Backend> {
     downsample: Option<Downsample<B>>,
 }
 
-/// The shortcut where size or channels change; torch names its two layers `downsample.0` and `downsample.1`.
+/// The shortcut of blocks that change the size or the channels; torch names its two layers `downsample.0` and `downsample.1`.
 #[derive(Module, Debug)]
 pub struct Downsample<B: Backend> {
     conv: Conv2d<B>,

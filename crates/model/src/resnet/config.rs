@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct ResNetConfig {
     /// Number of layers.
     pub depth: ResNetDepth,
-    /// First layers.
+    /// First layers of the network.
     pub stem: Stem,
     /// Channels of the first stage (≥ 1); the later ones have 2, 4 and 8 times as many. 64 is standard.
     pub width: usize,
@@ -30,17 +30,17 @@ impl ResNetConfig {
         }
     }
 
-    /// Replaces the first layers.
+    /// Sets the first layers.
     pub fn with_stem(self, stem: Stem) -> Self {
         Self { stem, ..self }
     }
 
-    /// Replaces the channels of the first stage.
+    /// Sets the channels of the first stage.
     pub fn with_width(self, width: usize) -> Self {
         Self { width, ..self }
     }
 
-    /// Whether the last norm of each block starts at 0.
+    /// Sets whether the last norm of each block starts at 0.
     pub fn with_zero_init_residual(self, zero_init_residual: bool) -> Self {
         Self {
             zero_init_residual,
@@ -66,14 +66,14 @@ impl Default for ResNetConfig {
 pub enum ResNetDepth {
     /// Basic blocks, 2 in each stage.
     ResNet18,
-    /// Basic blocks, 3, 4, 6 and 3.
+    /// Basic blocks: 3, 4, 6 and 3.
     ResNet34,
-    /// Bottleneck blocks, 3, 4, 6 and 3.
+    /// Bottleneck blocks: 3, 4, 6 and 3.
     ResNet50,
 }
 
 impl ResNetDepth {
-    /// Blocks of the four stages.
+    /// Number of blocks in each of the four stages.
     pub fn blocks(self) -> [usize; 4] {
         match self {
             Self::ResNet18 => [2, 2, 2, 2],

@@ -1,4 +1,4 @@
-//! ResNet-18, -34 and -50 as torchvision has them, without the classifier.
+//! ResNet-18, -34 and -50 as in torchvision, without the classifier.
 
 mod activations;
 mod block;

@@ -1,4 +1,4 @@
-//! The network: stem, four stages of residual blocks, mean over the pixels.
+//! The ResNet: stem, four stages of residual blocks, mean over the pixels.
 //!
 //! Field names are torchvision's, so that weights can be exchanged in both directions.
 
@@ -19,7 +19,8 @@ const STEM_WINDOW: Window = Window {
 };
 
 impl ResNetConfig {
-    /// The network with zero convolutions, not yet allocated: follow with [`crate::initialize`] or [`crate::load_state_dict`].
+    /// Builds the network with zero convolutions, not yet allocated. Set them with [`crate::initialize`] or
+    /// [`crate::load_state_dict`].
     ///
     /// # Panics
     /// If `width` or `in_channels` is 0.
@@ -67,7 +68,7 @@ impl ResNetConfig {
     }
 }
 
-/// Images to representations.
+/// A ResNet without classifier, from images to representations.
 #[derive(Module, Debug)]
 pub struct ResNet<B: Backend> {
     conv1: Conv2d<B>,

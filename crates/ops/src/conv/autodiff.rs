@@ -1,7 +1,7 @@
 //! Convolution under autodiff: one node whose gradients the inner backend computes.
 //!
-//! Each operand is saved only if the other one needs a gradient; for an untracked input (the images themselves) neither is its
-//! gradient computed nor the weight saved. Must not depend on any particular backend.
+//! Each operand is saved only if the other one needs a gradient. For an untracked input (the images) the input gradient is not
+//! computed and the weight is not saved. Must not depend on a particular backend.
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::ops::FloatTensor;
@@ -74,7 +74,7 @@ impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
 #[derive(Debug)]
 struct ConvNode;
 
-/// State of the node; the tensors are in the checkpointer under their nodes' ids.
+/// State of the node. The checkpointer holds the tensors under their nodes' ids.
 #[derive(Clone, Debug)]
 struct ConvState {
     geometry: ConvGeometry,
@@ -97,14 +97,14 @@ impl<B: ConvOps> Backward<B, 2> for ConvNode {
             weight,
         } = ops.state;
         let output_gradient = grads.consume::<B>(&ops.node);
-        // Every checkpoint is retrieved, used or not: the checkpointer counts uses.
+        // Every checkpoint is retrieved even if it is not used, because the checkpointer counts uses.
         let x = x.map(|id| retrieve::<B>(checkpointer, id));
         let weight = weight.map(|id| retrieve::<B>(checkpointer, id));
 
         if let (Some(node), Some(weight)) = (x_node, weight) {
             let output_gradient = output_gradient.clone();
-            // The gradient registered for the input so far, which Burn looks up by a tensor of its node. In a residual block it is
-            // the shortcut's by now; the kernel adds to it in the same pass.
+            // The gradient accumulated for the input so far, which Burn looks up by a tensor of the input's node. In a residual
+            // block this is the shortcut's gradient; the kernel adds to it in the same pass.
             let mut input = <Autodiff<B> as AutodiffBackend>::from_inner(output_gradient.clone());
             input.node = node.clone();
             let gradient = match grads.remove(&input) {

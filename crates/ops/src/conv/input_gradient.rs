@@ -1,8 +1,8 @@
 //! The input gradient of a convolution whose kernel is smaller than its stride, such as a ResNet's 1×1 at stride 2.
 //!
-//! Burn 0.21's transposed convolution returns zeros there on CUDA and WGPU: `conv_transpose2d_direct` takes the outputs that read an input
-//! from an empty range. With such a kernel no two outputs read the same pixel, so the gradient is a product over channels for each tap
-//! (a 1×1 convolution), written to the pixels that the tap reads.
+//! In this case Burn 0.21's transposed convolution returns zeros on CUDA and WGPU: `conv_transpose2d_direct` iterates over an
+//! empty range of outputs for each input. With such a kernel no two outputs read the same pixel, so the gradient is a product
+//! over channels for each tap (a 1×1 convolution), written to the pixels that the tap reads.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
@@ -51,7 +51,7 @@ pub fn of_small_kernel<B: Backend>(
     gradient.into_primitive().tensor()
 }
 
-/// Along an axis of `inputs` pixels: the outputs for which a tap reads a pixel rather than padding, and those pixels.
+/// Along an axis of `inputs` pixels: the outputs for which a tap reads a pixel and not padding, and those pixels.
 fn read_by(tap: usize, geometry: ConvGeometry, inputs: usize, outputs: usize) -> Option<[Slice; 2]> {
     let ConvGeometry { stride, padding } = geometry;
     let pixel = |output: usize| output * stride + tap - padding;
@@ -88,7 +88,7 @@ mod tests {
         tensor.into_data().to_vec().unwrap()
     }
 
-    /// Burn's operation is right on the CPU, for these kernels too.
+    /// Burn's operation is correct on the CPU, also for these kernels.
     #[test]
     fn the_gradient_is_that_of_burns_own_operation() {
         for (kernel, stride) in [(1, 2), (1, 3), (2, 3), (1, 4), (2, 4), (3, 4)] {

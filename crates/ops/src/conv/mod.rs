@@ -1,4 +1,4 @@
-//! 2-d convolution and its two gradients.
+//! 2-D convolution and its two gradients.
 
 mod autodiff;
 #[cfg(feature = "cpu")]

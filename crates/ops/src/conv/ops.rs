@@ -1,4 +1,4 @@
-//! The trait of the convolution, and the function on tensors.
+//! The convolution trait [`ConvOps`] and the function [`conv2d`] on tensors.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
@@ -16,7 +16,7 @@ pub trait ConvOps: Backend {
         reference::forward::<Self>(x, weight, geometry)
     }
 
-    /// Gradient for the input, [N, C_in, H, W] = `input_shape`, from `weight` [C_out, C_in, k, k] and
+    /// Gradient with respect to the input, [N, C_in, H, W] = `input_shape`, from `weight` [C_out, C_in, k, k] and
     /// `output_gradient` [N, C_out, H', W'].
     fn conv2d_input_gradient(
         weight: FloatTensor<Self>,
@@ -32,7 +32,7 @@ pub trait ConvOps: Backend {
         }
     }
 
-    /// [`conv2d_input_gradient`](Self::conv2d_input_gradient) + `sum`, the gradient that other operations have given the same input.
+    /// [`conv2d_input_gradient`](Self::conv2d_input_gradient) + `sum`, the gradient of the same input accumulated so far.
     fn conv2d_input_gradient_onto(
         weight: FloatTensor<Self>,
         output_gradient: FloatTensor<Self>,
@@ -43,7 +43,7 @@ pub trait ConvOps: Backend {
         Self::float_add(gradient, sum)
     }
 
-    /// Gradient for the weight, [C_out, C_in, k, k] = `weight_shape`, from `x` [N, C_in, H, W] and
+    /// Gradient with respect to the weight, [C_out, C_in, k, k] = `weight_shape`, from `x` [N, C_in, H, W] and
     /// `output_gradient` [N, C_out, H', W'].
     fn conv2d_weight_gradient(
         x: FloatTensor<Self>,
@@ -55,7 +55,7 @@ pub trait ConvOps: Backend {
     }
 }
 
-/// 2-d convolution without bias.
+/// 2-D convolution without bias.
 ///
 /// # Shapes
 /// - `x`: [N, C_in, H, W], `weight`: [C_out, C_in, k, k]

@@ -1,5 +1,5 @@
-//! Convolution and its gradients as Burn's own ops: the default implementation of [`ConvOps`](super::ConvOps) (except for one case, in
-//! `input_gradient`), the fallback of backends that override it for f32 only, and what tests compare with.
+//! Convolution and its gradients in Burn's own ops: the default implementation of [`ConvOps`](super::ConvOps) (except for one
+//! case, see `input_gradient`), the fallback of backends that override it for f32 only, and the reference of the tests.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
@@ -7,20 +7,20 @@ use burn::tensor::{Shape, TensorMetadata};
 
 use crate::ConvGeometry;
 
-/// [`ConvOps::conv2d_forward`](super::ConvOps::conv2d_forward) by Burn's own op.
+/// [`ConvOps::conv2d_forward`](super::ConvOps::conv2d_forward) with Burn's own op.
 pub fn forward<B: Backend>(x: FloatTensor<B>, weight: FloatTensor<B>, geometry: ConvGeometry) -> FloatTensor<B> {
     B::conv2d(x, weight, None, geometry.options())
 }
 
-/// [`ConvOps::conv2d_input_gradient`](super::ConvOps::conv2d_input_gradient) by Burn's own op; wrong on CUDA and WGPU if the kernel is
-/// smaller than its stride.
+/// [`ConvOps::conv2d_input_gradient`](super::ConvOps::conv2d_input_gradient) with Burn's own op; wrong on CUDA and WGPU if the
+/// kernel is smaller than its stride.
 pub fn input_gradient<B: Backend>(
     weight: FloatTensor<B>,
     output_gradient: FloatTensor<B>,
     geometry: ConvGeometry,
     input_shape: Shape,
 ) -> FloatTensor<B> {
-    // Burn's op takes the input, but only uses its shape.
+    // Burn's op takes the input but uses only its shape.
     let x = B::float_empty(
         input_shape,
         &B::float_device(&output_gradient),
@@ -29,14 +29,14 @@ pub fn input_gradient<B: Backend>(
     B::conv2d_x_backward(x, weight, output_gradient, geometry.options())
 }
 
-/// [`ConvOps::conv2d_weight_gradient`](super::ConvOps::conv2d_weight_gradient) by Burn's own op.
+/// [`ConvOps::conv2d_weight_gradient`](super::ConvOps::conv2d_weight_gradient) with Burn's own op.
 pub fn weight_gradient<B: Backend>(
     x: FloatTensor<B>,
     output_gradient: FloatTensor<B>,
     geometry: ConvGeometry,
     weight_shape: Shape,
 ) -> FloatTensor<B> {
-    // Burn's op takes the weight, but only uses its shape.
+    // Burn's op takes the weight but uses only its shape.
     let weight = B::float_empty(weight_shape, &B::float_device(&x), x.dtype().into());
     B::conv2d_weight_backward(x, weight, output_gradient, geometry.options())
 }

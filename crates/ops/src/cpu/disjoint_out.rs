@@ -1,4 +1,4 @@
-//! An output that many tasks write, each its own part.
+//! Output buffer that many tasks write in parallel, each its own part.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -11,13 +11,13 @@ pub(crate) struct DisjointOut<'a> {
     borrowed: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: the only access is through `at`, whose callers promise that no two of them use the same floats.
+// SAFETY: the only access is through `at`, whose callers guarantee that no two of them access the same floats.
 unsafe impl Sync for DisjointOut<'_> {}
-// SAFETY: as above.
+// SAFETY: same as for `Sync`.
 unsafe impl Send for DisjointOut<'_> {}
 
 impl<'a> DisjointOut<'a> {
-    /// Floats that the tasks initialise.
+    /// Wraps uninitialised floats, which the tasks initialise.
     pub(crate) fn fresh(floats: &'a mut [MaybeUninit<f32>]) -> Self {
         Self {
             len: floats.len(),
@@ -26,7 +26,7 @@ impl<'a> DisjointOut<'a> {
         }
     }
 
-    /// Floats that are initialised already.
+    /// Wraps initialised floats.
     pub(crate) fn of(floats: &'a mut [f32]) -> Self {
         Self {
             len: floats.len(),
@@ -35,16 +35,16 @@ impl<'a> DisjointOut<'a> {
         }
     }
 
-    /// A pointer to the floats `start..end`, all or some of which the caller writes or reads.
+    /// A pointer to the floats `start..end`, of which the caller may read or write all or some.
     ///
     /// # Safety
-    /// While the caller uses floats of this range, no other task writes them.
+    /// No other task may write the floats of this range that the caller uses, for as long as the caller uses them.
     ///
     /// # Panics
-    /// If the range is outside.
+    /// If the range is out of bounds.
     pub(crate) unsafe fn at(self, start: usize, end: usize) -> *mut f32 {
         assert!(start <= end && end <= self.len, "{start}..{end} of {}", self.len);
-        // SAFETY: inside the slice.
+        // SAFETY: in bounds of the slice (asserted).
         unsafe { self.floats.add(start) }
     }
 }

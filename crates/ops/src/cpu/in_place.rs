@@ -1,7 +1,7 @@
-//! Outputs that are written once: in place of an operand that nothing else refers to, or into fresh memory.
+//! Output buffers that are written once: in place of an operand with no other reference, or in newly allocated memory.
 //!
-//! A batch of feature maps is larger than the caches, so zeroing an output first is one more pass over memory, and faulting in fresh
-//! pages costs about as much again. The kernels write through the pointers that are handed out here (`norm/flex/map.rs`).
+//! A batch of feature maps is larger than the caches, so zeroing an output first is one more pass over memory, and page faults of
+//! new memory cost about as much again. The kernels write through the pointers that this module provides (`norm/flex/map.rs`).
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -12,7 +12,7 @@ use barlow_simd::prefetch;
 pub(crate) enum InPlaceOrFresh<'a> {
     /// The output replaces the operand.
     InPlace(&'a mut [f32]),
-    /// Uninitialised output, and the operand elsewhere; of equal length.
+    /// Uninitialised output and a separate operand of the same length.
     Fresh(&'a mut [MaybeUninit<f32>], &'a [f32]),
 }
 
@@ -41,7 +41,7 @@ impl<'a> InPlaceOrFresh<'a> {
         }
     }
 
-    /// Cuts into parts of `len` floats; the last one may be shorter.
+    /// Splits into parts of `len` floats; the last one may be shorter.
     ///
     /// # Panics
     /// If `len` is 0.
@@ -56,9 +56,10 @@ impl<'a> InPlaceOrFresh<'a> {
     }
 }
 
-/// The channels of one task: the same run of floats in every image. Access to one image prefetches the run of the next.
+/// The channels of one task: the same run of floats in every image. Accessing one image prefetches the run of the next.
 ///
-/// Why not a list of [`InPlaceOrFresh`]: a task has hundreds, and all lists would be built before the first task begins.
+/// Not a list of [`InPlaceOrFresh`], because a task has hundreds of them, and all lists would be built before the first task
+/// starts.
 pub(crate) struct ChannelRuns<'a> {
     to: *mut f32,
     /// Equal to `to` if the output replaces the operand.
@@ -75,10 +76,10 @@ pub(crate) struct ChannelRuns<'a> {
 unsafe impl Send for ChannelRuns<'_> {}
 
 impl<'a> InPlaceOrFresh<'a> {
-    /// Cuts images of `step` floats into runs of `len` floats (the last one may be shorter): one item for each run of an image.
+    /// Splits images of `step` floats into runs of `len` floats (the last one may be shorter): one item for each run of an image.
     ///
     /// # Panics
-    /// If the floats are not whole images, or one of the lengths is 0.
+    /// If the number of floats is not a multiple of `step`, or if `step` or `len` is 0.
     pub(crate) fn runs(mut self, step: usize, len: usize) -> Vec<ChannelRuns<'a>> {
         let (to, from, floats) = self.pointers();
         assert!(floats % step == 0, "{floats} floats are not whole images of {step}");
@@ -102,7 +103,7 @@ impl<'a> ChannelRuns<'a> {
     #[inline(always)]
     pub(crate) fn part(&mut self, image: usize) -> InPlaceOrFresh<'_> {
         let (to, from) = self.at(image);
-        // SAFETY: inside the memory that was cut; no two runs overlap, and `self` is borrowed for as long as the part is used.
+        // SAFETY: inside the memory that was split; runs do not overlap, and `self` is borrowed for as long as the part is used.
         unsafe {
             if std::ptr::eq(to, from) {
                 InPlaceOrFresh::InPlace(std::slice::from_raw_parts_mut(to, self.len))
@@ -120,7 +121,7 @@ impl<'a> ChannelRuns<'a> {
     #[inline(always)]
     pub(crate) fn operand(&self, image: usize) -> &[f32] {
         let (_, from) = self.at(image);
-        // SAFETY: as in `part`.
+        // SAFETY: same as in `part`.
         unsafe { std::slice::from_raw_parts(from, self.len) }
     }
 

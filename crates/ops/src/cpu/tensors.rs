@@ -1,4 +1,4 @@
-//! Between Burn's tensors and slices of floats.
+//! Conversions between Burn's tensors and slices of floats.
 
 use std::mem::MaybeUninit;
 
@@ -7,7 +7,8 @@ use burn_flex::FlexTensor;
 
 use super::in_place::InPlaceOrFresh;
 
-/// The tensor that `work` computes from an f32 operand, in the operand's memory if nothing else refers to it; and what `work` returns.
+/// The tensor that `work` computes from an f32 operand, in the operand's memory if it is not shared, and the return value of
+/// `work`.
 ///
 /// # Safety
 /// `work` must write every float of its argument ([`InPlaceOrFresh::pointers`]).
@@ -22,30 +23,30 @@ pub(crate) unsafe fn rewritten<R>(operand: FlexTensor, work: impl FnOnce(InPlace
     let from: &[f32] = operand.storage();
     let mut result = None;
     let write = |to: &mut [MaybeUninit<f32>]| result = Some(work(InPlaceOrFresh::Fresh(to, from)));
-    // SAFETY: `work` writes all, as the caller promises.
+    // SAFETY: `work` writes every float, as guaranteed by the caller.
     let floats = unsafe { written(from.len(), write) };
-    let result = result.expect("`written` calls its argument");
+    let result = result.expect("`written` calls its closure");
     (tensor(floats, operand.shape()), result)
 }
 
-/// A vector of `len` values that `write` writes.
+/// A vector of `len` values, initialised by `write`.
 ///
 /// # Safety
 /// `write` must initialise every value.
 pub(crate) unsafe fn written<T: Copy>(len: usize, write: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {
     let mut values = Vec::with_capacity(len);
     write(&mut values.spare_capacity_mut()[..len]);
-    // SAFETY: the capacity is at least `len`, and the first `len` values are initialised, as the caller promises.
+    // SAFETY: the capacity is at least `len`, and the first `len` values are initialised, as guaranteed by the caller.
     unsafe { values.set_len(len) };
     values
 }
 
-/// The same tensor with contiguous memory; copied only if it is a view.
+/// The same tensor in contiguous memory; copied only if it is a view.
 pub(crate) fn contiguous(tensor: FlexTensor) -> FlexTensor {
     tensor.to_contiguous()
 }
 
-/// A contiguous tensor of these values.
+/// A contiguous tensor with these values.
 pub(crate) fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }

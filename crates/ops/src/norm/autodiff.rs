@@ -1,4 +1,4 @@
-//! Batch norm under autodiff: one node for y, whose gradients the inner backend computes; the statistics are constants.
+//! Batch norm under autodiff: one node for y, whose gradients the inner backend computes. The statistics are constants.
 
 use std::fmt::Debug;
 
@@ -36,7 +36,8 @@ impl<B: NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
         panic!("Can't differentiate batch_norm_backward.");
     }
 
-    /// y comes from the inner backend's operation, to the byte; the gradients, which training does not use, are tensor ops.
+    /// y is bitwise the result of the inner backend's operation. The gradients are computed with tensor ops; training does not
+    /// use them.
     fn batch_norm_eval(
         x: FloatTensor<Self>,
         affine: Affine<Self>,
@@ -56,7 +57,7 @@ impl<B: NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
     }
 }
 
-/// How the gradients are computed.
+/// The rule that computes the gradients.
 trait NormRule: Debug + Send + 'static {
     fn gradients<B: NormOps>(
         saved: NormSaved<B>,
@@ -89,7 +90,7 @@ impl NormRule for GivenStatistics {
     }
 }
 
-/// y as a node with the parents x, weight, bias and the residual if there is one; and the statistics.
+/// Returns y, as a node with the parents x, weight, bias and the residual (if there is one), and the statistics.
 fn recorded<B: NormOps, C: CheckpointStrategy>(
     rule: impl NormRule,
     x: FloatTensor<Autodiff<B, C>>,
@@ -119,7 +120,7 @@ fn recorded<B: NormOps, C: CheckpointStrategy>(
     }
 }
 
-/// Computes y and, if an operand is tracked, saves what the gradients need.
+/// Computes y and, if any operand is tracked, saves what the gradients need.
 fn computed<B: NormOps, C: CheckpointStrategy, R: NormRule, const N: usize>(
     kind: OpsKind<NormNode<R>, B, NormState<B>, C, N>,
     x: FloatTensor<Autodiff<B, C>>,
@@ -138,7 +139,7 @@ fn computed<B: NormOps, C: CheckpointStrategy, R: NormRule, const N: usize>(
                 affine,
                 statistics: out.statistics.clone(),
                 epsilon,
-                // The next operation saves y too, so this takes no memory of its own.
+                // The next operation also saves y, so this takes no additional memory.
                 epilogue: kind.map(|()| out.y.clone()),
             };
             (prep.finish(state, out.y), out.statistics)
@@ -153,7 +154,7 @@ fn computed<B: NormOps, C: CheckpointStrategy, R: NormRule, const N: usize>(
 #[derive(Debug)]
 struct NormNode<R>(R);
 
-/// State of the node: x is in the checkpointer under its node's id; the rest is vectors, and y if a residual was added.
+/// State of the node. The checkpointer holds x under the id of its node; the rest is vectors, and y if a residual was added.
 #[derive(Clone, Debug)]
 struct NormState<B: NormOps> {
     x: NodeId,

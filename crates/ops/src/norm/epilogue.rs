@@ -1,18 +1,18 @@
-//! The operations fused with batch norm. Data only, for tensors of any kind.
+//! Operations fused with batch norm. Plain data, for any tensor type.
 
-/// Applied to a normalised value before it is stored.
+/// The operation applied to a normalised value before it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Epilogue<T> {
-    /// Nothing.
+    /// The identity.
     Nothing,
-    /// max(·, 0), with torch's gradient at 0, which is 0.
+    /// max(·, 0), with gradient 0 at 0, as in torch.
     Relu,
     /// max(· + residual, 0); the residual has the shape of the normalised value.
     AddRelu(T),
 }
 
 impl<T> Epilogue<T> {
-    /// The same with another residual.
+    /// The same operation with `residual` applied to the residual.
     pub fn map<U>(self, residual: impl FnOnce(T) -> U) -> Epilogue<U> {
         match self {
             Self::Nothing => Epilogue::Nothing,
@@ -21,7 +21,7 @@ impl<T> Epilogue<T> {
         }
     }
 
-    /// The same by reference.
+    /// The same operation with the residual by reference.
     pub fn as_ref(&self) -> Epilogue<&T> {
         match self {
             Self::Nothing => Epilogue::Nothing,

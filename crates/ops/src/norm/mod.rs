@@ -1,4 +1,4 @@
-//! Batch norm fused with what follows it in a residual network.
+//! Batch norm fused with the operations that follow it in a residual network.
 
 mod autodiff;
 mod epilogue;

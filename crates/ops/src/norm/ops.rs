@@ -1,7 +1,7 @@
-//! The trait of batch norm, and the functions on tensors.
+//! The batch norm trait [`NormOps`] and the functions on tensors.
 //!
-//! Separate tensor ops would each pass over the whole batch and store their result; as one operation the passes are few and find the
-//! data in the cache. Running statistics belong to the layer, not here.
+//! Separate tensor ops would each pass over the whole batch and store their result. One operation needs fewer passes, which find
+//! the data in the cache. Running statistics belong to the layer, not to this module.
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -23,8 +23,9 @@ pub trait NormOps: Backend {
         reference::forward(x, affine, epsilon, epilogue)
     }
 
-    /// The gradients of [`batch_norm_forward`](Self::batch_norm_forward) for its operands, from that of y, including the gradient
-    /// through the statistics. The residual's only if `wants_residual` and there is one.
+    /// The gradients of [`batch_norm_forward`](Self::batch_norm_forward) with respect to its operands, from the gradient of y,
+    /// including the gradient through the statistics. The residual's gradient is computed only if `wants_residual` is set and
+    /// there is one.
     fn batch_norm_backward(
         saved: NormSaved<Self>,
         output_gradient: FloatTensor<Self>,
@@ -33,7 +34,7 @@ pub trait NormOps: Backend {
         reference::backward(saved, output_gradient, wants_residual)
     }
 
-    /// The same y by given statistics, which receive no gradient. Under autodiff the other operands receive theirs.
+    /// The same y with given statistics, which receive no gradient. Under autodiff the other operands receive gradients.
     fn batch_norm_eval(
         x: FloatTensor<Self>,
         affine: Affine<Self>,
@@ -45,17 +46,17 @@ pub trait NormOps: Backend {
     }
 }
 
-/// Batch norm by the statistics of the batch: (y, mean, biased variance).
+/// Batch norm with the statistics of the batch: returns (y, mean, biased variance).
 ///
-/// A missing weight is 1, a missing bias 0. Under autodiff y carries the whole gradient, including that through the statistics;
-/// mean and variance are returned as constants, for running statistics and logs.
+/// A missing weight is 1, a missing bias is 0. Under autodiff y carries the whole gradient, including that through the
+/// statistics; mean and variance are returned as constants, for running statistics and logs.
 ///
 /// # Shapes
 /// - `x`, a residual: [N, C, S]; `weight`, `bias`: `[C]`
 /// - returns `[N, C, S]`, `[C]`, `[C]`
 ///
 /// # Panics
-/// If weight or bias have another number of channels, the residual has another shape, or a channel has no value.
+/// If weight or bias have a different number of channels, the residual has a different shape, or a channel has no values.
 pub fn batch_norm_train<B: NormOps>(
     x: Tensor<B, 3>,
     weight: Option<Tensor<B, 1>>,
@@ -64,16 +65,16 @@ pub fn batch_norm_train<B: NormOps>(
     epilogue: Epilogue<Tensor<B, 3>>,
 ) -> (Tensor<B, 3>, Tensor<B, 1>, Tensor<B, 1>) {
     let [n, _, s] = x.dims();
-    assert!(n * s > 0, "batch norm: no value a channel in x of shape {:?}", x.dims());
+    assert!(n * s > 0, "batch norm: x {:?} has no values per channel", x.dims());
     let (affine, epilogue) = operands(&x, weight, bias, epilogue);
     let Normalized { y, statistics } = B::batch_norm_forward(unwrap(x), affine, epsilon, epilogue);
     (wrap(y), wrap(statistics.mean), wrap(statistics.variance))
 }
 
-/// Batch norm by given statistics, each `[C]`, the variance as it is to be used; otherwise as [`batch_norm_train`].
+/// Batch norm with given statistics, each `[C]`; the variance is used as given. Otherwise the same as [`batch_norm_train`].
 ///
 /// # Panics
-/// If a vector has another number of channels, or the residual has another shape.
+/// If a vector has a different number of channels, or the residual has a different shape.
 pub fn batch_norm_eval<B: NormOps>(
     x: Tensor<B, 3>,
     weight: Option<Tensor<B, 1>>,

@@ -1,5 +1,5 @@
-//! Batch norm and its gradients in tensor ops: the default implementation of [`NormOps`](super::NormOps), the fallback of backends that
-//! override it for f32 only, and what tests compare with.
+//! Batch norm and its gradients in tensor ops: the default implementation of [`NormOps`](super::NormOps), the fallback of
+//! backends that override it for f32 only, and the reference of the tests.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
@@ -10,7 +10,7 @@ use super::tensors::{unwrap, wrap};
 use super::{Affine, Epilogue, NormGradients, NormSaved, Normalized, Statistics};
 
 /// [`NormOps::batch_norm_forward`](super::NormOps::batch_norm_forward) in tensor ops. Two passes, so that the variance
-/// keeps its precision under a large mean.
+/// remains accurate if the mean is large.
 pub fn forward<B: Backend>(
     x: FloatTensor<B>,
     affine: Affine<B>,
@@ -57,7 +57,7 @@ pub fn backward<B: Backend>(
     let scale = inverse_std.clone() * wrap(affine.weight);
     let (has_residual, output) = match epilogue {
         Epilogue::Nothing => (false, None),
-        // As the forward pass computed it.
+        // Computed as in the forward pass.
         Epilogue::Relu => {
             let y = centred.clone() * spread(scale.clone(), n) + spread(wrap(affine.bias), n);
             (false, Some(y))
@@ -99,7 +99,7 @@ pub fn eval<B: Backend>(
     unwrap(apply(x * spread(scale, n) + spread(shift, n), epilogue))
 }
 
-/// The gradients of [`eval`] for all operands except the statistics.
+/// The gradients of [`eval`] with respect to all operands except the statistics.
 pub(super) fn eval_backward<B: Backend>(saved: NormSaved<B>, output_gradient: FloatTensor<B>) -> NormGradients<B> {
     let (x, dy) = (wrap::<B, 3>(saved.x), wrap::<B, 3>(output_gradient));
     let [n, _, _] = x.dims();
@@ -145,7 +145,8 @@ fn channel_sum<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 1> {
     per_image.reshape([n, c]).sum_dim(0).reshape([c])
 }
 
-/// One value per channel, repeated for each image: Burn's CPU backend has a fast loop for [N, C, 1], none for [1, C, 1].
+/// One value per channel, repeated for each image, because Burn's CPU backend has a fast loop for [N, C, 1] but not for
+/// [1, C, 1].
 fn spread<B: Backend>(values: Tensor<B, 1>, n: usize) -> Tensor<B, 3> {
     let [c] = values.dims();
     values.reshape([1, c]).repeat_dim(0, n).reshape([n, c, 1])

@@ -1,4 +1,4 @@
-//! Between tensors and the primitives of a backend.
+//! Conversions between tensors and the primitives of a backend.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;

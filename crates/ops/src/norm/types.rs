@@ -8,18 +8,18 @@ use super::Epilogue;
 /// The learned parameters, each `[C]`.
 #[derive(Clone, Debug)]
 pub struct Affine<B: Backend> {
-    /// Multiplied with the normalised value.
+    /// The factor of the normalised value.
     pub weight: FloatTensor<B>,
-    /// Added.
+    /// The summand.
     pub bias: FloatTensor<B>,
 }
 
-/// Mean and variance that channels are normalised by, each `[C]`.
+/// Mean and variance used to normalise each channel, each `[C]`.
 #[derive(Clone, Debug)]
 pub struct Statistics<B: Backend> {
-    /// Subtracted.
+    /// The mean, which is subtracted.
     pub mean: FloatTensor<B>,
-    /// As it is used: the statistics of a batch hold the biased variance, divided by N·S.
+    /// The variance as it is used. For the statistics of a batch this is the biased variance (divided by N·S).
     pub variance: FloatTensor<B>,
 }
 
@@ -28,7 +28,7 @@ pub struct Statistics<B: Backend> {
 pub struct Normalized<B: Backend> {
     /// [N, C, S]
     pub y: FloatTensor<B>,
-    /// Those of the batch.
+    /// The statistics of the batch.
     pub statistics: Statistics<B>,
 }
 
@@ -43,7 +43,8 @@ pub struct NormSaved<B: Backend> {
     pub statistics: Statistics<B>,
     /// Added to the variance.
     pub epsilon: f64,
-    /// As passed to the forward pass, but with y in the residual's place. Where a ReLU alone follows, its mask is recomputed from `x`.
+    /// As passed to the forward pass, but with y in place of the residual. For a ReLU without a residual the mask is recomputed
+    /// from `x`.
     pub epilogue: Epilogue<FloatTensor<B>>,
 }
 

@@ -1,4 +1,4 @@
-//! Pooling under autodiff: the nodes save the positions of the maxima or nothing, and never the input.
+//! Pooling under autodiff: max pooling saves the positions of the maxima, mean pooling nothing; the input is never saved.
 
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::ops::{FloatTensor, IntTensor};

@@ -1,4 +1,4 @@
-//! Max pooling, and the mean over all pixels.
+//! Max pooling and global mean pooling.
 
 mod autodiff;
 #[cfg(feature = "cpu")]

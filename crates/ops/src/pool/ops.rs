@@ -1,4 +1,4 @@
-//! The trait of pooling, and the functions on tensors.
+//! The pooling trait [`PoolOps`] and the functions on tensors.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::{FloatTensor, IntTensor};
@@ -8,13 +8,13 @@ use super::{MaxPooled, Window, reference};
 
 /// Pooling, overridable per backend.
 pub trait PoolOps: Backend {
-    /// The largest value of each window; the padding does not count.
+    /// The largest value of each window, ignoring the padding.
     fn max_pool2d_forward(x: FloatTensor<Self>, window: Window) -> MaxPooled<Self> {
         reference::max_forward(x, window)
     }
 
-    /// Gradient for the input, [N, C, H, W] = `input_shape`: that of each output, [N, C, H', W'], goes to the first of the
-    /// largest values in its window. `places` must come from the forward pass of the same backend.
+    /// Gradient with respect to the input, [N, C, H, W] = `input_shape`: the gradient of each output, [N, C, H', W'], goes to the
+    /// first of the largest values in its window. `places` must come from the forward pass of the same backend.
     fn max_pool2d_backward(
         output_gradient: FloatTensor<Self>,
         places: IntTensor<Self>,
@@ -29,13 +29,13 @@ pub trait PoolOps: Backend {
         reference::mean_forward::<Self>(x)
     }
 
-    /// Gradient for the input, [N, C, H, W] = `input_shape`, from that of the means, [N, C].
+    /// Gradient with respect to the input, [N, C, H, W] = `input_shape`, from the gradient of the means, [N, C].
     fn mean_pool2d_backward(output_gradient: FloatTensor<Self>, input_shape: Shape) -> FloatTensor<Self> {
         reference::mean_backward::<Self>(output_gradient, input_shape)
     }
 }
 
-/// 2-d max pooling.
+/// 2-D max pooling.
 ///
 /// # Shapes
 /// - `x`: [N, C, H, W]
@@ -57,19 +57,19 @@ pub fn max_pool2d<B: PoolOps>(x: Tensor<B, 4>, window: Window) -> Tensor<B, 4> {
     Tensor::from_primitive(TensorPrimitive::Float(pooled.y))
 }
 
-/// The mean over the pixels of each channel.
+/// Global mean pooling: the mean over the pixels of each channel.
 ///
 /// # Shapes
 /// - `x`: [N, C, H, W]
 /// - returns [N, C]
 ///
 /// # Panics
-/// If an image has no pixel.
+/// If an image has no pixels.
 pub fn mean_pool2d<B: PoolOps>(x: Tensor<B, 4>) -> Tensor<B, 2> {
     let [_, _, height, width] = x.dims();
     assert!(
         height * width > 0,
-        "mean pooling: no pixel in x of shape {:?}",
+        "mean pooling: no pixels in x of shape {:?}",
         x.dims()
     );
     Tensor::from_primitive(TensorPrimitive::Float(B::mean_pool2d_forward(

@@ -1,5 +1,5 @@
-//! Pooling as Burn's own ops: the default implementation of [`PoolOps`](super::PoolOps), the fallback of backends that override it
-//! for f32 only, and what tests compare with.
+//! Pooling in Burn's own ops: the default implementation of [`PoolOps`](super::PoolOps), the fallback of backends that override
+//! it for f32 only, and the reference of the tests.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::{FloatTensor, IntTensor};
@@ -7,7 +7,7 @@ use burn::tensor::{Shape, Tensor, TensorMetadata, TensorPrimitive};
 
 use super::{MaxPooled, Window};
 
-/// [`PoolOps::max_pool2d_forward`](super::PoolOps::max_pool2d_forward) by Burn's own op.
+/// [`PoolOps::max_pool2d_forward`](super::PoolOps::max_pool2d_forward) with Burn's own op.
 pub fn max_forward<B: Backend>(x: FloatTensor<B>, window: Window) -> MaxPooled<B> {
     let [size, stride, padding] = sides(window);
     let pooled = B::max_pool2d_with_indices(x, size, stride, padding, [1, 1], false);
@@ -17,7 +17,7 @@ pub fn max_forward<B: Backend>(x: FloatTensor<B>, window: Window) -> MaxPooled<B
     }
 }
 
-/// [`PoolOps::max_pool2d_backward`](super::PoolOps::max_pool2d_backward) by Burn's own op.
+/// [`PoolOps::max_pool2d_backward`](super::PoolOps::max_pool2d_backward) with Burn's own op.
 pub fn max_backward<B: Backend>(
     output_gradient: FloatTensor<B>,
     places: IntTensor<B>,
@@ -25,7 +25,7 @@ pub fn max_backward<B: Backend>(
     input_shape: Shape,
 ) -> FloatTensor<B> {
     let [size, stride, padding] = sides(window);
-    // Burn's op takes the input, but only uses its shape.
+    // Burn's op takes the input but uses only its shape.
     let x = B::float_empty(
         input_shape,
         &B::float_device(&output_gradient),

@@ -5,12 +5,12 @@ use burn::tensor::ops::{FloatTensor, IntTensor};
 
 use crate::ConvGeometry;
 
-/// A square window that moves over an image.
+/// A square pooling window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     /// Pixels on a side (≥ 1).
     pub size: usize,
-    /// How it moves; the padding is at most half the size, so that every window contains a pixel of the image.
+    /// Stride and padding; the padding is at most half the size, so that every window contains a pixel of the image.
     pub geometry: ConvGeometry,
 }
 

@@ -1,4 +1,4 @@
-//! What was typed: clap's structs and help texts. No input or output here.
+//! The command line as clap structs, with the help texts. No input or output here.
 
 use barlow_train::device::BackendChoice;
 use clap::builder::NonEmptyStringValueParser;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Pre-train vision models without labels: Barlow Twins on CUDA, WGPU or the CPU.
 ///
-/// Without a command: pre-trains on the shipped images, measures the features and writes a report.
+/// Without a command: pre-trains on the shipped images, evaluates the features and writes a report.
 #[derive(Debug, Parser)]
 #[command(name = "train", version, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done, 1 failed while running, 2 usage or config or backend, 130 interrupted.")]
@@ -21,13 +21,13 @@ pub(super) struct Args {
 /// Flags that every command takes.
 #[derive(Debug, ClapArgs)]
 pub(super) struct RunArgs {
-    /// Where to compute
+    /// Backend to compute on
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Device")]
     pub backend: BackendChoice,
-    /// Number of the device of that backend, from 0 [default: 0]
+    /// Device number within the backend, from 0 [default: 0]
     #[arg(long, global = true, value_name = "N", help_heading = "Device")]
     pub device: Option<usize>,
-    /// Threads of the CPU backend and of decoding [default: all cores]
+    /// Threads for the CPU backend and for decoding images [default: all cores]
     #[arg(long, global = true, value_name = "N", help_heading = "Device")]
     pub threads: Option<usize>,
     /// Recipe: a TOML file, or the name of a shipped one [default: sign-digits]
@@ -40,16 +40,16 @@ pub(super) struct RunArgs {
     /// [default: the recipe's; sign-digits: assets/sign-digits-64]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Recipe")]
     pub data: Option<PathBuf>,
-    /// Seed of every random draw [default: the recipe's; sign-digits: 0]
+    /// Seed of all random numbers [default: the recipe's; sign-digits: 0]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub seed: Option<u64>,
-    /// Passes over the images [default: the recipe's; sign-digits: 80]
+    /// Number of passes over the images [default: the recipe's; sign-digits: 80]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub epochs: Option<u64>,
-    /// Images a step [default: the recipe's; sign-digits: 128]
+    /// Images per step [default: the recipe's; sign-digits: 128]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub batch_size: Option<usize>,
-    /// Threads that make views ahead of the device; 0 makes them between two steps [default: all cores]
+    /// Threads that compute views ahead of the device; 0 computes them between steps [default: all cores]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub workers: Option<usize>,
     /// Folder of the run, or file of the result [default: runs/CONFIG-TIME]
@@ -58,52 +58,51 @@ pub(super) struct RunArgs {
     /// Continue the run in --out [default: the newest one below runs/]
     #[arg(long, global = true, help_heading = "Run")]
     pub resume: bool,
-    /// With --resume: go on although the config given differs from the run's, with the one given
+    /// With --resume: continue with the given config although it differs from the run's
     #[arg(long, global = true, requires = "resume", help_heading = "Run")]
     pub accept_changes: bool,
-    /// Say what would be done, and do nothing
+    /// Print what would be done and exit
     #[arg(long, global = true, help_heading = "Run")]
     pub dry_run: bool,
-    /// Tell at the end, on standard error, where the time went (a GPU is then waited for after every phase: slower)
+    /// Print a time profile to standard error at the end (waits for the GPU after every phase, which is slower)
     #[arg(long, global = true, help_heading = "Run")]
     pub profile: bool,
-    /// Say nothing but warnings, errors and results
+    /// Print only warnings, errors and results
     #[arg(long, short, global = true, help_heading = "Run")]
     pub quiet: bool,
-    /// With an error, show every cause
+    /// Print every cause of an error
     #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Run")]
     pub verbose: u8,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Train the backbone and projector without labels (the default)
     Pretrain(PretrainArgs),
     /// Train a linear probe on a run's frozen features
     Linear(ProbeArgs),
-    /// Classify by the nearest neighbours among a run's frozen features
+    /// Classify by nearest neighbours on a run's frozen features
     Knn(ProbeArgs),
-    /// Write the report of one or several runs again
+    /// Regenerate the report of one or several runs
     Report(ReportArgs),
-    /// Draw the two views of an image several times, to look at
+    /// Write a picture with several random draws of an image's views, for inspection
     Views(ViewsArgs),
-    /// List the methods: what each minimises, what it is made of, its source and recipes
+    /// List the methods: what each minimises, its parts, source and recipes
     Methods(JsonArgs),
-    /// List the backends and devices that are there, and what they can do
+    /// List the available backends and devices, and their capabilities
     Devices(JsonArgs),
-    /// Compare everything that a backend computes with the CPU
-    #[cfg(feature = "cpu")]
+    /// Compare everything that a backend computes with the CPU's results
     Conformance(JsonArgs),
-    /// Print completions for a shell, to be put where it looks for them
+    /// Print a completion script, to be installed where the shell looks for it
     Completions(CompletionsArgs),
 }
 
 /// Flags of `pretrain`.
 #[derive(Debug, Default, ClapArgs)]
 pub(super) struct PretrainArgs {
-    /// Start from weights, with a fresh optimiser: a run's (its folder takes the best checkpoint and its recipe, FOLDER@last the
-    /// last one) or a .safetensors file's
+    /// Start from existing weights, with a fresh optimiser: a run's (FOLDER takes its best checkpoint and its recipe, FOLDER@last
+    /// the last checkpoint) or a .safetensors file's
     #[arg(long, value_name = "RUN|FILE", value_parser = NonEmptyStringValueParser::new())]
     pub from: Option<String>,
 }
@@ -111,15 +110,15 @@ pub(super) struct PretrainArgs {
 /// Flags of the probes.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ProbeArgs {
-    /// The run: its folder takes the best checkpoint (by kNN on its test images), FOLDER@last the last one
+    /// The run: FOLDER takes its best checkpoint (by kNN on its test images), FOLDER@last the last one
     #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
     pub from: String,
 }
 
-/// Flags of the commands that a script may read.
+/// Flags of the commands with machine-readable output.
 #[derive(Debug, ClapArgs)]
 pub(super) struct JsonArgs {
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -127,7 +126,7 @@ pub(super) struct JsonArgs {
 /// Flags of `report`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ReportArgs {
-    /// Folders of runs
+    /// Run folders
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The command line, in two layers: `args` is what was typed, `resolve` what it means. Nothing below knows of clap.
+//! The command line, in two layers: `args` parses it, `resolve` turns it into requests. Nothing below depends on clap.
 
 mod args;
 mod guard;
@@ -12,7 +12,6 @@ use crate::stop::on_signals;
 use args::{Args, Command, PretrainArgs};
 use barlow_engine::error::RunError;
 use barlow_engine::stop::StopFlag;
-#[cfg(feature = "cpu")]
 use barlow_train::device::select;
 use std::process::ExitCode;
 
@@ -39,7 +38,7 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
     resolve::set_threads(&args.run)?;
     match command {
         Command::Pretrain(pretrain) => {
-            // First of all: a run is asked to stop, never killed half-way through its first files.
+            // First of all: a signal must ask the run to stop, never kill it while it writes its first files.
             let stop = if args.run.dry_run {
                 StopFlag::default()
             } else {
@@ -57,7 +56,6 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
         }
         Command::Methods(methods) => commands::methods::run(methods.json),
         Command::Devices(devices) => commands::devices::run(devices.json),
-        #[cfg(feature = "cpu")]
         Command::Conformance(conformance) => {
             let selected = select(args.run.backend, args.run.device).map_err(RunError::usage)?;
             commands::conformance::run(&selected, conformance.json, &Terminal::new(args.run.quiet))

@@ -1,4 +1,4 @@
-//! What the command line means: configs are read, devices and folders found. Nothing is written or trained here.
+//! Resolves the command line: reads configs, finds devices and folders. Nothing is written or trained here.
 
 use super::args::RunArgs;
 use crate::commands::pretrain::Request;
@@ -19,12 +19,12 @@ pub(super) fn set_threads(args: &RunArgs) -> Result<(), RunError> {
     let Some(threads) = args.threads else { return Ok(()) };
     if threads == 0 {
         return Err(RunError::usage(
-            "--threads 0: at least one thread is needed; leave it out to take all cores",
+            "--threads 0: at least one thread is needed; remove it to use all cores",
         ));
     }
     if threads > MOST_THREADS {
         return Err(RunError::usage(format!(
-            "--threads {threads}: at most {MOST_THREADS}; leave it out to take all cores"
+            "--threads {threads}: at most {MOST_THREADS}; remove it to use all cores"
         )));
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
@@ -87,7 +87,7 @@ fn integer(flag: &str, value: u64) -> Result<Value, RunError> {
     Ok(Value::Integer(value))
 }
 
-/// What `pretrain` is to do.
+/// The request of `pretrain`.
 pub(super) fn pretrain(args: &RunArgs, from: Option<&str>) -> Result<Request, RunError> {
     let (origin, recipe, config) = if args.resume { resume(args)? } else { fresh(args, from)? };
     let selected = select(args.backend, args.device).map_err(RunError::usage)?;
@@ -108,7 +108,7 @@ fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(RunOrigin, String, Confi
     if let Some(from) = from {
         let read = Weights::read(from).map_err(RunError::Usage)?;
         let run = RunDir::open(Path::new(split_last(from).0));
-        // A run goes on with its own recipe, unless another one is named.
+        // Weights of a run continue with its own recipe, unless another one is named.
         if let (Ok(run), None) = (run, &layers.recipe) {
             layers.recipe = Layers::of_file(&run.config()).recipe;
             name = Some("continued".to_owned());
@@ -129,7 +129,7 @@ fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(RunOrigin, String, Confi
     Ok((RunOrigin::New { root, weights }, recipe, config))
 }
 
-/// A run stores its rates with numbers, also those that were defaults; for another batch or optimiser they are chosen anew.
+/// A run stores its rates as numbers, including defaults; for another batch size or optimiser the defaults are chosen again.
 fn forget_default_rates(layers: &Layers, config: &mut Config) -> Result<(), RunError> {
     let given = |set: &String| set.starts_with("optimizer.learning_rate");
     let file = Layers {
@@ -151,13 +151,13 @@ fn forget_default_rates(layers: &Layers, config: &mut Config) -> Result<(), RunE
     Ok(())
 }
 
-/// Other images may lie in another way than a run's, unless it is said how.
+/// Other images may have another layout than the run's: the format is detected unless it is given.
 fn any_format(args: &RunArgs) -> Option<(&'static str, Value)> {
     let given = args.sets.iter().any(|set| set.starts_with("data.format"));
     (!given).then(|| ("data.format", Value::String(DataFormat::Auto.to_string())))
 }
 
-/// How many images a run took of its own set says nothing about another one.
+/// The number of images that a run used of its own data set does not apply to another one.
 fn take_all_of_other_images(args: &RunArgs, config: &mut Config) {
     let given = args.sets.iter().any(|set| set.starts_with("data.train_images"));
     if args.data.is_some() && !given {
@@ -165,7 +165,7 @@ fn take_all_of_other_images(args: &RunArgs, config: &mut Config) {
     }
 }
 
-/// A resumed run has its own config, which flags and a recipe of their own may change.
+/// A resumed run has its own config, which flags and a named recipe may change.
 fn resume(args: &RunArgs) -> Result<(RunOrigin, String, Config), RunError> {
     let run = match &args.out {
         Some(root) => RunDir::open(root).map_err(|_| RunDirError::NothingToResume(root.clone())),
@@ -191,7 +191,7 @@ fn resume(args: &RunArgs) -> Result<(RunOrigin, String, Config), RunError> {
     Ok((origin, name, given))
 }
 
-/// What a probe is to do.
+/// The request of a probe.
 pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, RunError> {
     let (root, last) = split_last(from);
     let run = RunDir::open(&PathBuf::from(root)).map_err(RunError::usage)?;
@@ -205,7 +205,7 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, RunError
     }
     let (_, mut config) = load_ours(&layers)?;
     take_all_of_other_images(args, &mut config);
-    // Features of a few thousand images are not worth the start-up of a GPU unless it is asked for.
+    // Features of a few thousand images are not worth the start-up of a GPU unless one is requested.
     let choice = if args.backend == BackendChoice::Auto {
         BackendChoice::Cpu
     } else {

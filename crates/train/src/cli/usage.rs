@@ -1,4 +1,4 @@
-//! What clap has to say, in the program's own manner: help and version on standard output, a mistake as one line.
+//! clap's output in the program's own style: help and version on standard output, a usage error as one line.
 
 use super::args::{Args, Command, RunArgs};
 use crate::console::Terminal;
@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Reads the command line, or gives the exit code of a program that has nothing more to do.
+/// Parses the command line, or returns the exit code if the program ends here.
 pub(super) fn parse() -> Result<Args, ExitCode> {
     Args::try_parse().map_err(|error| {
         if error.use_stderr() {
@@ -23,7 +23,7 @@ pub(super) fn parse() -> Result<Args, ExitCode> {
     })
 }
 
-/// Refuses flags that the command would not look at: a person who gives one expects it to do something.
+/// Rejects flags that the command does not read: a user who passes one expects it to have an effect.
 ///
 /// # Errors
 /// [`RunError::Usage`] with the first such flag.
@@ -31,12 +31,12 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
     let (name, read): (&str, &[&str]) = match command {
         Command::Pretrain(_) if run.profile && run.dry_run => {
             return Err(RunError::usage(
-                "--profile does nothing with --dry-run: nothing is run; leave one of them out",
+                "--profile does nothing with --dry-run: nothing is run; remove one of them",
             ));
         }
         Command::Pretrain(pretrain) if pretrain.from.is_some() && run.resume => {
             return Err(RunError::usage(
-                "--from starts a new run and --resume continues one; leave one of them out",
+                "--from starts a new run and --resume continues one; remove one of them",
             ));
         }
         Command::Pretrain(_) => return Ok(()),
@@ -68,9 +68,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         ("--profile", run.profile),
     ];
     match given.into_iter().find(|(flag, given)| *given && !read.contains(flag)) {
-        Some((flag, _)) => Err(RunError::usage(format!(
-            "{flag} does nothing with {name}; leave it out"
-        ))),
+        Some((flag, _)) => Err(RunError::usage(format!("{flag} does nothing with {name}; remove it"))),
         None => Ok(()),
     }
 }
@@ -82,7 +80,7 @@ pub(super) fn print_completions(shell: Shell) {
     drop(std::io::stdout().write_all(&script));
 }
 
-/// The paragraphs of a command line parser's message on one line, without the usage, which `--help` shows.
+/// The paragraphs of clap's message on one line, without the usage, which `--help` shows.
 fn usage_line(message: &str) -> String {
     let paragraphs = message
         .split("\n\n")

@@ -1,8 +1,9 @@
-//! `devices`: every backend that is built in, and every device that is there, with what it can do.
+//! The `devices` command: lists every built-in backend and every available device with its capabilities.
 
 use crate::console::print_result;
+use barlow_engine::device::{Details, Found};
 use barlow_engine::error::RunError;
-use barlow_train::device::{BackendChoice, Details, Found, probe_all, select};
+use barlow_train::device::{BackendChoice, probe_all, select};
 use serde::Serialize;
 
 /// A line of `--json`.
@@ -28,7 +29,7 @@ enum Line<'a> {
     },
 }
 
-/// Prints a line a device, a line for what is missing, and what `auto` takes.
+/// Prints one line per device, one per missing requirement, and the device that `auto` takes.
 ///
 /// # Errors
 /// [`RunError::Usage`] when no backend can be used at all.

@@ -1,4 +1,4 @@
-//! `methods`: what can be trained.
+//! The `methods` command: lists the methods.
 
 use crate::console::print_result;
 use barlow_engine::config::Config;
@@ -17,7 +17,7 @@ struct Line {
     spec: MethodSpec,
 }
 
-/// Prints each method: what it minimises, what it is made of, source, keys and recipes.
+/// Prints each method: what it minimises, its parts, source, keys and recipes.
 ///
 /// # Errors
 /// None so far.

@@ -1,4 +1,4 @@
-//! The commands, a file each: they put the pieces together and know nothing of clap.
+//! The commands, one file each. They combine the library's parts and do not depend on clap.
 
 #[cfg(feature = "cpu")]
 pub mod conformance;

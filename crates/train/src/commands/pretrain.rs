@@ -1,17 +1,17 @@
-//! `pretrain`: prints what will be done, and does it.
+//! The `pretrain` command: prints the plan of a run and runs it.
 
 use crate::console::{Terminal, print_result};
-use barlow_engine::backend::TrainBackend;
 use barlow_engine::config::Config;
+use barlow_engine::device::RunRequest;
 use barlow_engine::error::RunError;
-use barlow_engine::run::{Run, RunOrigin};
+use barlow_engine::run::RunOrigin;
 use barlow_engine::stop::StopFlag;
 use barlow_engine::summary::Summary;
-use barlow_train::device::{OnBackend, Selected, on_backend};
-use std::path::{Path, PathBuf};
+use barlow_train::device::Selected;
+use std::path::Path;
 use std::sync::Arc;
 
-/// What to do.
+/// The request of `pretrain`.
 pub struct Request {
     /// Name of the recipe.
     pub recipe: String,
@@ -19,11 +19,11 @@ pub struct Request {
     pub config: Config,
     /// The device.
     pub selected: Selected,
-    /// A new run or an old one.
+    /// A new run, or an existing one to resume.
     pub origin: RunOrigin,
-    /// Print what would be done, and do nothing.
+    /// Print the plan and exit.
     pub dry_run: bool,
-    /// Print at the end where the time went.
+    /// Print a time profile at the end.
     pub profile: bool,
 }
 
@@ -32,54 +32,39 @@ pub struct Request {
 /// # Errors
 /// [`RunError`], each one line.
 pub fn run(request: Request, console: Terminal, stop: StopFlag) -> Result<(), RunError> {
-    let selected = request.selected.clone();
-    let work = Pretrain {
-        request,
+    let Request {
+        recipe,
+        config,
+        selected,
+        origin,
+        dry_run,
+        profile,
+    } = request;
+    let request = RunRequest {
+        recipe,
+        config,
+        label: selected.label(),
+        origin,
         console: Arc::new(console),
         stop,
+        profile,
+        dry_run,
     };
-    if let Some((summary, root)) = on_backend(&selected, work)? {
-        print_summary(&summary, &root);
-    }
-    Ok(())
-}
-
-struct Pretrain {
-    request: Request,
-    console: Arc<Terminal>,
-    stop: StopFlag,
-}
-
-impl OnBackend for Pretrain {
-    /// None after a dry run.
-    type Output = Result<Option<(Summary, PathBuf)>, RunError>;
-
-    fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
-        let Request {
-            recipe,
-            config,
-            selected,
-            origin,
-            dry_run,
-            profile,
-        } = self.request;
-        let prepared = Run::builder::<B>(config, device.clone())
-            .recipe(recipe)
-            .label(selected.label())
-            .origin(origin)
-            .console(self.console)
-            .stop(self.stop)
-            .profile(profile)
-            .dry_run(dry_run)
-            .prepare()?;
+    let trained = selected.run(|device| {
+        let prepared = device.prepare(request)?;
         if dry_run && let Some(plan) = prepared.plan() {
             print_result(&prepared.report().join("\n"));
             print_result(&format!("\n{}", plan.config.to_toml()));
-            return Ok(None);
+            return Ok::<_, RunError>(None);
         }
         let root = prepared.root().to_owned();
-        Ok(Some((prepared.open()?.train()?, root)))
+        Ok(Some((prepared.train()?, root)))
+    })?;
+    // None after a dry run.
+    if let Some((summary, root)) = trained {
+        print_summary(&summary, &root);
     }
+    Ok(())
 }
 
 fn print_summary(summary: &Summary, root: &Path) {

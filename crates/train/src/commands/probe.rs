@@ -1,18 +1,17 @@
-//! `knn` and `linear`: evaluate the frozen features of a run, on its own images or on others.
+//! The `knn` and `linear` commands: evaluate the frozen features of a run, on its own images or on others.
 
 use crate::console::{Terminal, print_result};
-use anyhow::{Context, Result};
+use anyhow::Context;
 use barlow_data::DataFormat;
-use barlow_engine::backend::TrainBackend;
 use barlow_engine::checkpoint::{Checkpoint, Damaged};
 use barlow_engine::config::Config;
 use barlow_engine::console::Console;
 use barlow_engine::error::RunError;
-use barlow_engine::evaluation::{Accuracy, evaluate_checkpoint};
+use barlow_engine::evaluation::Accuracy;
 use barlow_engine::files::write_json;
 use barlow_engine::run_dir::RunDir;
-use barlow_engine::sources::{self, Sources};
-use barlow_train::device::{OnBackend, Selected, on_backend};
+use barlow_engine::sources;
+use barlow_train::device::Selected;
 use serde::Serialize;
 
 /// What to evaluate.
@@ -79,7 +78,7 @@ pub fn knn(request: &ProbeRequest) -> Result<(), RunError> {
 /// When the run has no checkpoint, or the images no labels.
 pub fn linear(request: &ProbeRequest) -> Result<(), RunError> {
     let (accuracy, step) = evaluate(request, true)?;
-    let linear = accuracy.linear.context("a probe was asked for")?;
+    let linear = accuracy.linear.context("a probe was requested")?;
     let data = request.config.data.path.to_string_lossy();
     let report = LinearReport {
         linear_top1: linear.top1,
@@ -109,18 +108,15 @@ fn evaluate(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64)
         ))
     })?;
     let sources = sources::open(&request.config, true, &|line| request.console.line(line)).map_err(RunError::usage)?;
-    let work = Evaluate {
-        request,
-        sources: &sources,
-        checkpoint: &checkpoint,
-        with_linear,
-    };
-    let accuracy = on_backend(&request.selected, work)?.ok_or_else(|| {
+    let evaluated = request
+        .selected
+        .run(|device| device.evaluate(&checkpoint, &sources, &request.config, with_linear));
+    let accuracy = evaluated?.ok_or_else(|| {
         let path = request.config.data.path.display();
         RunError::usage(match sources.classes.as_slice() {
             [only] => format!("{path} has one class only ({only}), so accuracy cannot be measured; pass --data DIR"),
             _ if sources.format == DataFormat::Voc => {
-                format!("{path} has several labels an image, so top-1 accuracy cannot be measured; pass --data DIR")
+                format!("{path} has several labels per image, so top-1 accuracy cannot be measured; pass --data DIR")
             }
             _ => format!(
                 "{path} has no labelled train/ and test/ (or val/) folders, so accuracy cannot be measured; pass --data DIR"
@@ -128,20 +124,4 @@ fn evaluate(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64)
         })
     })?;
     Ok((accuracy, checkpoint.progress.step))
-}
-
-struct Evaluate<'a> {
-    request: &'a ProbeRequest,
-    sources: &'a Sources,
-    checkpoint: &'a Checkpoint,
-    with_linear: bool,
-}
-
-impl OnBackend for Evaluate<'_> {
-    type Output = Result<Option<Accuracy>>;
-
-    fn run<B: TrainBackend>(self, device: &B::Device) -> Self::Output {
-        let config = &self.request.config;
-        evaluate_checkpoint::<B::InnerBackend>(self.checkpoint, self.sources, config, self.with_linear, device)
-    }
 }

@@ -1,4 +1,4 @@
-//! `report`: the report of one or several runs, written again from their folders.
+//! `report`: regenerates the report of one or several finished runs from their folders.
 
 use crate::console::print_result;
 use barlow_engine::config::{Layers, load};

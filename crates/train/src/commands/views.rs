@@ -1,4 +1,4 @@
-//! `views`: the views of one image as a sheet of pixels, to look at before hours are spent on them.
+//! The `views` command: writes the views of one image as a contact sheet, to inspect them before hours of training.
 
 use crate::console::print_result;
 use anyhow::Context;
@@ -13,7 +13,7 @@ const DRAWS: usize = 8;
 /// Pixels between two views.
 const GAP: usize = 2;
 
-/// Writes a sheet: the image on the left, beside it a row of draws for each view of the method.
+/// Writes a sheet: the image on the left, to its right a row of draws for each view of the method.
 ///
 /// # Errors
 /// When the image cannot be read or the sheet not be written.
@@ -59,7 +59,7 @@ fn sheet(image: &Image8, views: &Views, config: &Config) -> RgbImage8 {
     RgbImage8::new(sheet.width, height, sheet.pixels)
 }
 
-/// The image as large as it fits, its shape kept.
+/// The image scaled to fit, with its aspect ratio preserved.
 fn fitted(image: &Image8, width: usize, height: usize) -> RgbImage8 {
     let (from_width, from_height) = (image.width() as f64, image.height() as f64);
     let scale = (width as f64 / from_width).min(height as f64 / from_height);
@@ -68,7 +68,7 @@ fn fitted(image: &Image8, width: usize, height: usize) -> RgbImage8 {
     resize_bicubic(image, whole, side(from_width, width), side(from_height, height)).preview()
 }
 
-/// White paper.
+/// A white canvas.
 struct Sheet {
     width: usize,
     pixels: Vec<u8>,

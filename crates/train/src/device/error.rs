@@ -1,19 +1,19 @@
-//! A backend that cannot be taken.
+//! Errors of device selection.
 
 use thiserror::Error;
 
-/// A backend that cannot be taken; each is one line that says what was looked for and what to do.
+/// A backend that cannot be used; each error is one line with what was probed and what to do.
 #[derive(Clone, Debug, Error)]
 pub enum BackendError {
-    /// Left out when the program was built.
+    /// Not compiled into this program.
     #[error("--backend {0}: this program was built without it; build it with --features {0}")]
     NotBuilt(&'static str),
-    /// Something that the backend needs is not there.
+    /// A requirement of the backend is missing.
     #[error("--backend {backend}: {missing}")]
     Missing {
         /// The backend.
         backend: &'static str,
-        /// What was looked for, and what to do.
+        /// What was probed, and what to do.
         missing: String,
     },
     /// `--device` names none of the devices.

@@ -1,19 +1,20 @@
-//! From `--backend` and `--device` to a device.
+//! Selects a device by `--backend` and `--device`.
 
-use super::{BackendChoice, BackendError, Found, Probe, Selected};
+use super::{BackendChoice, BackendError, Selected};
+use barlow_engine::device::{Found, Probe};
 
-/// Looks for a backend; the outer error is "not built in".
+/// Probes a backend; the outer error is "not built in".
 type ProbeFn = fn() -> Result<Probe, BackendError>;
 
 /// Every backend in the order in which `auto` tries them, with its probe.
 const PROBES: [(&str, ProbeFn); 3] = [("cuda", probe_cuda), ("wgpu", probe_wgpu), ("cpu", probe_cpu)];
 
-/// Looks for every backend; the outer error is "not built in".
+/// Probes every backend; the outer error is "not built in".
 pub fn probe_all() -> Vec<(&'static str, Result<Probe, BackendError>)> {
     PROBES.into_iter().map(|(backend, probe)| (backend, probe())).collect()
 }
 
-/// Takes a device for `choice`.
+/// Selects a device for `choice`.
 ///
 /// # Errors
 /// [`BackendError`]: one line on what was probed and what to do.
@@ -33,7 +34,7 @@ fn select_named(backend: &'static str, number: Option<usize>) -> Result<Selected
         .expect("every choice has a probe")
         .1;
     let found = probe()?.map_err(|missing| BackendError::Missing { backend, missing })?;
-    take(backend, found, number, "asked for by name".into())
+    take(backend, found, number, "requested by name".into())
 }
 
 fn select_auto(number: Option<usize>) -> Result<Selected, BackendError> {
@@ -43,7 +44,7 @@ fn select_auto(number: Option<usize>) -> Result<Selected, BackendError> {
             Err(_) => passed.push(format!("{backend} is not built in")),
             Ok(Err(missing)) => passed.push(format!("no {backend}: {}", first_clause(&missing))),
             Ok(Ok(mut found)) => {
-                // An adapter that runs on the processor is slower than the processor's own backend.
+                // A software adapter is slower than the CPU backend.
                 found.retain(|found| !found.software);
                 if found.is_empty() {
                     passed.push(format!("{backend} has software adapters only"));
@@ -61,7 +62,7 @@ fn select_auto(number: Option<usize>) -> Result<Selected, BackendError> {
 
 fn describe(backend: &str, passed: &[String]) -> String {
     if passed.is_empty() {
-        format!("{backend} is the fastest that is there")
+        format!("{backend} is the fastest available")
     } else {
         passed.join("; ")
     }
@@ -99,7 +100,7 @@ fn take(
     }
     #[cfg(any(feature = "wgpu", feature = "cuda"))]
     if backend != "cpu" {
-        super::tuning::keep_in_cache_folder();
+        barlow_engine::device::save_tuning_in_cache_folder();
     }
     Ok(Selected {
         device,
@@ -111,7 +112,7 @@ fn take(
 
 #[cfg(feature = "cpu")]
 fn probe_cpu() -> Result<Probe, BackendError> {
-    Ok(super::cpu::probe())
+    Ok(barlow_backend_cpu::probe())
 }
 
 #[cfg(not(feature = "cpu"))]
@@ -121,7 +122,7 @@ fn probe_cpu() -> Result<Probe, BackendError> {
 
 #[cfg(feature = "wgpu")]
 fn probe_wgpu() -> Result<Probe, BackendError> {
-    Ok(super::wgpu::probe())
+    Ok(barlow_backend_wgpu::probe())
 }
 
 #[cfg(not(feature = "wgpu"))]
@@ -129,16 +130,13 @@ fn probe_wgpu() -> Result<Probe, BackendError> {
     Err(BackendError::NotBuilt("wgpu"))
 }
 
-#[cfg(all(feature = "cuda", any(target_os = "linux", target_os = "windows")))]
+#[cfg(feature = "cuda")]
 fn probe_cuda() -> Result<Probe, BackendError> {
-    Ok(super::cuda::probe())
+    Ok(barlow_backend_cuda::probe())
 }
 
-#[cfg(not(all(feature = "cuda", any(target_os = "linux", target_os = "windows"))))]
+#[cfg(not(feature = "cuda"))]
 fn probe_cuda() -> Result<Probe, BackendError> {
-    if cfg!(feature = "cuda") {
-        return Ok(Err("CUDA exists on Linux and Windows only; use --backend wgpu".into()));
-    }
     Err(BackendError::NotBuilt("cuda"))
 }
 
@@ -152,7 +150,7 @@ mod tests {
         let selected = select(BackendChoice::Cpu, Some(0)).unwrap();
         assert_eq!(
             (selected.backend, selected.reason.as_str()),
-            ("cpu", "asked for by name")
+            ("cpu", "requested by name")
         );
         let error = select(BackendChoice::Cpu, Some(1)).unwrap_err().to_string();
         assert!(error.starts_with("--device 1: cpu has 1 device(s) here"), "{error}");

@@ -1,11 +1,12 @@
 //! The device that a run takes.
 
-use super::Device;
 use barlow_engine::backend::DeviceLabel;
+use barlow_engine::device::ComputeDevice;
 use clap::ValueEnum;
 use std::fmt;
+use std::sync::Arc;
 
-/// What `--backend` takes.
+/// The values of `--backend`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum BackendChoice {
     /// CUDA, else a hardware adapter of WGPU, else the CPU.
@@ -13,7 +14,7 @@ pub enum BackendChoice {
     Auto,
     /// NVIDIA, through the driver and the CUDA toolkit.
     Cuda,
-    /// Vulkan, on macOS Metal; a software adapter too when asked for by name.
+    /// Vulkan, on macOS Metal; a software adapter too if requested by name.
     Wgpu,
     /// This machine's processor.
     Cpu,
@@ -23,17 +24,25 @@ pub enum BackendChoice {
 #[derive(Clone, Debug)]
 pub struct Selected {
     /// The device.
-    pub device: Device,
+    pub device: Arc<dyn ComputeDevice>,
     /// `cpu`, `wgpu` or `cuda`.
     pub backend: &'static str,
     /// The device's own name.
     pub name: String,
-    /// Why this one.
+    /// Why this device was selected.
     pub reason: String,
 }
 
 impl Selected {
-    /// How the run names it.
+    /// Runs `work` on the device, on the thread from which its operations start fastest.
+    pub fn run<T: Send>(&self, work: impl FnOnce(&dyn ComputeDevice) -> T + Send) -> T {
+        let (mut work, mut result) = (Some(work), None);
+        self.device
+            .enter(&mut || result = work.take().map(|work| work(self.device.as_ref())));
+        result.expect("the device runs the work once")
+    }
+
+    /// Its label in the run.
     pub fn label(&self) -> DeviceLabel {
         DeviceLabel {
             backend: self.backend.to_owned(),

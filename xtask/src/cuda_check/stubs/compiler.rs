@@ -1,8 +1,8 @@
-//! A `libnvrtc` that compiles nothing and keeps what it is given: every program with its options as a file in the folder
-//! `CUDA_CHECK_SOURCES`, named by its content, so that a kernel of several runs is there once. The program goes on as if it had been
-//! compiled; the real compiler gets the files later, in parallel and with a report.
+//! A stub NVRTC, which compiles nothing and saves its input: every program with its options becomes a file in the folder
+//! `CUDA_CHECK_SOURCES`, named by a hash of its content, so that a kernel of several runs is saved once. The caller continues as
+//! after a successful compilation; the real compiler gets the files later, in parallel and with a report.
 //!
-//! Built by `rustc` alone, as `libnvrtc.so`. Signatures are those of nvrtc.h.
+//! Built with `rustc` alone, as `libnvrtc.so`. Signatures are those of nvrtc.h.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,14 +11,14 @@ use std::path::PathBuf;
 const SUCCESS: c_int = 0;
 const INVALID_INPUT: c_int = 3;
 
-/// What the driver is given in the place of a kernel.
+/// The image that the driver gets instead of a compiled kernel.
 const NOTHING: &[u8] = b"\0";
 
 unsafe fn text(pointer: *const c_char) -> String {
     unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
 }
 
-/// Writes a program down: its options as the first line, a comment.
+/// Saves a program with its options as a comment on the first line.
 fn keep(source: &str, options: &[String]) -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::var_os("CUDA_CHECK_SOURCES").ok_or(std::io::ErrorKind::NotFound)?);
     let whole = format!("// {}\n{source}", options.join(" "));

@@ -1,7 +1,7 @@
-//! A `libcuda` of a machine without a GPU: it says that there is one, hands out zeroed memory of the host for the device's, copies, and
-//! launches nothing. What a program computes through it is worthless; which kernels it would launch is what it does on a GPU.
+//! A stub CUDA driver for machines without a GPU: it reports one GPU, allocates zeroed host memory as device memory, copies, and
+//! launches nothing. The results of a program on it are meaningless; the kernels that it would launch are the same as on a GPU.
 //!
-//! Built by `rustc` alone, as `libcuda.so`. Signatures and numbers are those of cuda.h.
+//! Built with `rustc` alone, as `libcuda.so`. Signatures and numbers are those of cuda.h.
 
 use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_uint, c_void};
@@ -10,7 +10,7 @@ use std::sync::Mutex;
 const SUCCESS: c_int = 0;
 const OUT_OF_MEMORY: c_int = 2;
 
-/// Bytes by address: what is freed is known by its address alone.
+/// Sizes of allocations by address: a call that frees memory passes the address alone.
 static MEMORY: Mutex<Option<HashMap<usize, usize>>> = Mutex::new(None);
 
 unsafe extern "C" {
@@ -25,13 +25,13 @@ unsafe extern "C" {
     fn munmap(address: *mut c_void, length: usize) -> c_int;
 }
 
-/// The pretended compute capability, such as 90; from the variable `PRETENDED_CUDA_ARCH`.
+/// The compute capability of the stub GPU, such as 90; from the environment variable `STUB_CUDA_ARCH`.
 fn architecture() -> c_int {
-    let given = std::env::var("PRETENDED_CUDA_ARCH").ok();
+    let given = std::env::var("STUB_CUDA_ARCH").ok();
     given.and_then(|text| text.parse().ok()).unwrap_or(80)
 }
 
-/// Some handle that is not null; nobody looks behind it.
+/// An arbitrary non-null handle, which is never dereferenced.
 const HANDLE: usize = 0x10;
 
 unsafe fn give<T>(place: *mut T, value: T) -> c_int {
@@ -39,7 +39,7 @@ unsafe fn give<T>(place: *mut T, value: T) -> c_int {
     SUCCESS
 }
 
-/// Pages that exist when they are written to.
+/// Allocates pages that become resident when they are written to.
 fn allocate(bytes: usize) -> Option<usize> {
     // Read and write; private, anonymous, no reserve.
     let address = unsafe { mmap(std::ptr::null_mut(), bytes.max(1), 3, 0x2 | 0x20 | 0x4000, -1, 0) } as usize;
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn cuDeviceGet(device: *mut c_int, _ordinal: c_int) -> c_i
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuDeviceGetName(name: *mut c_char, length: c_int, _device: c_int) -> c_int {
-    let text = format!("pretended sm_{}\0", architecture());
+    let text = format!("stub sm_{}\0", architecture());
     unsafe { copy(name as usize, text.as_ptr() as usize, text.len().min(length as usize)) }
 }
 
@@ -99,17 +99,17 @@ pub unsafe extern "C" fn cuDeviceTotalMem_v2(bytes: *mut usize, _device: c_int) 
 pub unsafe extern "C" fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_uint, _device: c_int) -> c_int {
     let arch = architecture();
     let number = match attribute {
-        // Threads in a block, its sides, the grid's sides.
+        // Threads per block, dimensions of a block, dimensions of the grid.
         1..=3 => 1024,
         4 => 64,
         5 => c_int::MAX,
         6 | 7 => 65_535,
-        // Threads in a warp, multiprocessors.
+        // Warp size, number of multiprocessors.
         10 => 32,
         16 => 108,
         75 => arch / 10,
         76 => arch % 10,
-        // Shared memory that a block may ask for.
+        // Shared memory that a block can opt in to.
         97 => match arch {
             ..80 => 65_536,
             80..90 => 166_912,
@@ -288,7 +288,7 @@ pub extern "C" fn cuLaunchKernel(
     SUCCESS
 }
 
-// Descriptions of tensors for the copy engine of sm_90: opaque bytes that only a kernel reads. The arguments are left as they are.
+// Tensor maps for the copy engine of sm_90: opaque bytes that only a kernel reads. The arguments are not changed.
 #[unsafe(no_mangle)]
 pub extern "C" fn cuTensorMapEncodeTiled() -> c_int {
     SUCCESS

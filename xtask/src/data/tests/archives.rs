@@ -1,4 +1,4 @@
-//! Unpacking: what an archive may not do, and STL-10's pixels.
+//! Tests of unpacking: what an archive must not do, and STL-10's pixels.
 
 use super::super::unpack::{gunzip, untar};
 use super::super::{stl10, unpack};
@@ -133,7 +133,7 @@ fn damaged_archives_are_one_line() {
     }
 }
 
-/// The value of channel c at (x, y) of image n: no two of the four directions look alike.
+/// The value of channel c at (x, y) of image n: it differs along each of the four axes.
 fn value(n: usize, c: usize, x: usize, y: usize) -> u8 {
     ((n * 31 + c * 57 + x * 3 + y * 7) % 256) as u8
 }
@@ -220,13 +220,13 @@ fn stl10_becomes_upright_png_files_in_folders_of_classes() {
 fn stl10_files_that_do_not_fit_are_one_line() {
     type Change = fn(&mut Vec<u8>);
     let rows: [(&str, Change, &str); 7] = [
-        ("train_X.bin", |bytes| bytes.truncate(100), "no multiple"),
-        ("train_y.bin", |bytes| bytes.truncate(2), "3 images, and 2 labels"),
+        ("train_X.bin", |bytes| bytes.truncate(100), "not a multiple"),
+        ("train_y.bin", |bytes| bytes.truncate(2), "there are 2 labels"),
         ("train_y.bin", |bytes| bytes[1] = 0, "label 0, not 1 to 2"),
         ("test_y.bin", |bytes| bytes[0] = 3, "label 3, not 1 to 2"),
-        ("class_names.txt", |bytes| bytes.extend(b"../x"), "no folder's name"),
+        ("class_names.txt", |bytes| bytes.extend(b"../x"), "not a folder name"),
         ("class_names.txt", Vec::clear, "names no class"),
-        ("class_names.txt", |bytes| bytes[0] = 0xff, "is no text"),
+        ("class_names.txt", |bytes| bytes[0] = 0xff, "is not a text file"),
     ];
     for (file, change, message) in rows {
         let (folder, to) = stl10_folder(|name, bytes| {

@@ -1,4 +1,4 @@
-//! Whole sets: from the server to the folder that the program reads.
+//! Tests of whole sets: from the server to the folder that the program reads.
 
 use super::super::sets::{Form, Remote, Set};
 use super::super::{Options, Outcome, fetch, list, result};
@@ -105,7 +105,7 @@ fn a_set_that_is_there_is_left_alone_and_one_that_is_not_whole_is_told() {
     fs::remove_file(folder.join("SOURCE.txt")).expect("removed");
     let error = fetch(&set, &options).expect_err("somebody else's").to_string();
     assert!(error.contains("not from this command"), "{error}");
-    assert_eq!(files(out.path()), ["cifar/names.txt"], "nothing was written over");
+    assert_eq!(files(out.path()), ["cifar/names.txt"], "nothing was overwritten");
 }
 
 #[test]

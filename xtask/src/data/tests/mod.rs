@@ -1,4 +1,4 @@
-//! Fetching from a server on this machine: what goes wrong on the way, and the form in which sets end.
+//! Tests of fetching from a server on this machine: what can go wrong, and the final form of the sets.
 
 mod archives;
 mod fetching;
@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use std::io::Write;
 use std::time::Duration;
 
-/// Patience for tests: pauses of nothing, a silence that only a server that really is silent exceeds.
+/// Timeouts for tests: no pauses, and a silence that only a server that is really silent exceeds.
 const PATIENCE: Patience = Patience {
     retries: 3,
     pause: Duration::from_millis(1),
@@ -30,7 +30,7 @@ fn payload(len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// SHA-256 in hexadecimal, living as long as the tables' do.
+/// SHA-256 in hexadecimal, with the static lifetime of the tables.
 fn sha256(bytes: &[u8]) -> &'static str {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), bytes).expect("written");
@@ -43,7 +43,7 @@ fn wanted<'a>(address: &'a str, bytes: &[u8]) -> Wanted<'a> {
         name: "file.bin",
         bytes: bytes.len() as u64,
         sha256: sha256(bytes),
-        otherwise: "take another address with --mirror",
+        otherwise: "pass another address with --mirror",
     }
 }
 
@@ -53,7 +53,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("written to memory")
 }
 
-/// A tar.gz of regular files. Names are taken as they are, also those that the `tar` crate refuses to write.
+/// A tar.gz of regular files. Names are written unchanged, including those that the `tar` crate refuses to write.
 fn tar_gz(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, bytes) in files {

@@ -1,4 +1,4 @@
-//! One file: cut, resumed, refused, wrong.
+//! Tests of the download of one file: interrupted, resumed, refused, wrong.
 
 use super::super::download::{Patience, download};
 use super::server::{Reply, Server};
@@ -43,7 +43,7 @@ fn a_cut_connection_goes_on_where_it_ended() {
     let (folder, address) = (tempdir().expect("a folder"), server.url() + "/file.bin");
     let path = download(&wanted(&address, &bytes), folder.path(), &PATIENCE).expect("downloaded");
     assert_eq!(fs::read(path).expect("the file"), bytes);
-    // Five cuts are more than the retries allow: each brought new bytes, so each counted anew.
+    // Five interruptions are more than the retries allow: each brought new bytes, so the count started over.
     let starts: Vec<usize> = server.ranges().into_iter().map(Option::unwrap_or_default).collect();
     assert_eq!(starts, [0, 50_000, 100_000, 150_000, 200_000, 250_000]);
 }
@@ -77,7 +77,7 @@ fn a_second_run_goes_on_from_the_part_of_the_first() {
 
 #[test]
 fn servers_that_do_not_continue_make_it_start_anew() {
-    // The second answer is wrong in a different way each time; what follows is right.
+    // The second response is wrong in a different way each time; those that follow are correct.
     type Wrong = fn(&[u8]) -> Reply;
     let wrongs: [(&str, Wrong, usize); 4] = [
         ("the whole file", |bytes| Reply::whole(bytes), 2),
@@ -179,7 +179,7 @@ fn what_will_not_pass_is_one_line_at_once() {
         (
             "unasked",
             other_range(&longer, "bytes 7-1000/1001"),
-            "parts that nobody asked for",
+            "a range that was not requested",
         ),
     ];
     for (what, reply, message) in rows {
@@ -206,7 +206,7 @@ fn a_part_of_another_file_is_found_out_and_removed() {
     fs::write(&part, [7; 500]).expect("written");
     let error = download(&wanted(&address, &bytes), folder.path(), &PATIENCE).expect_err("the first half is wrong");
     assert!(error.to_string().contains("SHA-256") && !part.exists(), "{error}");
-    // A part that is longer than the file cannot be one of it.
+    // A part that is longer than the file cannot be a part of it.
     fs::write(&part, [7; 5_000]).expect("written");
     download(&wanted(&address, &bytes), folder.path(), &PATIENCE).expect("downloaded");
     assert_eq!(server.ranges(), [Some(500), None]);
@@ -222,7 +222,10 @@ fn no_server_at_all_is_one_line_after_the_retries() {
     let folder = tempdir().expect("a folder");
     let error = download(&wanted(&address, &bytes), folder.path(), &PATIENCE).expect_err("nobody listens");
     let text = format!("{error:#}");
-    assert!(text.contains("gave up after 4 tries") && !text.contains('\n'), "{text}");
+    assert!(
+        text.contains("gave up after 4 attempts") && !text.contains('\n'),
+        "{text}"
+    );
     let error = download(&wanted("nowhere", &bytes), folder.path(), &PATIENCE).expect_err("no address");
     assert!(!error.to_string().contains('\n'), "{error}");
 }

@@ -1,4 +1,4 @@
-//! A small HTTP server on this machine that answers as a test wants, also wrongly.
+//! A small HTTP server on this machine with responses that a test defines, including wrong ones.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,24 +6,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// A request, as far as the tests look at it.
+/// A request, as far as the tests use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// How many came before.
+    /// Number of requests before it.
     pub number: usize,
-    /// With its leading `/`.
+    /// The path with its leading `/`.
     pub path: String,
-    /// First byte asked for by a Range.
+    /// First byte of the requested range.
     pub from: Option<usize>,
 }
 
-/// An answer, sent as it is.
+/// A response, sent unchanged.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: &'static str,
     pub headers: Vec<String>,
     pub body: Vec<u8>,
-    /// Say nothing after the body and keep the connection until the client gives up.
+    /// Sends nothing after the body and holds the connection open until the client gives up.
     pub silent: bool,
 }
 
@@ -38,7 +38,7 @@ impl Reply {
         }
     }
 
-    /// The whole file, whatever was asked for.
+    /// The whole file, whatever was requested.
     pub fn whole(bytes: &[u8]) -> Self {
         Self {
             status: "200 OK",
@@ -48,7 +48,7 @@ impl Reply {
         }
     }
 
-    /// The file from where it was asked for.
+    /// The file from the first requested byte.
     pub fn ranged(request: &Request, bytes: &[u8]) -> Self {
         let Some(from) = request.from else {
             return Self::whole(bytes);
@@ -81,7 +81,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers every request by `answer`, one after the other.
+    /// Starts a server that responds to every request with `answer`, one after the other.
     pub fn start(answer: impl Fn(&Request) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -92,7 +92,7 @@ impl Server {
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                // A client that leaves early is what some tests are about.
+                // Some tests need a client that disconnects early.
                 let _ = stream.and_then(|stream| serve(stream, &seen, &answer));
             }
         });
@@ -114,7 +114,7 @@ impl Server {
         self.requests.lock().expect("no panic in the server").clone()
     }
 
-    /// First bytes asked for, request by request.
+    /// First requested byte of each request.
     pub fn ranges(&self) -> Vec<Option<usize>> {
         self.requests().iter().map(|request| request.from).collect()
     }

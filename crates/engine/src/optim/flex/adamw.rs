@@ -1,11 +1,11 @@
-//! AdamW's pass. The operations and their order are those of the tensor ops, so the results are equal to the bit.
+//! AdamW in one pass. The operations and their order are those of the tensor ops, so the results are equal bit for bit.
 
 use super::chunk::CHUNK;
 use crate::optim::adamw::Coefficients;
 use barlow_simd::{Level, NullaryFnOnce};
 use rayon::prelude::*;
 
-/// Moves `value` and both moments by one step; all four have the same length.
+/// Updates `value` and both moments by one step; all four have the same length.
 pub(super) fn update(
     coefficients: Coefficients,
     value: &mut [f32],
@@ -32,7 +32,7 @@ pub(super) fn update(
         .for_each(|((value, gradient), (first, second))| chunk(value, first, second, gradient));
 }
 
-/// The work on a chunk, compiled for the vector instructions of the machine.
+/// The kernel on a chunk, compiled for the vector instructions of the machine.
 pub(super) struct Chunk<'a> {
     pub coefficients: Coefficients,
     pub value: &'a mut [f32],

@@ -1,13 +1,13 @@
-//! The passes of LARS and SGD: the norms, then a step of momentum.
+//! The passes of LARS and SGD: the norms, then a momentum step.
 
 use super::chunk::CHUNK;
 use barlow_simd::{Level, NullaryFnOnce};
 use rayon::prelude::*;
 
-/// Sums that a chunk keeps side by side; fixed, so that its order is the same for vectors of any width.
+/// Partial sums of a chunk; a fixed number, so that the order of summation is the same for vectors of any width.
 const LANES: usize = 16;
 
-/// What the norms make of a gradient: `(g + weight_decay·p) · ratio`.
+/// How the norms change a gradient: `(g + weight_decay·p) · ratio`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Adaptation {
     pub weight_decay: f32,
@@ -42,7 +42,7 @@ pub(super) fn norms(weight_decay: f32, value: &[f32], gradient: &[f32]) -> [f64;
     sums.map(f64::sqrt)
 }
 
-/// Moves `value` and its momentum by one step; all three have the same length.
+/// Updates `value` and its momentum by one step; all three have the same length.
 pub(super) fn update(adaptation: Adaptation, rates: Rates, value: &mut [f32], momentum: &mut [f32], gradient: &[f32]) {
     let chunk = |value, momentum, gradient| {
         Level::Best.run(Step {

@@ -1,9 +1,9 @@
 //! [`OptimOps`] for the CPU backend: a parameter's update in one pass over its values, on all threads, in place.
 //!
-//! Burn's tensor ops are a pass each, most of them on one thread: some fifteen an update of AdamW, over memory that no cache
-//! holds. Here the values, the gradient and the buffers are cut into chunks of a fixed length, and a chunk is written once.
-//! Where an order of sums matters it is that of the chunks, so results depend neither on the number of threads nor on the
-//! instruction set. f32 alone; any other element type takes the tensor ops.
+//! Each of Burn's tensor ops is a pass of its own, most of them on one thread: some fifteen per AdamW update, over memory that no
+//! cache holds. Here the values, the gradient and the buffers are split into chunks of a fixed length, and a chunk is written
+//! once. Sums are in the order of the chunks, so results depend neither on the number of threads nor on the instruction set.
+//! f32 only; any other element type uses the tensor ops.
 
 use super::{adamw, momentum};
 use crate::optim::{AdamW, Lars, OptimOps, Sgd, Update, Updated};
@@ -59,7 +59,7 @@ impl OptimOps for Flex {
     }
 }
 
-/// A step of momentum along the gradient, adapted as the value and the gradient ask for.
+/// A momentum step along the gradient, which `adaptation` scales by the value and the gradient.
 fn moved(
     update: Update<Flex>,
     momentum: f64,
@@ -89,7 +89,7 @@ fn all_f32(update: &Update<Flex>) -> bool {
     dtypes.into_iter().chain(buffers).all(|dtype| dtype == DType::F32)
 }
 
-/// An update's tensors with their values in order, each filling its memory.
+/// The contiguous tensors of an update.
 struct Parts {
     value: FlexTensor,
     gradient: FlexTensor,
@@ -105,7 +105,7 @@ impl Parts {
         }
     }
 
-    /// The rule's buffers; zeros at the first step, of which the rules make what they would of no buffer.
+    /// The rule's buffers; zeros at the first step, which the rules treat like missing buffers.
     fn buffers<const N: usize>(&mut self) -> [FlexTensor; N] {
         <[_; N]>::try_from(std::mem::take(&mut self.kept)).unwrap_or_else(|_| {
             std::array::from_fn(|_| FlexTensor::zeros(self.value.layout().shape().clone(), DType::F32))
@@ -113,7 +113,7 @@ impl Parts {
     }
 }
 
-/// No copy where the tensor is that already, as a parameter and its buffers are; a shared one is copied when it is written.
+/// A contiguous tensor. No copy if it already is, as a parameter and its buffers are; a shared one is copied when written to.
 fn in_order(tensor: Tensor<Flex, 2>) -> FlexTensor {
     tensor.into_primitive().tensor().to_contiguous()
 }

@@ -1,5 +1,5 @@
-//! The fused updates against the tensor ops, and against themselves on other threads and vectors. PyTorch's numbers stand
-//! in `optim/parity_tests.rs`.
+//! Tests of the fused updates against the tensor ops, and across thread counts and vector widths. PyTorch's numbers are in
+//! `optim/parity_tests.rs`.
 
 use super::chunk::CHUNK;
 use super::momentum;
@@ -118,7 +118,7 @@ fn the_number_of_threads_changes_no_bit() {
     assert!(alone == on(3) && alone == on(8));
 }
 
-/// 300 times, because it takes that many for Burn's own `sum` of a tensor this large to give itself away.
+/// 300 times, because it takes that many for Burn's own `sum` of a tensor this large to show that it is nondeterministic.
 #[test]
 fn the_norms_of_a_large_weight_have_the_same_bytes_every_time() {
     let (value, gradient) = (noise(2048 * 2048, 1), noise(2048 * 2048, 2));

@@ -1,13 +1,12 @@
 //! What a run saves: checkpoints, and what is left at its end.
 
-use super::Trainer;
+use super::{Standing, Trainer};
 use crate::backend::TrainBackend;
-use crate::checkpoint::{Checkpoint, Progress};
+use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::evaluation::Accuracy;
-use crate::metrics::Readings;
 use crate::training::{OnlineProbe, Phase, Teacher, TrainBackbone};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use barlow_model::{Model, StateDict, state_dict};
 use burn::module::AutodiffModule;
 
@@ -15,16 +14,8 @@ use burn::module::AutodiffModule;
 pub struct FinishedTraining<B: TrainBackend, M: TrainBackbone<B>> {
     /// The trained network, or its teacher where the method says so.
     pub model: Model<B::InnerBackend, M::InnerModule>,
-    /// Where the run stands.
-    pub progress: Progress,
-    /// The last evaluation; none without labels.
-    pub accuracy: Option<Accuracy>,
-    /// Mean readings of the last epoch.
-    pub last_epoch: Readings,
-    /// Least value of the loss, where it is known.
-    pub loss_floor: Option<f64>,
-    /// From start to end, in all sessions.
-    pub wall_seconds: f64,
+    /// Where the run stands, with the last evaluation.
+    pub standing: Standing,
 }
 
 impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
@@ -52,7 +43,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         let saved = checkpoint.save(&self.context.run, self.context.plan.config.train.keep, is_best);
         saved.with_context(|| {
             format!(
-                "no checkpoint could be written at step {}, those before it are kept (continue with --resume --out {})",
+                "no checkpoint could be written at step {}, earlier ones are intact (continue with --resume --out {})",
                 self.progress.step,
                 self.context.run.root().display()
             )
@@ -90,16 +81,18 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             Some(teacher) => teacher.model().clone(),
             None => self.model.as_ref().expect("present between two steps").valid(),
         };
-        let wall_seconds = self.wall_seconds();
-        let last_epoch = self.progress.last_epoch.clone().context("a finished run has losses")?;
-        Ok(FinishedTraining {
-            model,
+        ensure!(self.progress.last_epoch.is_some(), "a finished run has losses");
+        let standing = self.standing(accuracy);
+        Ok(FinishedTraining { model, standing })
+    }
+
+    pub(super) fn standing(&self, accuracy: Option<Accuracy>) -> Standing {
+        Standing {
+            progress: self.progress.clone(),
             accuracy,
-            last_epoch,
             loss_floor: self.method.outlook().floor,
-            wall_seconds,
-            progress: self.progress,
-        })
+            wall_seconds: self.wall_seconds(),
+        }
     }
 
     fn wall_seconds(&self) -> f64 {

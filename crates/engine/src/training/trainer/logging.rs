@@ -2,13 +2,13 @@
 
 use super::Trainer;
 use crate::backend::TrainBackend;
+use crate::console::Status;
 use crate::evaluation::{Accuracy, accuracy};
 use crate::host_memory;
 use crate::metrics::{EvaluationMetric, Metric, ReadingMeans, Readings, TrainingMetric};
 use crate::optim::LearningRates;
 use crate::summary::{UntrainedAccuracy, start_of};
 use crate::training::{Phase, TrainBackbone};
-use crate::units::duration;
 use anyhow::{Result, anyhow};
 use barlow_eval::Collapse;
 use burn::module::AutodiffModule;
@@ -84,29 +84,15 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
 
     fn status(&self, metric: &TrainingMetric) {
         let plan = &self.context.plan;
-        let floor = metric
-            .loss_floor
-            .map_or(String::new(), |floor| format!(" (floor {floor:.2})"));
-        let knn = self
-            .progress
-            .best
-            .map_or(String::new(), |(knn, _)| format!(", best kNN {knn:.3}"));
-        let place = format!(
-            "epoch {}/{} step {}/{}, {} left",
-            metric.epoch,
-            plan.config.train.epochs,
-            metric.step,
-            plan.schedule.total_steps,
-            duration(metric.seconds_left.unwrap_or_default())
-        );
-        self.context.console.status(
-            &place,
-            &format!(
-                "loss {:.2}{floor}{knn}, {:.0} images/s",
-                metric.readings.loss(),
-                metric.images_per_second
-            ),
-        );
+        self.context.console.status(&Status {
+            epoch: (metric.epoch, plan.config.train.epochs),
+            step: (metric.step, plan.schedule.total_steps),
+            loss: metric.readings.loss(),
+            floor: metric.loss_floor,
+            knn: self.progress.best.map(|(knn, _)| knn),
+            images_per_second: metric.images_per_second,
+            seconds_left: metric.seconds_left.unwrap_or_default(),
+        });
     }
 
     /// Writes an evaluation down; whether it is the best so far.

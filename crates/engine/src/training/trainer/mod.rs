@@ -2,8 +2,10 @@
 
 mod checkpointing;
 mod logging;
+mod standing;
 #[expect(clippy::module_inception, reason = "the struct that the module is named after")]
 mod trainer;
 
 pub use checkpointing::FinishedTraining;
+pub use standing::Standing;
 pub use trainer::{Trainer, TrainerParts};

@@ -1,5 +1,6 @@
 //! The loop over epochs and steps.
 
+use super::Standing;
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::context::RunContext;
@@ -17,7 +18,7 @@ use barlow_data::{HostBatch, ViewLoader};
 use barlow_model::{Model, load_state_dict, named_shapes};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A step's results that are still on the device.
 pub(super) struct Pending<B: Backend> {
@@ -25,6 +26,9 @@ pub(super) struct Pending<B: Backend> {
     /// Accuracy of the online probe.
     pub(super) correct: Option<Tensor<B, 1>>,
 }
+
+/// The report is rewritten at most so often between two evaluations.
+const REPORT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What a run trains and with what.
 pub struct TrainerParts<'a, B: TrainBackend, M: TrainBackbone<B>> {
@@ -46,6 +50,8 @@ pub struct TrainerParts<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub sinks: Vec<Box<dyn MetricsSink + 'a>>,
     /// Where the run stands.
     pub progress: Progress,
+    /// Writes the report of the run so far: after the first epoch of this session, after each evaluation, and now and then in between.
+    pub report: Box<dyn FnMut(&Standing) + 'a>,
     /// When this session began.
     pub started: Instant,
 }
@@ -70,6 +76,9 @@ pub struct Trainer<'a, B: TrainBackend, M: TrainBackbone<B>> {
     /// A step of this session with its readings.
     pub(super) last_finite: Option<(u64, Readings)>,
     pub(super) interval: Interval,
+    report: Box<dyn FnMut(&Standing) + 'a>,
+    /// When the report was last written.
+    reported: Option<Instant>,
     pub(super) started: Instant,
     /// Seconds of the run before this session.
     pub(super) earlier_seconds: f64,
@@ -90,6 +99,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             loader,
             sinks,
             progress,
+            report,
             started,
         } = parts;
         let classes = context.sources.classes.len();
@@ -117,6 +127,8 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             pending: Vec::new(),
             last_finite: None,
             interval: Interval::default(),
+            report,
+            reported: None,
             started,
             probed_views,
         }
@@ -305,6 +317,13 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         }
         if last || is_best || done.is_multiple_of(config.train.checkpoint_every) {
             self.save(is_best)?;
+        }
+        // That of the last epoch is written with the results.
+        let is_due = self.reported.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
+        if !last && (evaluate || is_due) {
+            let standing = self.standing(None);
+            self.profile.time(Phase::Monitors, || (self.report)(&standing));
+            self.reported = Some(Instant::now());
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
-//! The loss in Burn's own `Learner`, for whoever has a training loop already: a network, a data loader, an optimiser and metrics of
-//! Burn's, and nothing of this project but `barlow-loss`.
+//! Example of the loss in Burn's `Learner`, for users with an existing training loop: network, data loader, optimiser and metrics
+//! are Burn's, and `barlow-loss` is the only crate of this project.
 //!
 //!     cargo run --release --manifest-path crates/loss/examples/learner/Cargo.toml -- runs/learner
 //!
-//! The data are points of a plane, of which a view shows twelve noisy readings; what two views share is the point.
+//! The data are points of a plane. A view is twelve noisy readings of a point; two views of a pair share only the point.
 
 use barlow_loss::ops::LossOps;
 use barlow_loss::{BarlowTwinsLoss, BarlowTwinsLossConfig};
@@ -25,7 +25,7 @@ use std::path::Path;
 const READINGS: usize = 12;
 const PAIRS: usize = 128;
 
-/// Two layers from readings to embeddings, with the loss as a part of the module: it has no parameters.
+/// Two layers from readings to embeddings. The loss can be a part of the module because it has no parameters.
 #[derive(Module, Debug)]
 struct Embedder<B: Backend> {
     first: Linear<B>,
@@ -50,7 +50,7 @@ impl<B: LossOps> Embedder<B> {
     }
 }
 
-/// [N, READINGS] each; row k of both shows point k.
+/// Two views, [N, READINGS] each; row k of both is a view of point k.
 #[derive(Clone, Debug)]
 struct Views<B: Backend> {
     a: Tensor<B, 2>,
@@ -64,7 +64,7 @@ impl<B: Backend> Batcher<B, [f32; 2], Views<B>> for TwoViews {
     fn batch(&self, points: Vec<[f32; 2]>, device: &B::Device) -> Views<B> {
         let n = points.len();
         let points = Tensor::<B, 2>::from_data(TensorData::new(points.concat(), [n, 2]), device);
-        // Each reading is a wave over the plane, in a direction of its own.
+        // Each reading is a wave over the plane, with a different direction for each.
         let directions: Vec<f32> = (0..READINGS)
             .map(|k| 3.0 * k as f32)
             .flat_map(|angle| [angle.cos(), angle.sin()])
@@ -79,7 +79,7 @@ impl<B: Backend> Batcher<B, [f32; 2], Views<B>> for TwoViews {
     }
 }
 
-/// What the learner's metrics see of a step.
+/// The output of a step for the learner's metrics.
 struct StepLoss<B: Backend>(Tensor<B, 1>);
 
 impl<B: Backend> ItemLazy for StepLoss<B> {
@@ -118,7 +118,7 @@ impl<B: LossOps> InferenceStep for Embedder<B> {
 /// Points spread evenly over a square of side 2.
 fn points(count: usize, shift: f32) -> InMemDataset<[f32; 2]> {
     let place = |k: usize, step: f32| 2.0 * ((k as f32 + shift) * step).fract() - 1.0;
-    // Steps of the plane's golden ratio: no two points are near each other.
+    // Steps of the 2-D golden ratio, so that no two points are near each other.
     InMemDataset::new(
         (0..count)
             .map(|k| [place(k, 0.754_877_7), place(k, 0.569_840_3)])
@@ -126,7 +126,7 @@ fn points(count: usize, shift: f32) -> InMemDataset<[f32; 2]> {
     )
 }
 
-/// The loss of fresh points and views before and after the training, with its floor.
+/// Returns the loss of new points and views before and after training, and its floor.
 fn train<B: AutodiffBackend<InnerBackend: LossOps> + LossOps>(folder: &Path, device: &B::Device) -> [f64; 3] {
     B::seed(device, 0);
     let model = Embedder::<B>::new(device);
@@ -137,7 +137,7 @@ fn train<B: AutodiffBackend<InnerBackend: LossOps> + LossOps>(folder: &Path, dev
         let views = loader.iter().next().expect("one batch");
         model.loss(views).into_data().iter::<f64>().sum()
     };
-    let floor = model.loss.floor(PAIRS, 16).expect("the plain objective has one");
+    let floor = model.loss.floor(PAIRS, 16).expect("the default objective has a floor");
     let before = judge(&burn::module::AutodiffModule::valid(&model));
     let training = DataLoaderBuilder::new(TwoViews)
         .batch_size(PAIRS)

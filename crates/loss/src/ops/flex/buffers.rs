@@ -1,4 +1,4 @@
-//! The scratch buffers of the forms, one per thread and purpose.
+//! Scratch buffers of the forms, one per thread and purpose.
 
 use barlow_simd::scratch::Slot;
 

@@ -1,4 +1,4 @@
-//! Blocks of features: their position in the embeddings, their statistics, and their standardised copy in contiguous memory.
+//! Blocks of features: position in the embeddings, statistics, and standardised copy in contiguous memory.
 
 use std::ops::Range;
 
@@ -20,12 +20,12 @@ impl EmbeddingLayout {
         Self { n, d }
     }
 
-    /// Features of block `index` if each block has `width` of them, except the last.
+    /// The features of block `index`, if each block except the last has `width` features.
     pub fn block(self, index: usize, width: usize) -> Range<usize> {
         index * width..((index + 1) * width).min(self.d)
     }
 
-    /// Cuts [n, d] into blocks of features: for each block, its part of every row.
+    /// Splits [n, d] into blocks of features: for each block, its part of every row.
     pub fn cut(self, data: &mut [f32], width: usize) -> Vec<Vec<&mut [f32]>> {
         let mut blocks: Vec<Vec<&mut [f32]>> = Vec::new();
         blocks.resize_with(self.d.div_ceil(width), || Vec::with_capacity(self.n));
@@ -38,8 +38,8 @@ impl EmbeddingLayout {
     }
 }
 
-/// The parameters of the standardisation ((z − mean) − rest) · inverse_std. `rest` is the rounding error of the f32 mean, which matters
-/// if the mean is far above the deviation.
+/// The parameters of the standardisation ((z − mean) − rest) · inverse_std. `rest` is the rounding error of the f32 mean, which
+/// matters if the mean is much larger than the deviation.
 #[derive(Default)]
 pub(super) struct ColumnMoments {
     mean: Vec<f32>,
@@ -48,7 +48,7 @@ pub(super) struct ColumnMoments {
 }
 
 impl ColumnMoments {
-    /// From the rounded mean, and the means of z − mean and of its square.
+    /// Computes the parameters from the rounded mean and the means of z − mean and of its square.
     pub fn new(mean: Vec<f32>, rest: &[f64], square: &[f64], epsilon: f64) -> Self {
         let inverse = |(rest, square): (&f64, &f64)| (1.0 / (square - rest * rest + epsilon).sqrt()) as f32;
         Self {
@@ -72,7 +72,7 @@ impl ColumnMoments {
         self.inverse_std.extend(next.inverse_std);
     }
 
-    /// As they are saved for the backward pass: [3, d].
+    /// The tensor [3, d] that is saved for the backward pass.
     pub fn store(self) -> FlexTensor {
         let d = self.mean.len();
         tensor([self.mean, self.rest, self.inverse_std].concat(), [3, d])
@@ -88,7 +88,7 @@ pub(super) struct MomentsRef<'a> {
 }
 
 impl<'a> MomentsRef<'a> {
-    /// Those of `features`, from [`ColumnMoments::store`].
+    /// The parameters of `features` in a tensor from [`ColumnMoments::store`].
     pub fn load(stored: &'a [f32], features: Range<usize>) -> Self {
         let d = stored.len() / 3;
         let [mean, rest, inverse_std] = [0, 1, 2].map(|row| &stored[row * d..][features.clone()]);
@@ -100,9 +100,9 @@ impl<'a> MomentsRef<'a> {
     }
 }
 
-/// Copies `features` of `z` to `out` [n, width], standardised, and returns the parameters.
+/// Copies `features` of `z` to `out` [n, width], standardises them there, and returns the parameters.
 ///
-/// The copy comes first: rows of the embeddings are usually a power of two apart, and a cache holds few of those at a time.
+/// The copy comes first because rows of the embeddings are usually a power of two apart, and a cache can hold only few such rows.
 pub(super) fn measure(
     layout: EmbeddingLayout,
     z: &[f32],
@@ -163,8 +163,8 @@ vectorised! {
         }
     }
 
-    /// Copies columns `features` of `z`, `stride` floats per row, to `out` [rows, width], standardised by known `moments`: the same bytes
-    /// as from [`measure`].
+    /// Copies columns `features` of `z`, `stride` floats per row, to `out` [rows, width], standardised with known `moments`. The
+    /// bytes are the same as from [`measure`].
     pub(super) fn standardise<'a>(
         z: &'a [f32],
         stride: usize,

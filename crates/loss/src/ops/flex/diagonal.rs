@@ -4,7 +4,7 @@ use burn_flex::FlexTensor;
 
 use super::tensors::tensor;
 
-/// Σ (1 − c_ii)², Σ c_ii, Σ c_ii² in 64 bits.
+/// Σ (1 − c_ii)², Σ c_ii and Σ c_ii² in f64.
 #[derive(Clone, Copy, Default)]
 pub(super) struct DiagonalSums {
     invariance: f64,

@@ -1,5 +1,6 @@
-//! The direct form on the CPU: C by one product, its sums by rows. The backward pass multiplies with C itself, so that there is no
-//! second D × D matrix, in runs of whole rows of the embeddings, which are standardised again in the cache.
+//! The direct form on the CPU: computes C with one product and its sums row by row. The backward pass multiplies by C itself, so
+//! that there is no second D × D matrix. It works on runs of whole rows of the embeddings, which are standardised again in the
+//! cache.
 
 use barlow_simd::{Level, scratch, vectorised};
 use burn_flex::Flex;
@@ -15,7 +16,7 @@ use super::sums::ColumnSums;
 use super::tensors::tensor;
 use crate::ops::Forward;
 
-/// Rows of C that are summed by one task.
+/// Number of rows of C summed by one task.
 const PANEL: usize = 64;
 
 pub(super) fn forward(layout: EmbeddingLayout, z: [&[f32]; 2], epsilon: f64, keep: bool) -> Forward<Flex> {
@@ -62,7 +63,7 @@ pub(super) fn forward(layout: EmbeddingLayout, z: [&[f32]; 2], epsilon: f64, kee
     Forward { sums, kept }
 }
 
-/// Gradients for the embeddings, [n, d] row-major, where wanted.
+/// Gradients with respect to the embeddings, [n, d] row-major, where requested.
 pub(super) fn backward(
     layout: EmbeddingLayout,
     z: [&[f32]; 2],
@@ -72,7 +73,7 @@ pub(super) fn backward(
 ) -> [Option<Vec<f32>>; 2] {
     let EmbeddingLayout { n, d } = layout;
     let &[moments_a, moments_b, squares_a, squares_b, diagonal, c] = kept else {
-        panic!("direct: forward keeps six tensors, not {}", kept.len());
+        panic!("direct: the forward pass saves six tensors, not {}", kept.len());
     };
     let moments = [moments_a, moments_b].map(|stored| MomentsRef::load(stored, 0..d));
     let projections = [squares_a, squares_b].map(|squares| weights.projections(diagonal, squares));
@@ -121,7 +122,7 @@ pub(super) fn backward(
     gradients
 }
 
-/// The `count` runs of a gradient, or as many times `None`.
+/// The `count` runs of a gradient, or `count` times `None`.
 fn runs(gradient: &mut Option<Vec<f32>>, floats: usize, count: usize) -> Vec<Option<&mut [f32]>> {
     match gradient {
         Some(gradient) => gradient.chunks_mut(floats).map(Some).collect(),
@@ -129,12 +130,12 @@ fn runs(gradient: &mut Option<Vec<f32>>, floats: usize, count: usize) -> Vec<Opt
     }
 }
 
-/// Sums over some rows of C.
+/// Sums over a panel of rows of C.
 struct Panel {
     diagonal: Vec<f32>,
     /// Σ_{j≠i} c_ij² of each row.
     rows: Vec<f32>,
-    /// Σ_{i≠j} c_ij² of each column, over these rows.
+    /// Σ_{i≠j} c_ij² of each column, over the rows of the panel.
     columns: Vec<f64>,
     redundancy: f64,
 }
@@ -157,8 +158,8 @@ impl Panel {
 vectorised! {
     max: Level::Avx2;
 
-    /// Divides rows `first`.. of a [D, D] matrix by `n`, copies the `diagonal`, and sums the squares of the other elements by row and by
-    /// column.
+    /// Divides rows `first`.. of a [D, D] matrix by `n`, copies the `diagonal`, and sums the squares of the other elements by row
+    /// and by column.
     fn divide_and_sum<'a>(
         panel: &'a mut [f32],
         first: usize,
@@ -170,7 +171,7 @@ vectorised! {
         let d = panel.len() / rows.len();
         for (index, c) in panel.chunks_exact_mut(d).enumerate() {
             diagonal[index] = c[first + index] / n;
-            // The sums exclude the diagonal: zero in its place meanwhile.
+            // The sums exclude the diagonal, so it is temporarily zero.
             c[first + index] = 0.0;
             rows[index] = divide_and_sum_row(c, n);
             columns.add_products(c, c);
@@ -179,7 +180,7 @@ vectorised! {
     }
 }
 
-/// Divides a row by `n` and sums its squares: in 16 lanes of f32 over short runs, in f64 beyond.
+/// Divides a row by `n` and sums its squares: in 16 f32 lanes over short runs, in f64 across runs.
 #[inline(always)]
 fn divide_and_sum_row(row: &mut [f32], n: f32) -> f64 {
     const LANES: usize = 16;

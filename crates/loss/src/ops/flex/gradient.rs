@@ -1,19 +1,20 @@
-//! From the product of a form to the gradient for the embeddings, for both forms.
+//! Gradient of the embeddings from the matrix product of a form, for both forms.
 //!
-//! The gradient for the standardised view is g = factor · product + v ⊙ other view; for the embeddings it is
-//! (g − mean(g) − own · mean(g ⊙ own)) / σ, with means over the batch. As the other view is centred, mean(g) is zero up to rounding.
+//! The gradient of the standardised view is g = factor · product + v ⊙ other view. The gradient of the embeddings is
+//! (g − mean(g) − own · mean(g ⊙ own)) / σ, with means over the batch. As the other view is centred, mean(g) is zero up to
+//! rounding.
 
 use barlow_simd::{Level, vectorised};
 
 use super::columns::MomentsRef;
 use super::sums::ColumnSums;
 
-/// The gradient of the packed sums, as the backward pass uses it.
+/// The gradient of the packed sums, scaled for the backward pass.
 #[derive(Clone, Copy)]
 pub(super) struct TermWeights {
-    /// w₀ / N, of Σ (1 − c_ii)².
+    /// w₀ / N, for Σ (1 − c_ii)².
     invariance: f32,
-    /// w₁ / N, of Σ_{i≠j} c_ij².
+    /// w₁ / N, for Σ_{i≠j} c_ij².
     redundancy: f32,
     n: usize,
 }
@@ -28,23 +29,23 @@ impl TermWeights {
         }
     }
 
-    /// Factor on the product with C: 2 w₁ / N.
+    /// Factor of the product with C: 2 w₁ / N.
     pub fn of_correlation(self) -> f32 {
         2.0 * self.redundancy
     }
 
-    /// Factor on the product with a Gram matrix: 2 w₁ / N².
+    /// Factor of the product with a Gram matrix: 2 w₁ / N².
     pub fn of_gram(self) -> f32 {
         2.0 * self.redundancy / self.n as f32
     }
 
-    /// v, (−2 w₀ (1 − c_ii) − 2 w₁ c_ii) / N: the product counts the diagonal as if it were off the diagonal.
+    /// v = (−2 w₀ (1 − c_ii) − 2 w₁ c_ii) / N, which corrects the product, where diagonal elements count as off-diagonal ones.
     pub fn of_diagonal(self, diagonal: &[f32]) -> Vec<f32> {
         let gradient = |&c: &f32| -2.0 * self.invariance * (1.0 - c) - 2.0 * self.redundancy * c;
         diagonal.iter().map(gradient).collect()
     }
 
-    /// mean(g ⊙ own) from C alone: Σ_j c_ij dL/dc_ij / N, from c_ii and Σ_{j≠i} c_ij².
+    /// mean(g ⊙ own) computed only from C: Σ_j c_ij dL/dc_ij / N, from c_ii and Σ_{j≠i} c_ij².
     pub fn projections(self, diagonal: &[f32], squares: &[f32]) -> Vec<f32> {
         let projection =
             |(&c, &squares): (&f32, &f32)| 2.0 * self.redundancy * squares - 2.0 * self.invariance * (1.0 - c) * c;
@@ -52,7 +53,7 @@ impl TermWeights {
     }
 }
 
-/// Writes the gradient for a block of features, whole columns of it, to `out` row by row.
+/// Writes the gradient of a block of features (whole columns) to `out`, row by row.
 ///
 /// `product`, `own` and `other` are [n, width]; `product` is overwritten.
 pub(super) fn finish_columns(
@@ -73,7 +74,7 @@ pub(super) fn finish_columns(
 vectorised! {
     max: Level::Avx2;
 
-    /// Turns the product into g, in place, and sums g and g ⊙ own over the batch.
+    /// Converts the product to g in place, and sums g and g ⊙ own over the batch.
     fn to_gradient<'a>(
         product: &'a mut [f32],
         factor: f32,
@@ -112,8 +113,8 @@ vectorised! {
         }
     }
 
-    /// Turns whole rows of a product, [rows, d], into the gradient for the embeddings, in place. The `projections` are known
-    /// beforehand, so rows are independent.
+    /// Converts whole rows of a product, [rows, d], to the gradient of the embeddings in place. The `projections` are already
+    /// known, so rows are independent.
     pub(super) fn finish_rows<'a>(
         product: &'a mut [f32],
         factor: f32,

@@ -1,4 +1,4 @@
-//! The Gram form on the CPU: one pass over the embeddings forward, one backward, and two [N, N] matrices between.
+//! The Gram form on the CPU: one forward and one backward pass over the embeddings, with two [N, N] matrices saved in between.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use super::matmul::{Strides, multiply, threads_each};
 use super::tensors::tensor;
 use crate::ops::Forward;
 
-/// Floats per block of one view: its share of a core's own cache.
+/// Floats per block of one view, which is its share of the private cache of a core.
 const BLOCK_FLOATS: usize = 1 << 15;
 
 /// Features per block.
@@ -26,7 +26,7 @@ fn width(layout: EmbeddingLayout) -> usize {
         .min(layout.d)
 }
 
-/// A part of the features, with its own share of both Gram matrices.
+/// A part of the features, with its own partial sums of both Gram matrices.
 struct GramPart {
     moments: [ColumnMoments; 2],
     diagonal: Vec<f32>,
@@ -38,7 +38,7 @@ pub(super) fn forward(layout: EmbeddingLayout, z: [&[f32]; 2], epsilon: f64, kee
     let blocks = d.div_ceil(width(layout));
     let parts = parts(layout, blocks);
     let threads = threads_each(parts);
-    // The blocks of a part are fixed, not work-stolen: so are the order of all sums and their bytes.
+    // The blocks of a part are fixed, not work-stolen, so the order of all sums and their bytes are fixed, too.
     let mut parts = (0..parts)
         .into_par_iter()
         .map(|part| accumulate(layout, z, epsilon, share(blocks, part, parts), threads))
@@ -74,7 +74,7 @@ pub(super) fn forward(layout: EmbeddingLayout, z: [&[f32]; 2], epsilon: f64, kee
     }
 }
 
-/// Gradients for the embeddings, [n, d] row-major, where wanted.
+/// Gradients with respect to the embeddings, [n, d] row-major, where requested.
 pub(super) fn backward(
     layout: EmbeddingLayout,
     z: [&[f32]; 2],
@@ -84,7 +84,7 @@ pub(super) fn backward(
 ) -> [Option<Vec<f32>>; 2] {
     let EmbeddingLayout { n, d } = layout;
     let &[moments_a, moments_b, diagonal, gram_a, gram_b] = kept else {
-        panic!("gram: forward keeps five tensors, not {}", kept.len());
+        panic!("gram: the forward pass saves five tensors, not {}", kept.len());
     };
     let width = width(layout);
     let mut gradients = wanted.map(|wanted| wanted.then(|| vec![0.0; n * d]));
@@ -107,7 +107,7 @@ pub(super) fn backward(
                 let block = |gram, [own, other]: [&[f32]; 2], moments, mut out: Vec<&mut [f32]>| {
                     scratch::with(PRODUCT, floats, |product| {
                         let rows = Strides::rows(of_diagonal.len());
-                        // A Gram matrix is symmetric; as columns it is packed faster.
+                        // A Gram matrix is symmetric, and packing it column-major is faster.
                         let (sizes, left) = ([n, of_diagonal.len(), n], (gram, Strides::columns(n)));
                         multiply(sizes, (product, rows), left, (own, rows), false, threads);
                         let product = (product, weights.of_gram());
@@ -126,8 +126,8 @@ pub(super) fn backward(
     gradients
 }
 
-/// Number of parts that the blocks are split into: one per thread, but so few that their Gram matrices, two each, take at most about
-/// twice the memory of the embeddings.
+/// Number of parts that the blocks are split into: one per thread, limited so that their Gram matrices (two per part) need at
+/// most about twice the memory of the embeddings.
 fn parts(EmbeddingLayout { n, d }: EmbeddingLayout, blocks: usize) -> usize {
     rayon::current_num_threads().min(blocks).min(2 * d / n).max(1)
 }
@@ -167,7 +167,7 @@ fn accumulate(
     part
 }
 
-/// gram += block · blockᵀ on and below the diagonal, panel by panel of rows: a little more than half of the operations.
+/// gram += block · blockᵀ on and below the diagonal, in panels of rows: a little more than half of the operations.
 fn add_gram(gram: &mut [f32], block: &[f32], [n, width]: [usize; 2], threads: Parallelism) {
     let height = panel(n);
     for start in (0..n).step_by(height) {
@@ -183,7 +183,7 @@ fn add_gram(gram: &mut [f32], block: &[f32], [n, width]: [usize; 2], threads: Pa
     }
 }
 
-/// Rows per panel: enough for the product to be efficient.
+/// Rows per panel: enough for an efficient product.
 fn panel(n: usize) -> usize {
     (n / 4).next_multiple_of(64).max(64)
 }

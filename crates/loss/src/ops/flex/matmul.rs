@@ -1,11 +1,11 @@
-//! One matrix product: the `gemm` crate behind slices and bounds checks.
+//! Matrix product: a safe wrapper of the `gemm` crate with slices and bounds checks.
 //!
-//! The forms are parallel over blocks of features, so a product uses several threads only if there are fewer blocks than threads. They
-//! split its output, not its sums, so with a fixed shape the order of its sums is fixed, too.
+//! The forms are parallel over blocks of features, so a product uses several threads only if there are fewer blocks than threads.
+//! The threads split the output and not the sums, so for a fixed shape the order of the sums is fixed.
 
 use gemm::{Parallelism, gemm};
 
-/// A matrix in a slice: element (i, j) is at `i · row + j · column`.
+/// Strides of a matrix in a slice: element (i, j) is at `i · row + j · column`.
 #[derive(Clone, Copy)]
 pub(super) struct Strides {
     pub row: usize,
@@ -51,16 +51,16 @@ pub(super) fn multiply(
     );
     assert!(
         left.1.end(m, depth) <= left.0.len(),
-        "product: [{m}, {depth}] is not in {} floats",
+        "product: [{m}, {depth}] does not fit {} floats",
         left.0.len()
     );
     assert!(
         right.1.end(depth, n) <= right.0.len(),
-        "product: [{depth}, {n}] is not in {} floats",
+        "product: [{depth}, {n}] does not fit {} floats",
         right.0.len()
     );
-    // SAFETY: the three matrices are inside their slices (asserted above; strides are non-negative), and `out`, borrowed
-    // mutably, overlaps neither operand.
+    // SAFETY: the three matrices are inside their slices (asserted above; strides are non-negative), and `out` is borrowed
+    // mutably, so it does not overlap an operand.
     unsafe {
         gemm(
             m,
@@ -86,7 +86,7 @@ pub(super) fn multiply(
     }
 }
 
-/// The threads for each of `tasks` products that run at the same time: those that would be idle otherwise.
+/// The number of threads for each of `tasks` concurrent products, so that no thread is idle.
 pub(super) fn threads_each(tasks: usize) -> Parallelism {
     match rayon::current_num_threads() / tasks.max(1) {
         0 | 1 => Parallelism::None,

@@ -1,4 +1,4 @@
-//! [`LossOps`] for the CPU backend: from tensors to slices, and back.
+//! [`LossOps`] for the CPU backend: converts tensors to slices and back.
 
 use burn::tensor::TensorMetadata;
 use burn::tensor::ops::FloatTensor;

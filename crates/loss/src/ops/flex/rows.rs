@@ -1,5 +1,5 @@
-//! The standardisation of `columns` for a whole view, in runs of whole rows: for embeddings with more rows than features,
-//! whose blocks of features would be scattered over pieces of one or two cache lines.
+//! Standardisation of a whole view in runs of whole rows, with the same result as in `columns`. For embeddings with more rows
+//! than features, whose blocks of features would be scattered over pieces of one or two cache lines.
 
 use barlow_simd::{Level, vectorised};
 use rayon::prelude::*;
@@ -7,16 +7,16 @@ use rayon::prelude::*;
 use super::columns::{ColumnMoments, EmbeddingLayout, MomentsRef, standardise};
 use super::sums::ColumnSums;
 
-/// Floats per task at least.
+/// Minimum number of floats per task.
 const TASK_FLOATS: usize = 1 << 14;
 
-/// Rows of the embeddings per task, by the shape alone: enough for the products with them, which pack C again for every run
-/// of rows, and few enough for several threads. If there are more threads than runs, products use several.
+/// Rows of the embeddings per task, which depends only on the shape: enough for efficient products, which pack C again for every
+/// run of rows, and few enough for several threads. If there are more threads than runs, products use several threads.
 pub(super) fn run(EmbeddingLayout { n, d }: EmbeddingLayout) -> usize {
     n.div_ceil(4).clamp(16, 512).max(TASK_FLOATS / d).next_multiple_of(16)
 }
 
-/// The standardised view, [n, d], and the parameters.
+/// The standardised view, [n, d], and the parameters of the standardisation.
 pub(super) fn measure(layout: EmbeddingLayout, z: &[f32], epsilon: f64) -> (Vec<f32>, ColumnMoments) {
     let EmbeddingLayout { n, d } = layout;
     let floats = run(layout) * d;

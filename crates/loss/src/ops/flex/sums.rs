@@ -1,6 +1,7 @@
-//! Column sums over the rows of a block: f32 over a few rows, f64 beyond. The order depends on the number of rows alone.
+//! Column sums over the rows of a block: in f32 over a few rows, in f64 across them. The order depends only on the number of
+//! rows.
 
-/// Rows that are summed in f32 before the sum continues in f64.
+/// Number of rows summed in f32 before the sum continues in f64.
 const RUN: usize = 16;
 
 /// Sums of `width` columns.
@@ -54,7 +55,7 @@ impl ColumnSums {
         self.rows = 0;
     }
 
-    /// The sums divided by `count`; afterwards they are zero.
+    /// Returns the sums divided by `count` and resets them to zero.
     pub fn means(&mut self, count: usize) -> impl Iterator<Item = f64> {
         self.flush();
         self.total

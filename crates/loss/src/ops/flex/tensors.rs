@@ -1,4 +1,4 @@
-//! From floats to Burn's tensors.
+//! Conversion of floats to Burn's tensors.
 
 use burn::tensor::{Shape, TensorData};
 use burn_flex::FlexTensor;

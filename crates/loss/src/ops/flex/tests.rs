@@ -1,4 +1,4 @@
-//! The kernels give the same bytes at every level.
+//! Tests that the kernels give the same bytes at every SIMD level.
 
 use barlow_simd::Level;
 
@@ -16,7 +16,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// The results of all kernels, one by one, and of both forms.
+/// The results of each kernel and of both forms.
 fn all([n, d]: [usize; 2]) -> Vec<Vec<u32>> {
     let layout = EmbeddingLayout::of([n, d]);
     let [a, b] = [1, 2].map(|seed| formula(n * d, seed));
@@ -67,7 +67,7 @@ fn all([n, d]: [usize; 2]) -> Vec<Vec<u32>> {
 
 #[test]
 fn every_level_gives_the_same_bytes() {
-    // A level belongs to a thread, so all tasks run on one.
+    // The level is set per thread, so all tasks run on one thread.
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     for shape in [[2, 1], [7, 33], [40, 64], [65, 130]] {
         let at = |level: Level| one_thread.install(|| level.scope(|| all(shape)));

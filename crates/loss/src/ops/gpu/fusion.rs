@@ -1,5 +1,5 @@
-//! The operations under the fusion layer: queued as custom ones with the shape of their result, and run by the inner backend
-//! when their turn comes.
+//! [`LossOps`] for the fusion layer: each operation is queued as a custom operation with the shape of its result, and executed
+//! later by the inner backend.
 
 use burn::backend::ir::{CustomOpIr, HandleContainer, OperationIr, OperationOutput, TensorIr};
 use burn::tensor::ops::FloatTensor;
@@ -28,7 +28,7 @@ impl<B: FusionBackend + LossOps> LossOps for Fusion<B> {
     }
 }
 
-/// An operation of the inner backend on `N` tensors, waiting in the queue.
+/// A queued operation of the inner backend on `N` tensors.
 #[derive(Debug)]
 struct Queued<B: FusionBackend, const N: usize> {
     ir: CustomOpIr,
@@ -43,7 +43,7 @@ impl<B: FusionBackend, const N: usize> Operation<B::FusionRuntime> for Queued<B,
     }
 }
 
-/// Puts an operation with one result of `shape`, of its first input's element type, into the queue of that input's device.
+/// Queues an operation on the device of its first input. It has one result of `shape`, with the element type of that input.
 fn queue<B: FusionBackend, const N: usize>(
     name: &'static str,
     inputs: [FusionTensor<B::FusionRuntime>; N],

@@ -1,39 +1,40 @@
-//! The kernels: one walk over C that finds the diagonal on the way, for the sums and for the gradient.
+//! CubeCL kernels for the sums over C and for its gradient: each makes one pass over C and detects the diagonal during the pass.
 //!
-//! C [D, D] is read as a row of D² elements, `N` of them at a time (`N` divides D²). Element e lies on the diagonal when e is
-//! a multiple of the period D + 1, so a unit carries e modulo the period along instead of dividing for every element. A cube
-//! owns a contiguous piece of `rounds` × `units` vectors, neighbouring units read neighbouring vectors, and which unit adds
-//! what in which order depends on D and the device alone: no atomics, the same bytes in every run.
+//! C [D, D] is read as a flat array of D² elements, `N` elements at a time (`N` divides D²). Element e is on the diagonal if e is
+//! a multiple of the period D + 1, so each unit tracks e modulo the period instead of dividing for every element. A cube
+//! processes a contiguous piece of `rounds` × `units` vectors, and neighbouring units read neighbouring vectors. Which unit adds
+//! which elements in which order depends only on D and the device: no atomics, and the same bytes in every run.
 
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
-/// Four sums side by side, in the order of [`LossOps::correlation_sums`](crate::ops::LossOps::correlation_sums).
+/// The four sums in one vector, in the order of [`LossOps::correlation_sums`](crate::ops::LossOps::correlation_sums).
 type Sums = Vector<f32, Const<4>>;
 
-/// Whether the vector whose first element is `since` elements past the last diagonal one holds a diagonal element.
+/// Whether a vector contains a diagonal element, if its first element is `since` elements after the previous diagonal element.
 #[cube]
 fn meets_diagonal(since: u32, period: u32, #[comptime] width: usize) -> bool {
     since == 0 || since + comptime!(width as u32) > period
 }
 
-/// Whether lane `lane` of such a vector is the diagonal element.
+/// Whether lane `lane` of such a vector is a diagonal element.
 #[cube]
 fn is_diagonal(since: u32, period: u32, #[comptime] lane: usize) -> bool {
     let past = since + comptime!(lane as u32);
     past == 0 || past == period
 }
 
-/// `since` after another `step` elements; both are below `period`.
+/// Advances `since` by `step` elements; both are less than `period`.
 #[cube]
 fn advance(since: u32, step: u32, period: u32) -> u32 {
     let next = since + step;
     select(next >= period, next - period, next)
 }
 
-/// Sum of `mine` over the units of the cube, in the same tree whatever the device; only unit 0 may use the result.
+/// Sum of `mine` over the units of the cube, as a tree reduction that is the same on every device. Only unit 0 may use the
+/// result.
 ///
-/// `units` is a power of two. Every unit of the cube has to come here.
+/// `units` is a power of two. Every unit of the cube must call this function.
 #[cube]
 fn add_units(mine: Sums, #[comptime] units: usize) -> Sums {
     let unit = UNIT_POS as usize;
@@ -50,7 +51,7 @@ fn add_units(mine: Sums, #[comptime] units: usize) -> Sums {
     shared[0]
 }
 
-/// First half of the sums: each cube's piece of C to one entry of `partials` [cubes, 4].
+/// First pass of the sums: each cube reduces its piece of C to one entry of `partials` [cubes, 4].
 #[cube(launch, address_type = "dynamic")]
 pub(super) fn sum_pieces<N: Size>(
     c: &Array<Vector<f32, N>>,
@@ -80,7 +81,7 @@ pub(super) fn sum_pieces<N: Size>(
                         invariance += (1.0f32 - value) * (1.0f32 - value);
                         trace += value;
                         squares += value * value;
-                        // Left out before squaring, not subtracted after: near the optimum Σ c_ii² is most of ‖C‖².
+                        // Zeroed before squaring instead of subtracted afterwards: near the optimum Σ c_ii² is most of ‖C‖².
                         values[lane] = 0.0f32;
                     }
                 }
@@ -107,7 +108,7 @@ pub(super) fn sum_pieces<N: Size>(
     }
 }
 
-/// Second half of the sums, for one cube: `partials` [cubes, 4] to `sums` [4].
+/// Second pass of the sums: one cube reduces `partials` [cubes, 4] to `sums` [4].
 #[cube(launch)]
 pub(super) fn sum_partials(partials: &Array<Sums>, sums: &mut Array<Sums>, cubes: usize, #[comptime] units: usize) {
     let mut mine = Sums::new(0.0f32);
@@ -122,7 +123,7 @@ pub(super) fn sum_partials(partials: &Array<Sums>, sums: &mut Array<Sums>, cubes
     }
 }
 
-/// C to dC, both [D, D], with `weights` [2]: 2 w₁ c_ij off the diagonal, −2 w₀ (1 − c_ii) on it.
+/// Computes dC from C, both [D, D], and `weights` [2]: 2 w₁ c_ij off the diagonal, −2 w₀ (1 − c_ii) on it.
 #[cube(launch, address_type = "dynamic")]
 pub(super) fn gradient<N: Size>(
     c: &Array<Vector<f32, N>>,

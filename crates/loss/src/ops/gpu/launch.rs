@@ -1,4 +1,4 @@
-//! How C is cut into cubes on a device, what a device cannot launch, and the launches themselves.
+//! Kernel launches: how C is split into cubes on a device, checks of the device's limits, and the launches.
 
 use burn::tensor::{DType, Shape, TensorMetadata};
 use burn_cubecl::CubeRuntime;
@@ -11,46 +11,49 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::kernels;
 
-/// Units per cube where the device allows them: enough to hide the memory's latency, and a multiple of every plane size.
+/// Units per cube, if the device allows as many: enough to hide memory latency, and a multiple of every plane size.
 const UNITS: u32 = 256;
-/// Vectors a unit reads at least, so that small matrices do not pay for more cubes than they can use.
+/// Minimum number of vectors per unit, so that small matrices do not launch more cubes than they can use.
 const LEAST_ROUNDS: u64 = 4;
-/// Cubes at most: several for each multiprocessor of the largest devices, few enough for one cube to add their sums.
+/// Maximum number of cubes: several per multiprocessor of the largest devices, few enough for one cube to add their sums.
 const MOST_CUBES: u64 = 2048;
-/// Bytes of the four sums that a unit or a cube keeps.
+/// Size of the four sums of a unit or a cube, in bytes.
 const SUMS_BYTES: usize = 4 * size_of::<f32>();
 
-/// A cut of the D² elements of C into cubes.
+/// Partition of the D² elements of C into cubes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Elements read at once, 4 or 1.
+    /// Elements per vector, 4 or 1.
     width: usize,
     /// D² / width.
     vectors: usize,
-    /// D + 1, the distance between two diagonal elements.
+    /// D + 1, the distance between consecutive diagonal elements.
     period: u32,
     /// Units per cube, a power of two.
     units: u32,
-    /// Vectors that each unit reads.
+    /// Number of vectors that each unit reads.
     rounds: u32,
     cubes: u32,
-    /// Width of the indices into C.
+    /// Integer type of the indices into C.
     address: AddressType,
 }
 
 impl Plan {
-    /// The cut of C [d, d] on a device, or what stands against the kernels there.
+    /// The partition of C [d, d] on a device.
+    ///
+    /// # Errors
+    /// The reason why the device cannot run the kernels.
     pub(super) fn new(d: usize, device: &DeviceProperties) -> Result<Self, String> {
         let hardware = &device.hardware;
         let elements = (d as u64)
             .checked_mul(d as u64)
             .filter(|_| d < i32::MAX as usize)
-            .ok_or_else(|| format!("[{d}, {d}] has more elements than the kernels count"))?;
+            .ok_or_else(|| format!("[{d}, {d}] has more elements than the kernels can index"))?;
         let bytes = elements * size_of::<f32>() as u64;
         if bytes > device.memory.max_page_size {
             let limit = device.memory.max_page_size;
             return Err(format!(
-                "[{d}, {d}] takes {bytes} bytes, more than the {limit} of one buffer"
+                "[{d}, {d}] takes {bytes} bytes, more than the {limit} bytes of the largest buffer"
             ));
         }
         let shared = (hardware.max_shared_memory_size / SUMS_BYTES) as u32;
@@ -59,7 +62,7 @@ impl Plan {
             .min(hardware.max_cube_dim.0)
             .min(shared);
         let Some(units) = most.checked_ilog2().map(|log| 1 << log) else {
-            return Err("no units or no shared memory in a cube".to_owned());
+            return Err("the device has no units or no shared memory per cube".to_owned());
         };
 
         let width = if d.is_multiple_of(2) && hardware.max_vector_size >= 4 {
@@ -71,7 +74,7 @@ impl Plan {
         let most_cubes = MOST_CUBES.min(u64::from(hardware.max_cube_count.0)).max(1);
         let rounds = vectors.div_ceil(u64::from(units) * most_cubes).max(LEAST_ROUNDS);
         let cubes = vectors.div_ceil(u64::from(units) * rounds);
-        // The last cube counts on past the end.
+        // The indices of the last cube extend past the end.
         let address = AddressType::from_len((cubes * rounds * u64::from(units) * width) as usize);
         if !device.supports_address(address) {
             return Err(format!("[{d}, {d}] needs {address} indices"));
@@ -96,7 +99,7 @@ impl Plan {
     }
 }
 
-/// The sums [4] of C [D, D], both f32, by two kernels.
+/// Launches two kernels that compute the sums [4] of C [D, D], both f32.
 pub(super) fn correlation_sums<R: CubeRuntime>(c: CubeTensor<R>, plan: &Plan) -> CubeTensor<R> {
     let c = into_contiguous(c);
     let (client, device) = (c.client.clone(), c.device.clone());
@@ -129,7 +132,8 @@ pub(super) fn correlation_sums<R: CubeRuntime>(c: CubeTensor<R>, plan: &Plan) ->
     sums
 }
 
-/// dC [D, D] from C [D, D] and `weights` [2], all f32, by one kernel; in C's own buffer where nobody else holds it.
+/// Launches one kernel that computes dC [D, D] from C [D, D] and `weights` [2], all f32, in place if the buffer of C is not
+/// shared.
 pub(super) fn correlation_gradient<R: CubeRuntime>(
     c: CubeTensor<R>,
     weights: CubeTensor<R>,

@@ -1,4 +1,4 @@
-//! [`LossOps`] for the GPU backends: CubeCL kernels for f32, the default bodies for whatever the kernels cannot do.
+//! [`LossOps`] for the GPU backends: CubeCL kernels for f32, the default implementations for everything else.
 
 mod fusion;
 mod kernels;
@@ -43,8 +43,8 @@ where
     }
 }
 
-/// How the kernels run over C [D, D], or `None` where the default bodies have to: for another element type (quietly, the
-/// kernels are for f32 alone), and on a device that cannot launch them (with a line on standard error).
+/// The launch plan of the kernels for C [D, D], or `None` if the default implementations must be used: for element types other
+/// than f32 (without a warning), and on devices that cannot launch the kernels (with a warning on standard error).
 fn plan<R: CubeRuntime>(c: &CubeTensor<R>) -> Option<Plan> {
     if c.dtype != DType::F32 {
         return None;
@@ -54,10 +54,10 @@ fn plan<R: CubeRuntime>(c: &CubeTensor<R>) -> Option<Plan> {
         .ok()
 }
 
-/// Says once per process that and why the kernels are not used.
+/// Warns once per process that the kernels are not used, with the reason.
 fn warn_once(why: &str) {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
-        eprintln!("barlow-loss: no fused kernels on this device, plain tensor operations instead: {why}")
+        eprintln!("barlow-loss: fused kernels are not available on this device, using plain tensor operations: {why}")
     });
 }

@@ -1,12 +1,12 @@
-//! One axis of a correlation: which input pixels an output pixel reads, and through which taps of the kernel.
+//! One axis of a correlation: which input pixels an output pixel reads, and through which kernel taps.
 //!
 //! The convolution and its input gradient are both correlations. A convolution of stride s reads every s-th pixel and
 //! has one class of outputs; its input gradient has s classes, each of every s-th pixel, with the taps that reach it.
-//! Knows nothing of memory.
+//! Works in pixels, not in memory addresses.
 
 use std::ops::Range;
 
-/// A tap of the kernel, and where it reads: output i of a class reads input i · `in_stride` + `shift`.
+/// A kernel tap and the position it reads: output i of a class reads input i · `in_stride` + `shift`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AxisTap {
     /// Index in the kernel along this axis.
@@ -20,7 +20,7 @@ pub(super) struct AxisTap {
 pub(super) struct Axis {
     pub size_in: usize,
     pub size_out: usize,
-    /// Input pixels between neighbours of a class.
+    /// Distance in input pixels between neighbouring outputs of a class.
     pub in_stride: usize,
     /// Number of classes: output o has index o / `out_stride` in class o % `out_stride`.
     pub out_stride: usize,
@@ -44,10 +44,10 @@ impl Axis {
         }
     }
 
-    /// The input gradient of a convolution from `size_in` to `size_out` pixels: it reads the output's gradient, and
-    /// writes the input's.
+    /// The input gradient of a convolution from `size_in` to `size_out` pixels: reads the output gradient and writes the
+    /// input gradient.
     pub fn input_gradient(size_in: usize, size_out: usize, kernel: usize, stride: usize, padding: usize) -> Self {
-        // Output (x + padding − tap) / stride reads input pixel x if the division has no remainder.
+        // Input pixel x is read by output (x + padding − tap) / stride if the division has no remainder.
         let reach = |class: usize, tap: usize| {
             let distance = (class + padding) as isize - tap as isize;
             (distance.rem_euclid(stride as isize) == 0).then(|| AxisTap {
@@ -78,7 +78,7 @@ impl Axis {
             .filter(|&input| input < self.size_in)
     }
 
-    /// The outputs of a class that read inside the input through a tap.
+    /// The outputs of a class for which the tap reads a pixel inside the input.
     pub fn inside(&self, class: usize, tap: AxisTap) -> Range<usize> {
         let all = 0..self.outputs(class);
         let start = all.clone().find(|&index| self.input(index, tap).is_some());
@@ -86,7 +86,7 @@ impl Axis {
         start.unwrap_or(0)..end.map_or(0, |end| end + 1)
     }
 
-    /// Number of pixels that are read before the input and behind it.
+    /// Number of pixels that are read before the start and after the end of the input.
     pub fn overhang(&self) -> [usize; 2] {
         let mut overhang = [0, 0];
         for (class, taps) in self.classes.iter().enumerate() {

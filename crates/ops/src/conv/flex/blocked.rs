@@ -1,6 +1,8 @@
-//! Transposes between planes, [channel][pixel], and blocks, [pixel][channel], in which the kernels find channels adjacent.
+//! Transposes between planes, [channel][pixel], and blocks, [pixel][channel], the layout with adjacent channels that the kernels
+//! read.
 //!
-//! In tiles of 8 × 8 if the level includes AVX, element by element otherwise and at the edges. Knows nothing of convolutions.
+//! Works in tiles of 8 × 8 if the level includes AVX, and element by element otherwise and at the edges. Independent of
+//! convolutions.
 
 use std::ops::Range;
 
@@ -16,8 +18,8 @@ pub(super) struct BlockSize {
     pub pixels: usize,
 }
 
-/// Writes pixel p of channel c of `planes` (at c · `plane` + p) to `blocks` at p · `step` + c, and prefetches the planes that
-/// begin `ahead` floats later, those of the next call (0: no prefetch).
+/// Writes pixel p of channel c of `planes` (at c · `plane` + p) to `blocks` at p · `step` + c, and prefetches the planes of the
+/// next call, which begin `ahead` floats later (0: no prefetch).
 ///
 /// # Panics
 /// If a slice is too short.
@@ -51,7 +53,8 @@ pub(super) fn to_blocks(
 /// Writes pixel p of channel c of `blocks` (at p · `step` + c) to `planes` at c · `plane` + p, or adds it there if `adds`.
 ///
 /// # Safety
-/// `planes` must be valid for writes (and reads, if `adds`) of all those floats, and nothing else may use them meanwhile.
+/// `planes` must be valid for writes (and reads, if `adds`) of all those floats, and nothing else may access them during the
+/// call.
 ///
 /// # Panics
 /// If `blocks` is too short.
@@ -68,7 +71,7 @@ pub(super) unsafe fn to_planes(
         return;
     }
     assert!((pixels - 1) * step + channels <= blocks.len());
-    // SAFETY: the source lies inside its slice, the rest is the caller's promise.
+    // SAFETY: the source lies inside its slice, the rest is guaranteed by the caller.
     unsafe {
         if adds {
             transpose::<true>(level, blocks.as_ptr(), step, [pixels, channels], planes, plane, 0);
@@ -78,7 +81,7 @@ pub(super) unsafe fn to_planes(
     }
 }
 
-/// to[j · to_row + i] = from[i · from_row + j] for i below `rows` and j below `columns`; += if `ADDS`.
+/// to[j · to_row + i] = from[i · from_row + j] for i < `rows` and j < `columns`; += if `ADDS`.
 ///
 /// # Safety
 /// All those floats must be valid, and the two matrices must not overlap.
@@ -102,7 +105,7 @@ unsafe fn transpose<const ADDS: bool>(
     };
     #[cfg(not(target_arch = "x86_64"))]
     let (whole_rows, whole_columns) = (level.lanes() * 0, 0);
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         scalar::<ADDS>(from, from_row, 0..whole_rows, whole_columns..columns, to, to_row);
         scalar::<ADDS>(from, from_row, whole_rows..rows, 0..columns, to, to_row);
@@ -110,7 +113,7 @@ unsafe fn transpose<const ADDS: bool>(
 }
 
 /// # Safety
-/// As [`transpose`].
+/// Same as [`transpose`].
 unsafe fn scalar<const ADDS: bool>(
     from: *const f32,
     from_row: usize,
@@ -121,7 +124,7 @@ unsafe fn scalar<const ADDS: bool>(
 ) {
     for j in columns {
         for i in rows.clone() {
-            // SAFETY: i and j are below the numbers of rows and columns.
+            // SAFETY: i and j are less than the numbers of rows and columns.
             unsafe {
                 let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
                 to.write(if ADDS { *from + *to } else { *from });
@@ -139,7 +142,7 @@ mod x86 {
     /// Whole tiles: `rows` and `columns` are multiples of [`SIDE`].
     ///
     /// # Safety
-    /// As `super::transpose`, on a CPU with AVX.
+    /// Same as `super::transpose`; the CPU must have AVX.
     #[target_feature(enable = "avx")]
     pub(super) unsafe fn tiles<const ADDS: bool>(
         from: *const f32,
@@ -166,7 +169,7 @@ mod x86 {
     /// Eight rows of eight floats must be valid on both sides.
     #[target_feature(enable = "avx")]
     unsafe fn tile<const ADDS: bool>(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let row = |i: usize| unsafe { _mm256_loadu_ps(from.add(i * from_row)) };
         // Interleaves pairs of rows, then fours, in each half of the vectors; then swaps halves.
         let low = |a, b| _mm256_unpacklo_ps(a, b);
@@ -192,7 +195,7 @@ mod x86 {
             upper(b3, b7),
         ];
         for (j, column) in columns.into_iter().enumerate() {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe {
                 let to = to.add(j * to_row);
                 _mm256_storeu_ps(
@@ -234,7 +237,7 @@ mod tests {
                     );
                 }
                 let mut back = vec![-1.0; channels * plane];
-                // SAFETY: `back` holds all planes and belongs to this test.
+                // SAFETY: `back` holds all planes and is owned by this test.
                 unsafe { to_planes(level, &blocks, step, size, back.as_mut_ptr(), plane, false) };
                 for (index, value) in back.iter().enumerate() {
                     let expected = if index % plane < pixels { index as f32 } else { -1.0 };

@@ -1,8 +1,8 @@
-//! The kernel of a correlation: positions of the input times weights, summed over taps and channels in registers.
+//! SIMD kernel of a correlation: multiplies input positions by weights and sums over taps and channels in registers.
 //!
-//! A tile is a few positions by a few vectors of output channels. For each channel of each tap it loads the weights once
-//! and multiplies them with that channel of every position. No patches are copied: a tap is only another address to read from, which
-//! the [`ConvPlan`] gives.
+//! A tile is a few positions by a few vectors of output channels. For each channel of each tap it loads the weights once and
+//! multiplies them by that channel of every position. No patches are copied: a tap is just another address to read from, which
+//! the [`ConvPlan`] provides.
 
 use std::mem::take;
 use std::ops::Range;
@@ -25,9 +25,9 @@ pub(super) struct ConvKernel<'a> {
     pub block: usize,
     /// Floats per block.
     pub block_floats: usize,
-    /// Input channels in all.
+    /// Total number of input channels.
     pub channels: usize,
-    /// The input channels to sum over: whole blocks, except the last.
+    /// The input channels to sum over: whole blocks, except that the last one may be partial.
     pub chunk: Range<usize>,
     /// [tap][input channel][output channel of the tile]
     pub weights: &'a [f32],
@@ -44,7 +44,7 @@ impl WithSimd for ConvKernel<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // As many positions as leave registers for the weights and one value of the input.
+        // As many positions as possible while registers remain for the weights and one input value.
         match (S::F32_LANES, self.width) {
             (16, 32) => self.rows::<S, 14, 2>(simd),
             (16, _) => self.rows::<S, 14, 1>(simd),
@@ -61,7 +61,8 @@ impl ConvKernel<'_> {
         let (plan, rows) = (self.plan, self.rows.clone());
         assert_eq!(V * S::F32_LANES, self.width);
         assert!(self.out.len() >= rows.len() * plan.out_pitch() * self.width);
-        // Taken from the exclusive reference once: a pointer from a shared borrow of `self` may not be written through.
+        // Taken once from the exclusive reference, because writing through a pointer from a shared borrow of `self` is not
+        // allowed.
         let out = take(&mut self.out).as_mut_ptr();
         for (index, row) in plan.rows[rows].iter().enumerate() {
             let out_row = index * plan.out_pitch();
@@ -86,7 +87,7 @@ impl ConvKernel<'_> {
 /// R positions of a stretch, from `first` on.
 ///
 /// # Safety
-/// The positions of the stretch and its taps must be inside the slices of `work` and inside `out`, which nothing else may use.
+/// The positions of the stretch and its taps must be inside the slices of `work` and inside `out`, which nothing else may access.
 #[inline(always)]
 unsafe fn tile<S: Simd, const R: usize, const V: usize>(
     simd: S,
@@ -99,7 +100,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize>(
 ) {
     let step = stretch.in_step * work.block;
     let out_step = stretch.out_step * work.width;
-    // SAFETY: the caller's promise, for every pointer below.
+    // SAFETY: guaranteed by the caller, for every pointer below.
     unsafe {
         let out = out.add((out_row + stretch.out) * work.width + first * out_step);
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
@@ -139,7 +140,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize>(
                     }
                 }
                 left -= channels;
-                // Wrapping: after the last block it may point beyond the slice.
+                // Wrapping, because after the last block it may point past the end of the slice.
                 x = x.wrapping_add(work.block_floats);
             }
         }

@@ -1,6 +1,6 @@
 //! A correlation over a whole batch: packs the weights and selects the algorithm.
 //!
-//! Every output is one sum in an order that depends on the shape alone, however the work is split into tasks. Knows nothing of
+//! Every output is one sum whose order depends only on the shape, however the work is split into tasks. Independent of
 //! tensors.
 
 use std::mem::MaybeUninit;
@@ -27,19 +27,19 @@ impl Correlation {
             };
             self.output(level, x, weight, for_input_gradient, output);
         };
-        // SAFETY: the tasks cover every image, row and tile of channels, and each writes all of its own.
+        // SAFETY: the tasks cover every image, row and tile of channels, and each one writes its whole part.
         unsafe { written(self.images * self.image_out(), write) }
     }
 
     /// Adds the output to `sum`, element by element.
     ///
     /// # Panics
-    /// If `sum` has another length.
+    /// If the length of `sum` differs from that of the output.
     pub fn add(&self, level: Level, x: &[f32], weight: &[f32], for_input_gradient: bool, sum: &mut [f32]) {
         assert_eq!(
             sum.len(),
             self.images * self.image_out(),
-            "the length of a sum and an output"
+            "length of the sum and of the output"
         );
         if self.is_zero(x) {
             return;
@@ -51,7 +51,7 @@ impl Correlation {
         self.output(level, x, weight, for_input_gradient, output);
     }
 
-    /// Whether the sums have no term.
+    /// Whether the sums are empty.
     fn is_zero(&self, x: &[f32]) -> bool {
         self.kernel * self.channels_in * x.len() == 0
     }

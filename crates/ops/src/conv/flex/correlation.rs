@@ -1,4 +1,4 @@
-//! The description of a correlation: dimensions and axes, and where its output goes. Data only.
+//! Description of a correlation: dimensions, axes and output buffer. Plain data.
 
 use super::axis::Axis;
 use crate::cpu::disjoint_out::DisjointOut;
@@ -10,20 +10,20 @@ pub(super) struct Correlation {
     pub channels_out: usize,
     /// Side of the kernel, in pixels.
     pub kernel: usize,
-    /// Along the rows of the kernel.
+    /// The vertical axis, along the rows of the kernel.
     pub y: Axis,
-    /// Along its columns.
+    /// The horizontal axis, along its columns.
     pub x: Axis,
 }
 
 impl Correlation {
-    /// Floats of the output per image.
+    /// Number of output floats per image.
     pub fn image_out(&self) -> usize {
         self.channels_out * self.y.size_out * self.x.size_out
     }
 }
 
-/// Where an output goes.
+/// Where the output is written.
 #[derive(Clone, Copy)]
 pub(super) struct ConvOutput<'a> {
     pub floats: DisjointOut<'a>,

@@ -1,4 +1,4 @@
-//! The definition of the three operations in f64, for tests.
+//! Reference implementation of the three operations in f64, for tests.
 
 use super::shape::ConvShape;
 
@@ -7,7 +7,7 @@ pub(super) fn formula(len: usize, seed: usize) -> Vec<f32> {
     (0..len).map(|i| ((i * 7 + seed * 13) as f32 * 0.1).sin()).collect()
 }
 
-/// Output, input gradient and weight gradient: each element with the sum of its terms' magnitudes.
+/// Output, input gradient and weight gradient: each element with the sum of the absolute values of its terms.
 pub(super) fn definition(shape: &ConvShape, x: &[f32], weight: &[f32], dy: &[f32]) -> [Vec<[f64; 2]>; 3] {
     let ConvShape {
         images,

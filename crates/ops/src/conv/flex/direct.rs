@@ -1,5 +1,5 @@
-//! A correlation with any kernel and stride: tasks of some images, rows and output channels, each of which packs its input,
-//! multiplies and unpacks its output while all of it is in the core's cache.
+//! Direct correlation with any kernel size and stride: each task takes some images, rows and output channels, packs its input,
+//! multiplies, and unpacks its output while all of it is in the core's cache.
 
 use std::ops::Range;
 
@@ -16,12 +16,12 @@ use super::tiles::tile_width;
 
 /// Floats of packed input per task: about a third of a small L2 cache.
 const BAND_FLOATS: usize = 40 * 1024;
-/// Floats of weights that a tile of positions is multiplied with before the next tile.
+/// Floats of weights that a tile of positions is multiplied by before the next tile is processed.
 const CHUNK_FLOATS: usize = 32 * 1024;
-/// Number of tasks to aim for.
+/// Target number of tasks.
 const TASKS: usize = 24;
 
-/// Writes the output; `packed` holds the weights as `weights::pack` orders them.
+/// Writes the output; `packed` holds the weights in the order of `weights::pack`.
 pub(super) fn run(level: Level, of: &Correlation, x: &[f32], packed: &[f32], output: ConvOutput<'_>) {
     let width = tile_width(level, of.channels_out);
     let group = images_per_group(of.x.size_out, of.images);
@@ -49,7 +49,8 @@ pub(super) fn run(level: Level, of: &Correlation, x: &[f32], packed: &[f32], out
     });
 }
 
-/// Output rows per task: so many that their input fits the cache, but is not mostly rows that the neighbours read, too.
+/// Output rows per task: few enough that their input fits in the cache, and enough that most input rows are not shared with
+/// neighbouring tasks.
 fn rows_in_band(of: &Correlation, plan: &ConvPlan) -> usize {
     let rows = BAND_FLOATS / (plan.pitch() * of.channels_in);
     let outputs = rows * of.y.out_stride / of.y.in_stride;
@@ -58,7 +59,7 @@ fn rows_in_band(of: &Correlation, plan: &ConvPlan) -> usize {
         .clamp(1, of.y.size_out.max(1))
 }
 
-/// Splits the tiles of output channels if images and rows make too few tasks.
+/// Splits the tiles of output channels if images and rows alone give too few tasks.
 fn tile_ranges(of: &Correlation, width: usize, tasks: usize) -> Vec<Range<usize>> {
     let tiles = of.channels_out.div_ceil(width);
     let cuts = TASKS.div_ceil(tasks.max(1)).clamp(1, tiles.max(1));
@@ -67,14 +68,14 @@ fn tile_ranges(of: &Correlation, width: usize, tasks: usize) -> Vec<Range<usize>
         .collect()
 }
 
-/// Input channels per call of the kernel, in whole blocks. At least one block: the weights of a large kernel exceed the aim.
+/// Input channels per kernel call, in whole blocks. At least one block, even if the weights of a large kernel exceed the target.
 fn channels_in_chunk(kernel: usize, width: usize) -> usize {
     (CHUNK_FLOATS / (kernel * kernel * width))
         .max(1)
         .next_multiple_of(BLOCK)
 }
 
-/// Some images and output rows.
+/// A task over some images and output rows.
 pub(super) struct DirectTask<'a> {
     pub level: Level,
     pub of: &'a Correlation,
@@ -84,7 +85,7 @@ pub(super) struct DirectTask<'a> {
 }
 
 impl DirectTask<'_> {
-    /// Writes the output channels of some tiles.
+    /// Computes and writes the output channels of `tiles`.
     pub fn run(&self, x: &[f32], weights: &[f32], width: usize, tiles: Range<usize>, output: ConvOutput<'_>) {
         let Correlation {
             channels_in, kernel, ..
@@ -133,7 +134,7 @@ impl DirectTask<'_> {
             let start = ((image * self.of.channels_out + first) * height + self.rows.start) * columns;
             let end = start + (channels - 1) * height * columns + self.rows.len() * columns;
             let step = self.plan.images * width;
-            // SAFETY: no other task has these rows of these channels of this image.
+            // SAFETY: no other task writes these rows of these channels of this image.
             unsafe {
                 let planes = output.floats.at(start, end);
                 to_planes(

@@ -1,10 +1,10 @@
 //! Convolution on the CPU backend: direct convolution in registers, parallel over images, rows and channels.
 //!
-//! A task packs its part of the input so that channels are adjacent (`blocked`, `packing`), multiplies tiles of positions with tiles
-//! of output channels (`conv_kernel`, `weight_grad_kernel`), where a tap of the kernel is only another address to read from (`axis`,
-//! `plan`), and unpacks its part of the output. There is no im2col matrix, and padding is not multiplied where it would be a large part
-//! of the work. Element types other than f32 use Burn's ops. Results depend on the shapes and the CPU's vector instructions, not on the
-//! number of threads or their scheduling.
+//! A task packs its part of the input so that channels are adjacent (`blocked`, `packing`), multiplies tiles of positions by
+//! tiles of output channels (`conv_kernel`, `weight_grad_kernel`), where a kernel tap is just another address to read from
+//! (`axis`, `plan`), and unpacks its part of the output. There is no im2col matrix, and padding is skipped where it would be a
+//! large part of the work. Element types other than f32 use Burn's ops. Results depend on the shapes and the CPU's vector
+//! instructions, not on the number of threads or their scheduling.
 
 mod axis;
 mod blocked;

@@ -1,4 +1,4 @@
-//! [`ConvOps`] for the CPU backend: from tensors to slices, and back.
+//! [`ConvOps`] for the CPU backend: converts tensors to slices and back.
 
 use barlow_simd::Level;
 use burn::tensor::ops::{FloatTensor, FloatTensorOps};
@@ -88,6 +88,6 @@ fn check_output(shape: &ConvShape, output_gradient: &FlexTensor) {
     let (expected, given): ([usize; 4], [usize; 4]) = (shape.output_dims(), output_gradient.shape().dims());
     assert!(
         expected == given,
-        "convolution: the output's gradient is {given:?}, the output {expected:?}"
+        "convolution: the output gradient has shape {given:?}, the output {expected:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! Copies the input of a task to scratch memory, channels adjacent.
+//! Packing of a task's input: copies it to scratch memory with adjacent channels.
 
 use std::ops::Range;
 

@@ -1,41 +1,41 @@
-//! The order in which a correlation visits a group of images: for each output row its stretches of positions, and for each stretch
-//! the taps of the kernel that read inside the input.
+//! Execution plan of a correlation over a group of images: for each output row its stretches of positions, and for each stretch
+//! the kernel taps that read inside the input.
 //!
-//! The positions of a row are the pixels of all images of a group, image by image within a pixel, so that maps of a few
-//! pixels still fill a tile. Wide maps (one image per group) have their columns padded with zeros in memory; for narrow ones
-//! padding is skipped, because it would be up to a third of the work. Rows outside the image are always skipped.
+//! The positions of a row are the pixels of all images of a group, with the images of one pixel adjacent, so that feature maps of
+//! a few pixels still fill a tile. Wide maps (one image per group) have their columns padded with zeros in memory; for narrow
+//! maps padding is skipped, because it would be up to a third of the work. Rows outside the image are always skipped.
 
 use std::ops::Range;
 
 use super::axis::{Axis, AxisTap};
 
-/// Output columns from which on each image is a group of its own.
+/// Minimum number of output columns for which each image forms its own group.
 const WIDE: usize = 12;
 /// Images per group of narrow maps.
 const GROUP: usize = 8;
 
-/// Number of images that are computed together.
+/// Number of images that are processed together.
 pub(super) fn images_per_group(size_out: usize, images: usize) -> usize {
     if size_out >= WIDE { 1 } else { images.clamp(1, GROUP) }
 }
 
-/// Positions of an output row that read through the same taps.
+/// Positions of an output row that use the same taps.
 #[derive(Clone, Debug)]
 pub(super) struct Stretch {
     /// First position, in its row of the output.
     pub out: usize,
-    /// Distance between neighbours in the output, in positions.
+    /// Distance between neighbouring positions of the stretch in the output, in positions.
     pub out_step: usize,
-    /// Distance between neighbours in the input, in positions.
+    /// Distance between the input positions they read, in positions.
     pub in_step: usize,
     pub len: usize,
     pub taps: Range<usize>,
 }
 
-/// A tap of the kernel, relative to a stretch.
+/// A kernel tap, relative to a stretch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tap {
-    /// The position that the first of the stretch reads, counted from the first row of the input.
+    /// The position that the first output of the stretch reads, counted from the first input row.
     pub position: usize,
     /// Index in the kernel, ky · k + kx.
     pub kernel: usize,
@@ -52,13 +52,13 @@ pub(super) struct PlanRow {
 /// The order of the work on one group of images.
 #[derive(Clone, Debug)]
 pub(super) struct ConvPlan {
-    /// Images in the group.
+    /// Number of images in the group.
     pub images: usize,
     /// Zero columns before an input row.
     pub left: usize,
     /// Columns of an image.
     pub columns_in: usize,
-    /// Columns of an input row, including the zero ones.
+    /// Columns of an input row, including zero columns.
     pub columns: usize,
     /// Columns of an output row.
     pub out_columns: usize,
@@ -100,7 +100,7 @@ impl ConvPlan {
         plan
     }
 
-    /// Rows of images without padding; only their layout, no rows to visit.
+    /// The layout of rows of images without padding; there are no rows to visit.
     pub fn flat(columns: usize, images: usize) -> Self {
         Self {
             images,
@@ -191,7 +191,8 @@ impl ConvPlan {
         let first = self.taps.len();
         for [ky, row] in inputs {
             for tap in taps {
-                // Not negative: zero columns reach as far as the taps do, and without them every tap is inside.
+                // Never negative: the zero columns extend as far as the taps, and without zero columns every tap is inside the
+                // input.
                 let column = ((self.left + outputs.start * x.in_stride) as isize + tap.shift) as usize;
                 self.taps.push(Tap {
                     position: row * self.pitch() + column * self.images,

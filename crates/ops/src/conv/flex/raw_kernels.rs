@@ -1,5 +1,5 @@
-//! The tasks that write through pointers, on tiny shapes at the baseline level, without Burn and without threads: tests for Miri
-//! (command: docs of the crate).
+//! Tests of the tasks that write through pointers, on tiny shapes at the baseline level, without Burn and without threads, for
+//! Miri (command: docs of the crate).
 
 use std::mem::MaybeUninit;
 
@@ -22,7 +22,7 @@ use crate::cpu::disjoint_out::DisjointOut;
 
 const LEVEL: Level = Level::Baseline;
 
-/// A convolution with its operands: x, weight, output's gradient.
+/// A convolution with its operands: x, weight and output gradient.
 fn case(x: [usize; 4], channels_out: usize, kernel: usize, geometry: ConvGeometry) -> (ConvShape, [Vec<f32>; 3]) {
     let weight = [channels_out, x[1], kernel, kernel];
     let shape = ConvShape::new(x, weight, geometry);
@@ -44,7 +44,7 @@ fn assert_close(found: &[f32], expected: &[[f64; 2]]) {
     }
 }
 
-/// What was written, and what was added to 1: that has one rounding more.
+/// Checks the written values, and the values added to 1, which are rounded once more.
 fn assert_both_close(written: &[f32], added: &[f32], expected: &[[f64; 2]]) {
     assert_close(written, expected);
     let expected: Vec<_> = expected
@@ -54,7 +54,7 @@ fn assert_both_close(written: &[f32], added: &[f32], expected: &[[f64; 2]]) {
     assert_close(added, &expected);
 }
 
-/// [tile of outputs][tap][input][output of the tile], of weights [C_out, C_in, k, k].
+/// Weights [C_out, C_in, k, k] as [tile of outputs][tap][input][output of the tile].
 fn packed(shape: &ConvShape, weight: &[f32], width: usize) -> Vec<f32> {
     let (inputs, taps) = (shape.channels_in, shape.taps());
     let mut packed = vec![0.0; shape.channels_out.div_ceil(width) * taps * inputs * width];
@@ -65,7 +65,7 @@ fn packed(shape: &ConvShape, weight: &[f32], width: usize) -> Vec<f32> {
     packed
 }
 
-/// What `work` writes to uninitialised memory, and what it adds to ones, minus one.
+/// The values that `work` writes to uninitialised memory, and those that it adds to ones (minus one).
 fn written_and_added(of: &Correlation, work: impl Fn(ConvOutput<'_>)) -> [Vec<f32>; 2] {
     let mut fresh = vec![MaybeUninit::uninit(); of.images * of.image_out()];
     work(ConvOutput {
@@ -194,7 +194,7 @@ fn weight_gradient_tasks() {
                 outputs: 0..channels_out,
                 width,
             };
-            // SAFETY: no other thread uses the sums.
+            // SAFETY: no other thread accesses the sums.
             unsafe {
                 let sums = out.at(0, floats);
                 task.clear(sums);

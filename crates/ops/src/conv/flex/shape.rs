@@ -1,4 +1,4 @@
-//! The dimensions of one convolution. Knows nothing of tensors.
+//! Dimensions of one convolution. Independent of tensors.
 
 use super::axis::Axis;
 use super::correlation::Correlation;
@@ -23,7 +23,7 @@ impl ConvShape {
     /// The forward convolution of `x` [N, C_in, H, W] and `weight` [C_out, C_in, k, k].
     ///
     /// # Panics
-    /// If the channels differ, the kernel is not square, or it is larger than the padded input.
+    /// If the channels differ, the kernel is not square, or the kernel is larger than the padded input.
     pub fn new(x: [usize; 4], weight: [usize; 4], geometry: ConvGeometry) -> Self {
         let [images, channels_in, height, width] = x;
         let [channels_out, weight_channels, kernel, kernel_width] = weight;
@@ -58,7 +58,7 @@ impl ConvShape {
         }
     }
 
-    /// The input gradient, from the output's gradient.
+    /// The input gradient, computed from the output gradient.
     pub fn input_gradient(&self) -> Correlation {
         let axis = |size_in, size_out| Axis::input_gradient(size_in, size_out, self.kernel, self.stride, self.padding);
         Correlation {

@@ -1,4 +1,4 @@
-//! The three operations at every level, compared with their definition in f64.
+//! Tests of the three operations at every SIMD level, compared with their definition in f64.
 
 use barlow_simd::Level;
 
@@ -57,7 +57,8 @@ fn every_level_is_correct_on_an_ugly_grid() {
     }
 }
 
-/// Several bands of rows, chunks of channels, tiles and ranges of output channels, groups of images, the last of each ragged.
+/// Several bands of rows, chunks of channels, tiles and ranges of output channels, and groups of images; the last one of each is
+/// partial.
 #[test]
 fn every_level_is_correct_where_the_work_is_split() {
     compare([2, 70, 40, 33], 34, 3, 1, 1);
@@ -68,7 +69,7 @@ fn every_level_is_correct_where_the_work_is_split() {
     compare([3, 600, 14, 3], 33, 1, 1, 0);
 }
 
-/// Wide maps with enough channels for Winograd's transforms: odd sizes, every padding, ragged blocks, bands and tiles.
+/// Wide maps with enough channels for Winograd's transforms: odd sizes, every padding, partial blocks, bands and tiles.
 #[test]
 fn every_level_is_correct_with_transforms() {
     compare([2, 9, 13, 12], 17, 3, 1, 0);
@@ -78,11 +79,11 @@ fn every_level_is_correct_with_transforms() {
     compare([1, 130, 31, 30], 33, 3, 1, 1);
 }
 
-/// The weights of a tile exceed the kernel's chunk from 33 pixels on (46 for narrow tiles): one block of channels at a time.
+/// From 33 pixels on (46 for narrow tiles) the weights of a tile exceed the kernel's chunk, which is then one block of channels.
 #[test]
 fn every_level_is_correct_with_large_kernels() {
     for (kernel, channels_out) in [(33, 17), (33, 2), (46, 2), (47, 2), (47, 17), (64, 17)] {
-        // As large as the kernel but for the padding, so that outputs are few; more input channels than a block.
+        // As large as the kernel except for the padding, so that there are few outputs; more input channels than one block.
         compare([2, 17, kernel - 1, kernel - 3], channels_out, kernel, 1, 2);
         compare([1, 2, kernel + 1, kernel], channels_out, kernel, 2, 1);
     }

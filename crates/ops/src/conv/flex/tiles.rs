@@ -2,12 +2,12 @@
 
 use barlow_simd::Level;
 
-/// Output channels per tile: two AVX-512 vectors, or one if there are not more channels.
+/// Output channels per tile: two AVX-512 vectors, or one if that holds all channels; always 16 without AVX-512.
 pub(super) fn tile_width(level: Level, channels: usize) -> usize {
     if level.lanes() == 16 && channels > 16 { 32 } else { 16 }
 }
 
-/// Cuts `len` into ranges of at most `most` and about equal length: a tile of one position would cost as much as one of four.
+/// Splits `len` into ranges of about equal length, at most `most`: a tile of one position would cost as much as one of four.
 #[inline(always)]
 pub(super) fn even_cuts(len: usize, most: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     let tiles = len.div_ceil(most);

@@ -1,6 +1,6 @@
 //! The transforms of Winograd's F(2×2, 3×3) on adjacent channels: Bᵀ d B, G g Gᵀ and Aᵀ m A of Lavin and Gray 2016.
 
-// Closures over vectors (`array::map`) would be compiled without the level's instructions, so loops are indexed.
+// Indexed loops, because closures over vectors (`array::map`) would be compiled without the level's instructions.
 #![expect(clippy::needless_range_loop)]
 
 use barlow_simd::{Level, Simd, WithSimd};
@@ -11,7 +11,7 @@ use super::vectors::{load, store};
 /// Points per square of 2 × 2 outputs.
 pub(super) const SQUARE_POINTS: usize = 16;
 
-/// Transforms patches of 4 × 4 pixels to points.
+/// Transforms patches of 4 × 4 pixels into points.
 pub(super) struct ToPoints<'a> {
     /// [2 · rows + 2][2 · columns + 2][channel of the block]
     pub packed: &'a [f32],
@@ -81,7 +81,7 @@ fn input<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
     ]
 }
 
-/// Transforms points to squares of 2 × 2 pixels.
+/// Transforms points into squares of 2 × 2 pixels.
 pub(super) struct FromPoints<'a> {
     /// [point][square][output channel of the tile]
     pub product: &'a [f32],
@@ -147,8 +147,8 @@ fn output<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 2] {
     [sum, simd.sub_f32s(simd.sub_f32s(b, c), d)]
 }
 
-/// Transforms weights [tile][tap][input][output of the tile] to [tile][point][input][output of the tile]; `mirrored` if the first
-/// tap reads the last pixel, as in an input gradient.
+/// Transforms weights [tile][tap][input][output of the tile] into [tile][point][input][output of the tile]; `mirrored` if the
+/// first tap reads the last pixel, as in an input gradient.
 pub(super) fn transformed_weights(
     level: Level,
     weights: &[f32],

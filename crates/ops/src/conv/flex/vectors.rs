@@ -1,4 +1,4 @@
-//! Loads and stores of vectors through pointers.
+//! Loads and stores of SIMD vectors through pointers.
 
 use barlow_simd::Simd;
 
@@ -6,7 +6,7 @@ use barlow_simd::Simd;
 /// `from` must be valid for reading a vector of floats.
 #[inline(always)]
 pub(super) unsafe fn load<S: Simd>(from: *const f32) -> S::f32s {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { from.cast::<S::f32s>().read_unaligned() }
 }
 
@@ -14,6 +14,6 @@ pub(super) unsafe fn load<S: Simd>(from: *const f32) -> S::f32s {
 /// `to` must be valid for writing a vector of floats.
 #[inline(always)]
 pub(super) unsafe fn store<S: Simd>(to: *mut f32, value: S::f32s) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { to.cast::<S::f32s>().write_unaligned(value) }
 }

@@ -1,4 +1,4 @@
-//! The kernel of the weight gradient: outer products of input channels and channels of the output's gradient, summed
+//! SIMD kernel of the weight gradient: outer products of input channels and channels of the output gradient, summed
 //! over positions in registers.
 
 use barlow_simd::{Simd, WithSimd};
@@ -6,7 +6,8 @@ use barlow_simd::{Simd, WithSimd};
 use super::tiles::{even_cuts, with_constant};
 use super::vectors::{load, store};
 
-/// Adjacent positions: number i reads position `x` + i · `in_step` of the input and `gradient` + i of the gradient.
+/// A run of adjacent positions: position i reads position `x` + i · `in_step` of the input and `gradient` + i of the output
+/// gradient.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PositionRun {
     pub x: usize,
@@ -19,17 +20,18 @@ pub(super) struct WeightGradKernel<'a> {
     pub runs: &'a [PositionRun],
     /// [position][channel of the block]
     pub x: &'a [f32],
-    /// Channels of the block in memory.
+    /// Channels per block in memory.
     pub block: usize,
     /// Channels of the block to compute.
     pub channels: usize,
-    /// Distance between neighbours in the input, in positions.
+    /// Distance between neighbouring positions in the input, in positions.
     pub in_step: usize,
     /// [position][channel of the tile]
     pub gradient: &'a [f32],
     /// Channels per tile.
     pub width: usize,
-    /// Sums of the first input channel, added to. A pointer because the sums of other tasks lie between those of this one.
+    /// Sums of the first input channel, which are added to. A pointer, because the sums of other tasks lie between those of this
+    /// one.
     pub sums: *mut f32,
     /// Distance between the sums of neighbouring input channels, in floats.
     pub sum_step: usize,
@@ -59,7 +61,7 @@ impl WeightGradKernel<'_> {
             assert!((run.gradient + run.len) * self.width <= self.gradient.len());
         }
         for cut in even_cuts(self.channels, MOST) {
-            // SAFETY: the runs are inside both slices (asserted), and only this call uses its sums.
+            // SAFETY: the runs are inside both slices (asserted), and only this call accesses its sums.
             unsafe { with_constant!(cut.len(), MOST, tile::<S, _, V>(simd, &self, cut.start)) }
         }
     }
@@ -68,12 +70,12 @@ impl WeightGradKernel<'_> {
 /// The sums of R input channels from `first` on.
 ///
 /// # Safety
-/// The runs must be inside the slices, and nothing else may use the sums.
+/// The runs must be inside the slices, and nothing else may access the sums.
 #[inline(always)]
 unsafe fn tile<S: Simd, const R: usize, const V: usize>(simd: S, work: &WeightGradKernel<'_>, first: usize) {
     let step = work.in_step * work.block;
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
-    // SAFETY: the caller's promise, for every pointer below.
+    // SAFETY: guaranteed by the caller, for every pointer below.
     unsafe {
         for run in work.runs {
             let mut x = work.x.as_ptr().add(run.x * work.block + first);
@@ -89,7 +91,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize>(simd: S, work: &WeightGr
                         *sum = simd.mul_add_e_f32s(value, vector, *sum);
                     }
                 }
-                // Wrapping: after the last position they may point beyond the slices.
+                // Wrapping, because after the last position they may point past the end of the slices.
                 x = x.wrapping_add(step);
                 gradient = gradient.wrapping_add(work.width);
             }

@@ -11,13 +11,13 @@ use super::plan::ConvPlan;
 use super::shape::ConvShape;
 use super::weight_grad_kernel::{PositionRun, WeightGradKernel};
 
-/// Positions that are summed in registers at a time: their channels on both sides stay in the L1 cache.
+/// Positions summed in registers at a time: few enough that their input and output channels stay in the L1 cache.
 const POSITIONS: usize = 1024;
 
-/// Layouts of the input and the output's gradient of a group of images.
+/// Layouts of the input and the output gradient of a group of images.
 pub(super) struct WeightGradPlans {
     input: ConvPlan,
-    /// Without padding, and with as many columns as there are outputs.
+    /// Without padding; one column per output.
     output: ConvPlan,
 }
 
@@ -30,7 +30,7 @@ impl WeightGradPlans {
     }
 }
 
-/// The sums of some input and some output channels.
+/// A task: the sums of some input and some output channels.
 pub(super) struct WeightGradTask<'a> {
     pub level: Level,
     pub shape: &'a ConvShape,
@@ -45,7 +45,7 @@ impl WeightGradTask<'_> {
     /// Sets the sums of this task to zero.
     ///
     /// # Safety
-    /// As [`add`](Self::add).
+    /// Same as [`add`](Self::add).
     pub unsafe fn clear(&self, sums: *mut f32) {
         let row = self.shape.taps() * self.width;
         for tile in self.outputs.start / self.width..self.outputs.end.div_ceil(self.width) {
@@ -58,7 +58,7 @@ impl WeightGradTask<'_> {
     /// Adds the products over a group of images.
     ///
     /// # Safety
-    /// `sums` must point to the sums of all channels, and nothing else may use those of this task meanwhile.
+    /// `sums` must point to the sums of all channels, and nothing else may access this task's sums during the call.
     pub unsafe fn add(
         &self,
         x: &[f32],
@@ -102,7 +102,7 @@ impl WeightGradTask<'_> {
                         self.outputs.clone(),
                         gradient,
                     );
-                    // SAFETY: the caller's promise.
+                    // SAFETY: guaranteed by the caller.
                     unsafe { self.multiply(&input, packed, gradient, rows, sums) };
                 });
             });
@@ -110,7 +110,7 @@ impl WeightGradTask<'_> {
     }
 
     /// # Safety
-    /// As [`add`](Self::add).
+    /// Same as [`add`](Self::add).
     unsafe fn multiply(&self, input: &Packing<'_>, x: &[f32], gradient: &[f32], rows: Range<usize>, sums: *mut f32) {
         let shape = self.shape;
         let taps = shape.taps();
@@ -130,7 +130,7 @@ impl WeightGradTask<'_> {
                         in_step: if input.plan.images == 1 { shape.stride } else { 1 },
                         gradient,
                         width: self.width,
-                        // SAFETY: inside the sums, and the caller's promise.
+                        // SAFETY: inside the sums, as guaranteed by the caller.
                         sums: unsafe { sums.add(offset) },
                         sum_step: taps * self.width,
                     });
@@ -139,7 +139,7 @@ impl WeightGradTask<'_> {
         }
     }
 
-    /// The positions of the output rows for which the tap is inside the image.
+    /// The positions of the output rows for which the tap reads inside the image.
     fn runs(&self, input: &Packing<'_>, tap: usize, rows: Range<usize>) -> Vec<PositionRun> {
         let plan = input.plan;
         let (ky, kx) = (

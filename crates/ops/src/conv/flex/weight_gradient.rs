@@ -1,5 +1,5 @@
 //! The weight gradient: a sum over all images, split into ranges of channels (independent) and chunks of images
-//! (partial sums, added in order) by the shape alone, so that the result does not depend on the number of threads.
+//! (partial sums, added in order) based only on the shape, so that the result does not depend on the number of threads.
 
 use barlow_simd::{Level, scratch};
 use rayon::prelude::*;
@@ -12,14 +12,14 @@ use super::weight_grad_tasks::{WeightGradPlans, WeightGradTask};
 use crate::cpu::disjoint_out::DisjointOut;
 use crate::cpu::tensors::written;
 
-/// Channels per task, on either side.
+/// Input channels per task, and output channels per task.
 const CHANNELS: usize = 128;
-/// Number of tasks to aim for: enough for many cores, few enough that partial sums stay cheap.
+/// Target number of tasks: enough for many cores, few enough that partial sums stay cheap.
 const TASKS: usize = 32;
-/// Floats of partial sums at most (unless a single chunk has more).
+/// Maximum number of floats of partial sums (unless a single chunk has more).
 const PARTIAL_FLOATS: usize = 2 * 1024 * 1024;
 
-/// From `x` [N, C_in, H, W] and `output_gradient` [N, C_out, H', W'] to [C_out, C_in, k, k].
+/// The weight gradient [C_out, C_in, k, k] from `x` [N, C_in, H, W] and `output_gradient` [N, C_out, H', W'].
 pub(super) fn weight_gradient(level: Level, shape: &ConvShape, x: &[f32], output_gradient: &[f32]) -> Vec<f32> {
     if shape.weights() * x.len() * output_gradient.len() == 0 {
         return vec![0.0; shape.weights()];
@@ -27,7 +27,7 @@ pub(super) fn weight_gradient(level: Level, shape: &ConvShape, x: &[f32], output
     let width = tile_width(level, shape.channels_out);
     let group = images_per_group(shape.out_width, shape.images);
     let ranges = shape.channels_in.div_ceil(CHANNELS) * shape.channels_out.div_ceil(CHANNELS);
-    // One sum per chunk of images, [tile of output channels][input channel][tap][output channel of the tile].
+    // One set of sums per chunk of images, [tile of output channels][input channel][tap][output channel of the tile].
     let sum_floats = shape.channels_out.div_ceil(width) * shape.depth() * width;
     let chunks = (TASKS / ranges)
         .min(PARTIAL_FLOATS / sum_floats)
@@ -73,7 +73,7 @@ pub(super) fn weight_gradient(level: Level, shape: &ConvShape, x: &[f32], output
     })
 }
 
-/// Adds the sums of all chunks to those of the first, in order.
+/// Adds the sums of all chunks to those of the first chunk, in order.
 fn add_up(sums: &mut [f32], sum_floats: usize) {
     const RUN: usize = 4096;
     let (total, others) = sums.split_at_mut(sum_floats);
@@ -88,7 +88,7 @@ fn add_up(sums: &mut [f32], sum_floats: usize) {
     });
 }
 
-/// From sums by tiles to [C_out, C_in, k, k].
+/// Unpacks sums by tiles into [C_out, C_in, k, k].
 fn unpack(level: Level, shape: &ConvShape, sums: &[f32], width: usize) -> Vec<f32> {
     let depth = shape.depth();
     let work = |gradient: DisjointOut<'_>| {
@@ -97,7 +97,7 @@ fn unpack(level: Level, shape: &ConvShape, sums: &[f32], width: usize) -> Vec<f3
             .for_each(|(tile, sums)| {
                 let first = tile * width;
                 let channels = width.min(shape.channels_out - first);
-                // SAFETY: no other task has these output channels.
+                // SAFETY: no other task writes these output channels.
                 unsafe {
                     let planes = gradient.at(first * depth, (first + channels) * depth);
                     let size = BlockSize {

@@ -1,4 +1,5 @@
-//! Packs the weights in the order of the kernel: [tile of outputs][tap][input][output of the tile], the last tile padded with zeros.
+//! Packing of the weights in the kernel's order, [tile of outputs][tap][input][output of the tile], with the last tile
+//! zero-padded.
 
 use barlow_simd::{Level, scratch};
 use rayon::prelude::*;
@@ -7,7 +8,7 @@ use super::blocked::{BlockSize, to_blocks};
 use super::buffers::PACKED;
 
 /// Packs weights [C_out, C_in, k, k] for the convolution, whose outputs are the C_out channels, or for its input gradient, whose
-/// outputs are the C_in.
+/// outputs are the C_in channels.
 pub(super) fn pack(
     level: Level,
     weight: &[f32],
@@ -49,7 +50,8 @@ pub(super) fn pack(
             } else if taps == 1 {
                 to_blocks(level, source, inputs, size(inputs), packed, width, 0);
             } else {
-                // One long transpose to [input][tap], then rows to [tap][input]: faster than a short transpose for each input.
+                // One long transpose to [input][tap], then a reordering of rows to [tap][input], is faster than a short transpose
+                // per input.
                 scratch::with(PACKED, tile_floats, |rows| {
                     to_blocks(level, source, output_step, size(inputs * taps), rows, width, 0);
                     for (index, row) in rows.chunks_exact(width).enumerate() {

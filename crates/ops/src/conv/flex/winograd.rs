@@ -1,9 +1,9 @@
 //! Correlations of 3 × 3 taps at stride 1 with 2.25 times fewer multiplications: Winograd's F(2×2, 3×3) (Lavin and Gray 2016).
 //!
-//! A square of 2 × 2 outputs needs a patch of 4 × 4 inputs. Patch and weights are transformed to sixteen points, at each of
-//! which the sum over input channels is one product, and the sixteen sums are transformed back to four outputs. The matrices only
-//! contain 0, 1, −1 and ½, so the rounding error is that of a plain sum up to a small factor. The operands have the layout of the direct
-//! kernel, which computes the products with a single tap.
+//! A square of 2 × 2 outputs needs a patch of 4 × 4 inputs. Patch and weights are transformed to sixteen points, at each of which
+//! the sum over input channels is one product, and the sixteen sums are transformed back to four outputs. The matrices contain
+//! only 0, 1, −1 and ½, so the rounding error is that of a plain sum up to a small factor. The operands have the layout of the
+//! direct kernel, which computes the products as a correlation with a single tap.
 
 use std::ops::Range;
 
@@ -20,14 +20,14 @@ use super::plan::ConvPlan;
 use super::tiles::tile_width;
 use super::transform::{FromPoints, SQUARE_POINTS, ToPoints, transformed_weights};
 
-/// Narrower maps are faster without their padding.
+/// Minimum map width: narrower maps are faster with the direct kernel, which skips their padding.
 const NARROWEST: usize = 12;
-/// With fewer channels on either side the transforms cost more than they save.
+/// Minimum number of input and of output channels: with fewer, the transforms cost more than they save.
 const CHANNELS: usize = 8;
 /// Floats of transformed input per task.
 const BAND_FLOATS: usize = 32 * 1024;
 
-/// Whether the algorithm applies to a correlation and is faster.
+/// Whether the algorithm is applicable to a correlation and faster than the direct one.
 pub(super) fn suits(correlation: &Correlation) -> bool {
     let Correlation {
         channels_in,
@@ -74,7 +74,7 @@ pub(super) fn tasks(level: Level, of: &Correlation) -> Vec<WinogradTask<'_>> {
     tasks
 }
 
-/// Some rows of squares of an image.
+/// A task over some rows of squares of an image.
 pub(super) struct WinogradTask<'a> {
     level: Level,
     of: &'a Correlation,
@@ -125,8 +125,8 @@ impl WinogradTask<'_> {
         });
     }
 
-    /// Floats per point: one block more than needed, or the points would often be a power of two apart and compete for a few sets
-    /// of the L1 cache.
+    /// Floats per point: one block more than needed. Otherwise the points would often be a power of two apart and compete for a
+    /// few sets of the L1 cache.
     fn point_floats(&self) -> usize {
         (self.of.channels_in.div_ceil(BLOCK) * self.rows.len() * self.columns + 1) * BLOCK
     }
@@ -136,7 +136,7 @@ impl WinogradTask<'_> {
         let (height, width) = (self.of.y.size_in, self.of.x.size_in);
         let squares = self.rows.len() * self.columns;
         let blocks = self.of.channels_in.div_ceil(BLOCK);
-        // Rows and columns from the first of the first patch to the last of the last one, zeros outside the image.
+        // All rows and columns from the start of the first patch to the end of the last one, with zeros outside the image.
         let (rows, columns) = (2 * self.rows.len() + 2, 2 * self.columns + 2);
         let top = (2 * self.rows.start) as isize + self.shift[0];
         let inside = |row: usize| usize::try_from(top + row as isize).ok().filter(|&row| row < height);
@@ -178,7 +178,7 @@ impl WinogradTask<'_> {
         });
     }
 
-    /// Transforms the sums of a tile back and writes its output channels, from `first` on.
+    /// Transforms the sums of a tile back to outputs and writes the tile's channels, from `first` on.
     fn unpack(&self, product: &[f32], first: usize, output: ConvOutput<'_>) {
         let (height, width) = (self.of.y.size_out, self.of.x.size_out);
         let start = 2 * self.rows.start;
@@ -196,7 +196,7 @@ impl WinogradTask<'_> {
             let channels = self.width.min(self.of.channels_out - first);
             let place = ((self.image * self.of.channels_out + first) * height + start) * width;
             let end = place + (channels - 1) * height * width + rows * width;
-            // SAFETY: no other task has these rows of this image.
+            // SAFETY: no other task writes these rows of this image.
             let planes = unsafe { output.floats.at(place, end) };
             let whole = 2 * self.columns == width;
             for row in (0..rows).step_by(if whole { rows } else { 1 }) {

@@ -1,7 +1,7 @@
-//! The backward pass: both sums in one pass over x and the gradient of y, the gradient of x in the second.
+//! The backward pass: one pass over x and the gradient of y computes both sums, a second one the gradient of x.
 //!
-//! The ReLU's mask is recomputed from x as the forward pass computed y, to the bit; if a residual was added, it is
-//! that of y.
+//! The ReLU mask is recomputed from x with the arithmetic of the forward pass, so that it matches y bit for bit. If a residual
+//! was added, the mask is taken from y.
 
 use barlow_simd::{Level, Simd, WithSimd};
 use rayon::prelude::*;
@@ -22,24 +22,24 @@ pub(super) struct BackwardPass<'a> {
     pub(super) mean: &'a [f32],
     pub(super) variance: &'a [f32],
     pub(super) epsilon: f64,
-    /// With y in the residual's place.
+    /// With y in place of the residual.
     pub(super) epilogue: Epilogue<&'a [f32]>,
 }
 
-/// x, and where its gradient is written.
+/// x and where its gradient is written.
 pub(super) enum Operand<'a> {
-    /// The gradient replaces that of y, or is computed from it into fresh memory.
+    /// The gradient of x replaces that of y, or is computed from it into new memory.
     ReadOnly(&'a [f32]),
-    /// The gradient replaces x, or is computed from it into fresh memory, because the masked gradient of y is needed, too: it is that
-    /// of the residual.
+    /// The gradient of x replaces x, or is computed from it into new memory, because the masked gradient of y is also needed: it
+    /// is the residual's gradient.
     Replaced(InPlaceOrFresh<'a>),
 }
 
 impl<'a> BackwardPass<'a> {
-    /// Writes `dy` and, if it is to be replaced, `x`; returns the gradients for (bias, weight) of each channel.
+    /// Overwrites `dy` and, if it is [`Operand::Replaced`], `x`. Returns the gradients of (bias, weight) of each channel.
     ///
     /// # Panics
-    /// If x is to be replaced although no residual was added.
+    /// If x is [`Operand::Replaced`] although no residual was added.
     pub(super) fn run(&self, level: Level, x: Operand<'_>, dy: InPlaceOrFresh<'_>) -> Vec<[f32; 2]> {
         let layout = self.layout;
         if layout.is_empty() {
@@ -69,7 +69,7 @@ impl<'a> BackwardPass<'a> {
         x.into_par_iter().zip(dy).enumerate().flat_map_iter(run).collect()
     }
 
-    /// Mean, factor of x − mean, and bias of the task's channels, as in the forward pass; and 1/σ.
+    /// Mean, factor of x − mean, and bias of the task's channels, as in the forward pass, and 1/σ.
     fn params(&self, first: usize) -> ChannelParams<'a> {
         let channels = first..first + self.layout.channels_of(first);
         let variance = self.variance[channels.clone()].iter();
@@ -91,7 +91,7 @@ struct ChannelParams<'a> {
     inverse_std: Vec<f32>,
 }
 
-/// The channels from `first` on.
+/// A task over the channels from `first` on.
 pub(super) struct BackwardTask<'a> {
     pub(super) pass: BackwardPass<'a>,
     pub(super) first: usize,
@@ -99,7 +99,7 @@ pub(super) struct BackwardTask<'a> {
     pub(super) dy: ChannelRuns<'a>,
 }
 
-/// A whole tensor to be read, or the task's runs of it to be replaced.
+/// A whole tensor to read, or the task's runs of it to replace.
 pub(super) enum TaskOperand<'a> {
     ReadOnly(&'a [f32]),
     Replaced(ChannelRuns<'a>),
@@ -147,7 +147,7 @@ impl WithSimd for BackwardTask<'_> {
             // SAFETY: `map` has written every image.
             dy = unsafe { dy.written() };
         }
-        // With x̂ = (x − mean)/σ, the gradient for the weight is Σdy·x̂, and
+        // With x̂ = (x − mean)/σ, the gradient of the weight is Σdy·x̂, and
         // dx = weight/σ · (dy − Σdy/count − (x − mean)/σ · Σ(dy·x̂)/count).
         let sums: Vec<[f64; 2]> = sums
             .finish()
@@ -184,7 +184,7 @@ impl WithSimd for BackwardTask<'_> {
     }
 }
 
-/// The gradient before the ReLU whose output is y.
+/// The gradient with respect to the input of the ReLU whose output is y.
 struct Masked;
 
 impl<S: Simd> Formula<S, 0, S::f32s> for Masked {
@@ -194,7 +194,7 @@ impl<S: Simd> Formula<S, 0, S::f32s> for Masked {
     }
 }
 
-/// The summands of both sums: dy and dy·(x − mean).
+/// The terms of both sums: dy and dy·(x − mean).
 struct Products;
 
 impl<S: Simd> Formula<S, 1, [S::f32s; 2]> for Products {
@@ -204,7 +204,7 @@ impl<S: Simd> Formula<S, 1, [S::f32s; 2]> for Products {
     }
 }
 
-/// [`Products`] of the gradient before the ReLU.
+/// [`Products`] of the gradient with respect to the ReLU's input.
 struct MaskedProducts;
 
 impl<S: Simd> Formula<S, 3, [S::f32s; 2]> for MaskedProducts {
@@ -237,7 +237,7 @@ impl<S: Simd> Formula<S, 4, S::f32s> for GradientInPlace {
     }
 }
 
-/// [`GradientInPlace`] of the gradient before the ReLU.
+/// [`GradientInPlace`] of the gradient with respect to the ReLU's input.
 struct MaskedGradient;
 
 impl<S: Simd> Formula<S, 5, S::f32s> for MaskedGradient {

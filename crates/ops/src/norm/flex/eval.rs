@@ -1,4 +1,4 @@
-//! Batch norm by given statistics: one factor and one summand per channel, in one pass.
+//! Batch norm with given statistics: a multiplication and an addition per value, with constants per channel, in one pass.
 
 use barlow_simd::{Level, Simd, WithSimd};
 use rayon::prelude::*;
@@ -9,10 +9,10 @@ use super::map::map;
 use crate::cpu::in_place::InPlaceOrFresh;
 use crate::norm::Epilogue;
 
-/// Floats per task at least, if an image has as many.
+/// Minimum number of floats per task, if an image has as many.
 const TASK_FLOATS: usize = 16 * 1024;
 
-/// Factor and summand of all channels.
+/// The factor and the summand of every channel.
 pub(super) struct EvalPass {
     layout: NormLayout,
     scale: Vec<f32>,
@@ -20,7 +20,7 @@ pub(super) struct EvalPass {
 }
 
 impl EvalPass {
-    /// From vectors of all channels.
+    /// Computes them from vectors over all channels.
     pub(super) fn new(layout: NormLayout, [weight, bias, mean, variance]: [&[f32]; 4], epsilon: f64) -> Self {
         let scale = variance.iter().zip(weight);
         let scale: Vec<f32> = scale
@@ -34,7 +34,7 @@ impl EvalPass {
         }
     }
 
-    /// Writes `y`, whose operand is x.
+    /// Writes `y`; its operand is x.
     pub(super) fn run(&self, level: Level, epilogue: Epilogue<&[f32]>, y: InPlaceOrFresh<'_>) {
         let NormLayout { channels, pixels, .. } = self.layout;
         if self.layout.is_empty() {
@@ -62,7 +62,7 @@ impl EvalPass {
     }
 }
 
-/// A few channels of an image; `params` from the first of them on.
+/// A task over a few channels of an image; `params` starts at the first of them.
 pub(super) struct EvalTask<'a> {
     pub(super) pixels: usize,
     pub(super) params: [&'a [f32]; 2],

@@ -1,18 +1,18 @@
-//! Formulas on vectors of floats.
+//! Formulas on SIMD vectors of floats.
 //!
-//! They are trait methods rather than closures because a method can be marked `#[inline(always)]`; the loops are indexed for the same
+//! They are trait methods, not closures, because a method can be marked `#[inline(always)]`; the loops are indexed for the same
 //! reason.
 
 use barlow_simd::Simd;
 
 use super::part::Part;
 
-/// A function, on vectors, of a channel's parameters `p` and two operands.
+/// A function on SIMD vectors of a channel's parameters `p` and two operands.
 pub(super) trait Formula<S: Simd, const P: usize, Result> {
     fn of(simd: S, p: [S::f32s; P], a: S::f32s, b: S::f32s) -> Result;
 }
 
-/// The parameters of channel `c`, each in all lanes.
+/// The parameters of channel `c`, each broadcast to all lanes.
 #[inline(always)]
 pub(super) fn splat<S: Simd, const P: usize>(simd: S, params: [&[f32]; P], c: usize) -> [S::f32s; P] {
     let mut values = [simd.splat_f32s(0.0); P];
@@ -32,7 +32,7 @@ pub(super) fn loaded<S: Simd, const P: usize>(part: Part<S>, params: [&[f32]; P]
     values
 }
 
-/// centred · scale + bias, rounded twice on every machine.
+/// centred · scale + bias, rounded twice on every machine (never a fused multiply-add).
 #[inline(always)]
 pub(super) fn affine<S: Simd>(simd: S, centred: S::f32s, scale: S::f32s, bias: S::f32s) -> S::f32s {
     simd.add_f32s(simd.mul_f32s(centred, scale), bias)
@@ -45,7 +45,8 @@ pub(super) fn where_positive<S: Simd>(simd: S, y: S::f32s, value: S::f32s) -> S:
     simd.select_f32s(simd.less_than_or_equal_f32s(y, zero), zero, value)
 }
 
-/// 1/√(variance + epsilon), from the variance as it is stored, so that it is equal in the forward and the backward pass.
+/// 1/√(variance + epsilon), computed from the stored (rounded) variance, so that it is equal in the forward and the backward
+/// pass.
 pub(super) fn inverse_std(variance: f32, epsilon: f64) -> f32 {
     (1.0 / (f64::from(variance) + epsilon).sqrt()) as f32
 }

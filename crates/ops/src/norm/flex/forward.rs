@@ -1,7 +1,7 @@
-//! The forward pass: mean and variance in one pass over x, y in the second.
+//! The forward pass: one pass over x computes mean and variance, a second one y.
 //!
-//! Both sums are of x − pilot, where the pilot is the channel's mean in the first image: the squares of such values are not subject
-//! to cancellation, however large the mean is.
+//! Both sums are over x − pilot, where the pilot is the channel's mean in the first image, so that the sum of squares does not
+//! suffer from cancellation, however large the mean is.
 
 use barlow_simd::{Level, Simd, WithSimd};
 use rayon::prelude::*;
@@ -25,7 +25,7 @@ pub(super) struct ForwardPass<'a> {
 }
 
 impl ForwardPass<'_> {
-    /// Writes `y`, whose operand is the residual or else x; returns (mean, variance) of each channel.
+    /// Writes `y`, whose operand is the residual if there is one, else x. Returns (mean, variance) of each channel.
     pub(super) fn run(&self, level: Level, y: InPlaceOrFresh<'_>) -> Vec<[f32; 2]> {
         let layout = self.layout;
         if layout.is_empty() {
@@ -39,7 +39,7 @@ impl ForwardPass<'_> {
     }
 }
 
-/// The channels from `first` on.
+/// A task over the channels from `first` on.
 pub(super) struct ForwardTask<'a> {
     pub(super) pass: ForwardPass<'a>,
     pub(super) first: usize,
@@ -75,7 +75,7 @@ impl WithSimd for ForwardTask<'_> {
             .zip(&pilot)
             .map(|(sums, &pilot)| {
                 let [offset, square] = sums.map(|sum| sum / layout.count());
-                // Below 0 only by rounding; NaN stays NaN.
+                // Negative only through rounding; NaN stays NaN.
                 let variance = (square - offset * offset) as f32;
                 [
                     (f64::from(pilot) + offset) as f32,

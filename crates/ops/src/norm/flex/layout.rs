@@ -1,4 +1,4 @@
-//! Assignment of channels to tasks, a function of the shape alone.
+//! Assignment of channels to tasks, which depends only on the shape.
 
 use barlow_simd::prefetch;
 use burn::tensor::TensorMetadata;
@@ -6,7 +6,7 @@ use burn_flex::FlexTensor;
 
 use crate::cpu::in_place::{ChannelRuns, InPlaceOrFresh};
 
-/// Floats per image and task at least, in whole channels: several whole cache lines, even for vectors.
+/// Minimum number of floats per image and task, in whole channels: several whole cache lines, even for vectors.
 const RUN_FLOATS: usize = 256;
 
 /// Shape of the operands: [N, C, S].
@@ -41,17 +41,17 @@ impl NormLayout {
         RUN_FLOATS.div_ceil(self.pixels).min(self.channels)
     }
 
-    /// Cuts a tensor that is not empty by tasks: for each run of channels, its floats in every image.
+    /// Splits a non-empty tensor into tasks: for each run of channels, its floats in every image.
     pub(super) fn tasks(self, whole: InPlaceOrFresh<'_>) -> Vec<ChannelRuns<'_>> {
         whole.runs(self.channels * self.pixels, self.run() * self.pixels)
     }
 
-    /// Channels of the task that begins at channel `first`.
+    /// Number of channels of the task that starts at channel `first`.
     pub(super) fn channels_of(self, first: usize) -> usize {
         self.run().min(self.channels - first)
     }
 
-    /// The floats, in one image, of the task that begins at channel `first`; prefetches those of the next image.
+    /// The floats in one image of the task that starts at channel `first`; prefetches those of the next image.
     #[inline(always)]
     pub(super) fn piece(self, data: &[f32], image: usize, first: usize) -> &[f32] {
         let start = (image * self.channels + first) * self.pixels;

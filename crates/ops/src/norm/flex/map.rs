@@ -1,4 +1,4 @@
-//! A formula applied to every value of a few channels of one image, in one pass.
+//! Elementwise map: applies a formula to every value of a few channels of one image, in one pass.
 
 use barlow_simd::Simd;
 
@@ -6,11 +6,11 @@ use super::formula::{Formula, loaded, splat};
 use super::part::{Part, rest, wholes};
 use crate::cpu::in_place::InPlaceOrFresh;
 
-/// Writes F::of(simd, p, a, b), where a is the operand of `out`, b is the float at the same index of `other` (without it, b is a)
-/// and p are the channel's values in `params`; returns what was written.
+/// Writes F::of(simd, p, a, b), where a is the operand of `out`, b is the float at the same index of `other` (b = a if `other` is
+/// `None`) and p are the channel's values in `params`. Returns the written values.
 ///
 /// # Panics
-/// If `other` is shorter.
+/// If `other` is too short.
 #[inline(always)]
 pub(super) fn map<'a, S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
     simd: S,
@@ -24,7 +24,7 @@ pub(super) fn map<'a, S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
     assert!(len % pixels == 0, "{len} floats are not whole rows of {pixels}");
     let b = other.map_or(a, |other| other[..len].as_ptr());
     let pointers = MapPointers { to, a, b };
-    // SAFETY: parts and rows are inside the `len` floats, and together they cover them.
+    // SAFETY: parts and rows are inside the `len` floats and together cover all of them.
     unsafe {
         if pixels == 1 {
             for part in wholes(simd, len) {
@@ -49,7 +49,7 @@ pub(super) fn map<'a, S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(
     }
 }
 
-/// A result and its operands, which may be the same memory.
+/// Pointers to a result and its operands, which may be the same memory.
 #[derive(Clone, Copy)]
 struct MapPointers {
     to: *mut f32,
@@ -59,10 +59,10 @@ struct MapPointers {
 
 impl MapPointers {
     /// # Safety
-    /// `start` must be inside.
+    /// `start` must be in bounds.
     #[inline(always)]
     unsafe fn at(self, start: usize) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             Self {
                 to: self.to.add(start),
@@ -73,10 +73,10 @@ impl MapPointers {
     }
 
     /// # Safety
-    /// `part` must be inside.
+    /// `part` must be in bounds.
     #[inline(always)]
     unsafe fn write<S: Simd, const P: usize, F: Formula<S, P, S::f32s>>(self, part: Part<S>, p: [S::f32s; P]) {
-        // SAFETY: the caller's promise. Both operands are read before the result is written.
+        // SAFETY: guaranteed by the caller. Both operands are read before the result is written.
         unsafe {
             let a = part.load_at(self.a);
             let b = part.load_at(self.b);

@@ -1,8 +1,8 @@
-//! Batch norm on the CPU backend: each task takes a few channels of all images and passes over them twice, once for the sums
-//! and once for the result; the second pass finds in the cache what fits.
+//! Batch norm on the CPU backend: each task takes a few channels of all images and makes two passes over them, one for the sums
+//! and one for the result; in the second pass, whatever fits is still in the cache.
 //!
-//! Outputs replace operands that nothing else refers to: x, the residual, the gradient of y. The order of every sum depends on the shape
-//! alone, so results are the same bytes for any number of threads. Element types other than f32 use the
+//! Outputs are written in place of unshared operands: x, the residual, the gradient of y. The order of every sum depends only on
+//! the shape, so results are bitwise equal for any number of threads. Element types other than f32 use the
 //! [reference](super::reference).
 
 mod backward;

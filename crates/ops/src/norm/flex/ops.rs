@@ -1,4 +1,4 @@
-//! [`NormOps`] for the CPU backend: from tensors to passes over slices, and back.
+//! [`NormOps`] for the CPU backend: converts tensors to slices, runs the passes, and converts back.
 
 use barlow_simd::Level;
 use burn::tensor::ops::FloatTensor;
@@ -64,7 +64,8 @@ pub(super) fn normalized(
 ) -> Normalized<Flex> {
     let (x, weight, bias) = (contiguous(x), contiguous(affine.weight), contiguous(affine.bias));
     let kind = epilogue.as_ref().map(|_| ());
-    // y replaces the residual, which is often the output of a norm that nothing else needs; x is saved for the gradients.
+    // y is written in place of the residual, which is often the output of a norm that is not needed otherwise; x is saved for the
+    // gradients.
     let made_of = match epilogue {
         Epilogue::Nothing | Epilogue::Relu => x.clone(),
         Epilogue::AddRelu(residual) => residual,
@@ -112,7 +113,7 @@ pub(super) fn gradients(
         epilogue: y.as_ref().map(FlexTensor::storage),
     };
     let (x, residual, sums) = if y.residual().is_some() && wants_residual {
-        // The masked gradient of y is the residual's, so the gradient of x replaces x.
+        // The masked gradient of y is the residual's gradient, so the gradient of x is written in place of x.
         // SAFETY: the pass writes all of its arguments.
         let (residual, (x, sums)) =
             unsafe { rewritten(dy, |dy| rewritten(x, |x| pass.run(level, Operand::Replaced(x), dy))) };

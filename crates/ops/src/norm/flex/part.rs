@@ -1,8 +1,8 @@
-//! The vectors of a row: whole ones, and the remainder.
+//! Partition of a row into SIMD vectors: whole ones and the remainder.
 
 use barlow_simd::Simd;
 
-/// A vector's worth of floats in a slice, or fewer.
+/// The floats of one SIMD vector in a slice, or fewer at its end.
 #[derive(Clone, Copy)]
 pub(super) struct Part<S> {
     pub(super) simd: S,
@@ -26,7 +26,7 @@ pub(super) fn wholes<S: Simd>(simd: S, len: usize) -> impl Iterator<Item = Part<
     })
 }
 
-/// The remainder behind them.
+/// The remainder after the whole vectors; `None` if there is none.
 #[inline(always)]
 pub(super) fn rest<S: Simd>(simd: S, len: usize) -> Option<Part<S>> {
     let left = len % S::F32_LANES;
@@ -38,7 +38,7 @@ pub(super) fn rest<S: Simd>(simd: S, len: usize) -> Option<Part<S>> {
 }
 
 impl<S: Simd> Part<S> {
-    /// Missing floats are zeros.
+    /// Loads the floats; missing ones are zero.
     #[inline(always)]
     pub(super) fn load(self, floats: &[f32]) -> S::f32s {
         let floats = &floats[self.start..][..self.len];
@@ -60,10 +60,10 @@ impl<S: Simd> Part<S> {
     /// [`Part::load`] from the slice that begins at `floats`.
     ///
     /// # Safety
-    /// The slice must be as long as the one that the part was cut from.
+    /// The slice must be as long as the one that the part was taken from.
     #[inline(always)]
     pub(super) unsafe fn load_at(self, floats: *const f32) -> S::f32s {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let floats = unsafe { std::slice::from_raw_parts(floats.add(self.start), self.len) };
         match S::as_simd_f32s(floats).0 {
             [whole] => *whole,
@@ -71,13 +71,13 @@ impl<S: Simd> Part<S> {
         }
     }
 
-    /// [`Part::store`] to the slice that begins at `floats` and need not be initialised.
+    /// [`Part::store`] to the slice that begins at `floats`, which may be uninitialised.
     ///
     /// # Safety
-    /// The slice must be as long as the one that the part was cut from, and nothing else may use it meanwhile.
+    /// The slice must be as long as the one that the part was taken from, and nothing else may access it during the call.
     #[inline(always)]
     pub(super) unsafe fn store_at(self, floats: *mut f32, values: S::f32s) {
-        // SAFETY: the caller's promise; a vector of floats has the alignment of a float.
+        // SAFETY: guaranteed by the caller; a vector of floats has the alignment of a float.
         unsafe {
             let floats = floats.add(self.start);
             if self.len == S::F32_LANES {

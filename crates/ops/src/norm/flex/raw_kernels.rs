@@ -1,4 +1,5 @@
-//! The tasks, on tiny shapes at the baseline level, without Burn and without threads: tests for Miri (command: docs of the crate).
+//! Tests of the tasks on tiny shapes at the baseline level, without Burn and without threads, for Miri (command: docs of the
+//! crate).
 
 use std::mem::MaybeUninit;
 
@@ -20,7 +21,8 @@ fn formula(len: usize, seed: usize) -> Vec<f32> {
     (0..len).map(|i| ((i * 7 + seed * 13) as f32 * 0.1).sin()).collect()
 }
 
-/// What `work` writes in place of `operand`; it must write the same to fresh memory, of which Miri checks that all is written.
+/// The values that `work` writes in place of `operand`. It must write the same values to new memory; Miri checks that it writes
+/// all.
 fn output<R: PartialEq + std::fmt::Debug>(operand: &[f32], work: impl Fn(InPlaceOrFresh<'_>) -> R) -> (Vec<f32>, R) {
     let mut replaced = operand.to_vec();
     let result = work(InPlaceOrFresh::InPlace(&mut replaced));

@@ -1,7 +1,7 @@
-//! Two sums per channel at once, over all images of a task.
+//! Channel sums: two sums per channel in one pass, over all images of a task.
 //!
-//! Vectors lie along the row of a feature map, or across channels if each has one value. A sum has the same number of lanes on every
-//! machine, value e of a row in lane e mod [`LANES`], and its order depends on the lengths alone.
+//! SIMD vectors run along the row of a feature map, or across channels if each channel has one value. A sum has the same number
+//! of lanes on every machine (value e of a row goes to lane e mod [`LANES`]), and its order depends only on the lengths.
 
 use std::array::from_fn;
 
@@ -11,9 +11,9 @@ use super::formula::{Formula, loaded, splat};
 use super::layout::NormLayout;
 use super::part::parts;
 
-/// Independent sums of a row: the floats of the longest vector.
+/// Independent partial sums of a row: the floats of the longest SIMD vector.
 const LANES: usize = 16;
-/// Values that are added in f32 before the sum continues in f64.
+/// Number of values added in f32 before the sum continues in f64.
 const ADDED_IN_F32: usize = 128;
 
 /// Two sums for each channel of a task.
@@ -23,13 +23,13 @@ pub(super) struct ChannelSums {
     lanes: usize,
     partial: [Vec<f32>; 2],
     total: Vec<[f64; 2]>,
-    /// Images in `partial`, and their maximal number.
+    /// Number of images in `partial`, and its maximum.
     images: usize,
     most_images: usize,
 }
 
 impl ChannelSums {
-    /// Zero sums of `channels` channels.
+    /// Sums of `channels` channels, initially zero.
     pub(super) fn new(layout: NormLayout, channels: usize) -> Self {
         let lanes = if layout.pixels == 1 { 1 } else { LANES };
         Self {
@@ -42,7 +42,7 @@ impl ChannelSums {
         }
     }
 
-    /// Adds F::of(simd, p, a, b) of each pixel of an image, where p are the channel's values in `params`.
+    /// Adds F::of(simd, p, a, b) for each pixel of an image, where p are the channel's values in `params`.
     #[inline(always)]
     pub(super) fn add<S: Simd, const P: usize, F: Formula<S, P, [S::f32s; 2]>>(
         &mut self,
@@ -106,7 +106,7 @@ fn add_row<S: Simd, const P: usize, F: Formula<S, P, [S::f32s; 2]>>(
     let (whole_a, rest_a) = S::as_simd_f32s(a);
     let (whole_b, rest_b) = S::as_simd_f32s(b);
     {
-        // Of the arrays u and v, only as many vectors are used as fill the lanes.
+        // Only as many vectors of the arrays u and v are used as fill the lanes.
         let parts = LANES / S::F32_LANES;
         let (first, second) = (S::as_mut_simd_f32s(first).0, S::as_mut_simd_f32s(second).0);
         let mut u = [simd.splat_f32s(0.0); LANES];
@@ -133,7 +133,7 @@ fn add_row<S: Simd, const P: usize, F: Formula<S, P, [S::f32s; 2]>>(
     if !rest_a.is_empty() {
         let [u, v] = F::of(simd, p, simd.partial_load_f32s(rest_a), simd.partial_load_f32s(rest_b));
         let lane = (a.len() - rest_a.len()) % LANES;
-        // Values beyond the end of the row, computed from zeros, are dropped.
+        // Values past the end of the row, computed from zeros, are dropped.
         for (sum, values) in [(first, u), (second, v)] {
             let mut floats = [0.0; LANES];
             simd.partial_store_f32s(&mut floats[..S::F32_LANES], values);

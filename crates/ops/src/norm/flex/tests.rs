@@ -1,4 +1,4 @@
-//! The kernels give the same bytes at every level.
+//! Tests that the kernels give the same bytes at every SIMD level.
 
 use barlow_simd::Level;
 use burn::tensor::TensorData;

@@ -1,6 +1,6 @@
-//! Max pooling of feature maps, down the columns first and then along the row, both with positions in the window.
+//! Max pooling of feature maps: first down the columns, then along the row, both with positions in the window.
 //!
-//! Of equal values the first in reading order is taken; NaN is larger than every number, as in torch.
+//! Among equal values the first in row-major order wins. NaN counts as larger than every number, as in torch.
 
 use std::mem::MaybeUninit;
 
@@ -8,11 +8,11 @@ use barlow_simd::{Simd, WithSimd};
 
 use crate::pool::Window;
 
-/// Positions in a window of this size are below 255, which means none.
+/// Largest supported window size: its positions are less than 255, which stands for no position (`NONE`).
 pub(super) const LARGEST_SIZE: usize = 15;
-/// A position in the padding; sums with it are, too.
+/// A position in the padding. Sums with it also are at least this value.
 const NONE: u32 = 255;
-/// Floats of the longest vector.
+/// Floats of the longest SIMD vector.
 const LONGEST: usize = 16;
 
 /// The dimensions of one map and its output.
@@ -44,7 +44,7 @@ impl Plane {
     }
 }
 
-/// Maxima of whole maps and their positions (row in the window · its size + column); writes every one.
+/// Computes the maxima of whole maps and their positions (row in the window · window size + column); writes every element.
 pub(super) struct MaxForward<'a> {
     pub(super) plane: Plane,
     pub(super) x: &'a [f32],
@@ -67,7 +67,7 @@ impl WithSimd for MaxForward<'_> {
                 .zip(places.chunks_exact_mut(plane.out_width));
             for (row, (y, places)) in rows.enumerate() {
                 scratch.reduce_columns(simd, plane, x, row);
-                // The window of ResNets: a constant stride for the compiler.
+                // The window of ResNets, with a stride known at compile time.
                 match plane.stride {
                     2 => scratch.deal(plane, 2),
                     stride => scratch.deal(plane, stride),
@@ -84,7 +84,7 @@ impl WithSimd for MaxForward<'_> {
     }
 }
 
-/// Largest values so far and their positions; padded so that loops take whole vectors.
+/// The largest values so far and their positions, padded so that loops process whole vectors.
 struct Maxima {
     best: Vec<f32>,
     place: Vec<u32>,
@@ -105,7 +105,7 @@ struct MaxScratch {
     rows: Vec<f32>,
     /// The maxima of the columns.
     columns: Maxima,
-    /// The same with the padding, one set for each column mod stride, so that the values read by consecutive outputs are adjacent.
+    /// The same including the padding, in one set for each column mod stride, so that consecutive outputs read adjacent values.
     dealt: Vec<Maxima>,
     out: Maxima,
 }
@@ -123,7 +123,7 @@ impl MaxScratch {
         }
     }
 
-    /// The maxima of the columns under the windows of a row of outputs.
+    /// Computes the maxima of the columns under the windows of a row of outputs.
     #[inline(always)]
     fn reduce_columns<S: Simd>(&mut self, simd: S, plane: Plane, x: &[f32], row: usize) {
         let Self { rows, columns, .. } = self;
@@ -134,7 +134,7 @@ impl MaxScratch {
             let y = top + ky - plane.padding;
             rows[ky * whole..][..width].copy_from_slice(&x[y * width..][..width]);
         }
-        // All rows of a vector of columns in turn, and one store at the end: masked stores are slow.
+        // For each vector of columns, all rows are processed before the one store at the end, because masked stores are slow.
         for at in (0..whole).step_by(S::F32_LANES) {
             let mut best = load_f32s::<S>(rows, first * whole + at);
             let mut place = simd.splat_u32s((first * plane.size) as u32);
@@ -169,7 +169,7 @@ impl MaxScratch {
         }
     }
 
-    /// The maxima of the windows.
+    /// Computes the maxima of the windows.
     #[inline(always)]
     fn reduce_row<S: Simd>(&mut self, simd: S, plane: Plane) {
         let Self { dealt, out, .. } = self;
@@ -209,7 +209,7 @@ fn is_nan<S: Simd>(simd: S, value: S::f32s) -> S::m32s {
     simd.xor_m32s(simd.equal_f32s(value, value), simd.equal_f32s(zero, zero))
 }
 
-/// The gradients of whole maps, from those of the maxima and their positions; writes every value.
+/// Computes the gradients of whole maps from the gradients and positions of the maxima; writes every value.
 pub(super) struct MaxBackward<'a> {
     pub(super) plane: Plane,
     pub(super) dy: &'a [f32],
@@ -246,7 +246,7 @@ impl WithSimd for MaxBackward<'_> {
             for (row, (dy, places)) in rows.enumerate() {
                 let mut corner = row * stride * width;
                 for (&dy, &place) in dy.iter().zip(places) {
-                    // The corner may lie in the padding, the position does not.
+                    // The corner may be in the padding, but the position is not.
                     map[corner + offsets[place as usize] - padding * width - padding] += dy;
                     corner += stride;
                 }

@@ -1,13 +1,13 @@
-//! Means of feature maps, and their gradient.
+//! Mean pooling of feature maps and its gradient.
 
 use std::mem::MaybeUninit;
 
 use barlow_simd::{Simd, WithSimd};
 
-/// Independent sums of a map, as many on every machine.
+/// Independent partial sums of a map, the same number on every machine.
 const LANES: usize = 16;
 
-/// Means of maps of `pixels` values.
+/// Computes the means of maps of `pixels` values.
 pub(super) struct MeanForward<'a> {
     pub(super) pixels: usize,
     pub(super) x: &'a [f32],
@@ -33,7 +33,7 @@ impl WithSimd for MeanForward<'_> {
     }
 }
 
-/// Writes each pixel's share of its map's gradient.
+/// Distributes the gradient of each map's mean evenly to its pixels.
 pub(super) fn spread(pixels: usize, dy: &[f32], dx: &mut [MaybeUninit<f32>]) {
     for (map, gradient) in dx.chunks_exact_mut(pixels).zip(dy) {
         map.fill(MaybeUninit::new(gradient / pixels as f32));

@@ -1,5 +1,5 @@
-//! Pooling on the CPU backend, parallel over feature maps. Element types other than f32, and windows of so many pixels that a byte
-//! cannot number them, use the [reference](super::reference).
+//! Pooling on the CPU backend, parallel over feature maps. Element types other than f32, and windows with too many pixels for
+//! 8-bit positions, use the [reference](super::reference).
 
 mod max;
 mod mean;

@@ -1,4 +1,4 @@
-//! [`PoolOps`] for the CPU backend: from tensors to tasks over feature maps, and back.
+//! [`PoolOps`] for the CPU backend: converts tensors to slices, runs tasks over feature maps, and converts back.
 
 use std::mem::MaybeUninit;
 
@@ -13,7 +13,7 @@ use super::mean;
 use crate::cpu::tensors::{contiguous, tensor, written};
 use crate::pool::{MaxPooled, PoolOps, Window, reference};
 
-/// Floats per task at least, in whole maps.
+/// Minimum number of floats per task, in whole maps.
 const TASK_FLOATS: usize = 16 * 1024;
 
 impl PoolOps for Flex {
@@ -66,7 +66,7 @@ pub(super) fn max_forward(level: Level, x: FlexTensor, window: Window) -> MaxPoo
             let tasks = x.storage::<f32>().par_chunks(run * maps_in).zip(outputs);
             tasks.for_each(|(x, (y, places))| level.run(max::MaxForward { plane, x, y, places }));
         };
-        // SAFETY: the tasks write every place of their maps.
+        // SAFETY: the tasks write every position of their maps.
         places = unsafe { written(n * channels * maps_out, fill) };
     };
     // SAFETY: the tasks write every output of their maps.
@@ -92,7 +92,7 @@ pub(super) fn max_backward(
     );
     assert!(
         expected == given && expected == places.shape().dims(),
-        "max pooling: the output's gradient is {given:?}, the output {expected:?}"
+        "max pooling: the output gradient has shape {given:?}, the output {expected:?}"
     );
     let (maps_in, maps_out) = (height * width, plane.out_height * plane.out_width);
     let (dy, places, run) = (
@@ -128,7 +128,7 @@ fn mean_backward(output_gradient: FlexTensor, input_shape: Shape) -> FlexTensor 
     let (expected, given) = ([n, channels], output_gradient.shape().dims());
     assert!(
         expected == given,
-        "mean pooling: the means' gradient is {given:?}, the means {expected:?}"
+        "mean pooling: the output gradient has shape {given:?}, the output {expected:?}"
     );
     let (dy, pixels) = (contiguous(output_gradient), height * width);
     let run = maps_per_task(pixels);

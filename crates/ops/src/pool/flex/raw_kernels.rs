@@ -1,4 +1,5 @@
-//! The tasks, on tiny maps at the baseline level, without Burn and without threads: tests for Miri (command: docs of the crate).
+//! Tests of the tasks on tiny maps at the baseline level, without Burn and without threads, for Miri (command: docs of the
+//! crate).
 
 use std::mem::MaybeUninit;
 
@@ -13,7 +14,7 @@ const SIDES: [usize; 2] = [5, 4];
 const PIXELS: usize = SIDES[0] * SIDES[1];
 const MAPS: usize = 2;
 
-/// What `write` writes; Miri checks that it is all.
+/// The values that `write` writes; Miri checks that it writes all of them.
 fn written<T: Copy>(len: usize, write: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {
     let mut values = vec![MaybeUninit::uninit(); len];
     write(&mut values);

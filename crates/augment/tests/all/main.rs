@@ -1,0 +1,11 @@
+//! Integration tests of `barlow-augment`: one binary, because each costs seconds to link.
+
+mod common;
+mod config;
+mod decode;
+mod golden_pipeline;
+mod golden_pixels;
+mod golden_resize;
+mod groups;
+mod pipeline;
+mod statistics;

@@ -1,0 +1,90 @@
+//! A device of a Burn backend.
+
+use super::{ComputeDevice, PreparedTraining, RunRequest};
+use crate::backend::TrainBackend;
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::conformance::{By, Case, Values};
+use crate::error::RunError;
+use crate::evaluation::{Accuracy, evaluate_checkpoint};
+use crate::run::Run;
+use crate::sources::Sources;
+use crate::training::{StepTiming, step_seconds};
+use anyhow::Result;
+use std::fmt;
+
+/// A device of the backend `B`.
+pub struct BackendDevice<B: TrainBackend> {
+    device: B::Device,
+    on_pool: bool,
+}
+
+impl<B: TrainBackend> BackendDevice<B> {
+    /// The device, used from the caller's thread.
+    pub fn new(device: B::Device) -> Self {
+        Self { device, on_pool: false }
+    }
+
+    /// The device, used from a thread of the global Rayon pool: on a backend that computes on that pool, an operation started
+    /// from outside wakes another thread and waits for it (3 % of a small step).
+    pub fn on_pool(device: B::Device) -> Self {
+        Self { device, on_pool: true }
+    }
+}
+
+impl<B: TrainBackend> fmt::Debug for BackendDevice<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.device)
+    }
+}
+
+impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
+    fn enter(&self, work: &mut (dyn FnMut() + Send)) {
+        if self.on_pool {
+            rayon::scope(|_| work());
+        } else {
+            work();
+        }
+    }
+
+    fn prepare(&self, request: RunRequest) -> Result<Box<dyn PreparedTraining>, RunError> {
+        let RunRequest {
+            recipe,
+            config,
+            label,
+            origin,
+            console,
+            stop,
+            profile,
+            dry_run,
+        } = request;
+        let prepared = Run::builder::<B>(config, self.device.clone())
+            .recipe(recipe)
+            .label(label)
+            .origin(origin)
+            .console(console)
+            .stop(stop)
+            .profile(profile)
+            .dry_run(dry_run)
+            .prepare()?;
+        Ok(Box::new(prepared))
+    }
+
+    fn evaluate(
+        &self,
+        checkpoint: &Checkpoint,
+        sources: &Sources,
+        config: &Config,
+        with_linear: bool,
+    ) -> Result<Option<Accuracy>> {
+        evaluate_checkpoint::<B::InnerBackend>(checkpoint, sources, config, with_linear, &self.device)
+    }
+
+    fn conformance(&self, case: &Case, by: By) -> Values {
+        case.values::<B>(by, &self.device)
+    }
+
+    fn time_steps(&self, timing: &StepTiming) -> Vec<f64> {
+        step_seconds::<B>(timing, &self.device)
+    }
+}

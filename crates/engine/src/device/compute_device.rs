@@ -1,0 +1,67 @@
+//! The trait of a device whose backend is erased.
+
+use super::PreparedTraining;
+use crate::backend::DeviceLabel;
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::conformance::{By, Case, Values};
+use crate::console::Console;
+use crate::error::RunError;
+use crate::evaluation::Accuracy;
+use crate::run::RunOrigin;
+use crate::sources::Sources;
+use crate::stop::StopFlag;
+use crate::training::StepTiming;
+use anyhow::Result;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A device of some backend.
+pub trait ComputeDevice: Debug + Send + Sync {
+    /// Runs `work` on the thread from which the device's operations start fastest; returns when it is done.
+    fn enter(&self, work: &mut (dyn FnMut() + Send));
+
+    /// Resolves a run's config, opens its images and makes its plan; writes nothing to the run's folder.
+    ///
+    /// # Errors
+    /// [`RunError::Usage`] if the run is not possible.
+    fn prepare(&self, request: RunRequest) -> Result<Box<dyn PreparedTraining>, RunError>;
+
+    /// Evaluates the network of a checkpoint; `None` if accuracy cannot be measured.
+    ///
+    /// # Errors
+    /// If the checkpoint does not fit the config, or an image cannot be read.
+    fn evaluate(
+        &self,
+        checkpoint: &Checkpoint,
+        sources: &Sources,
+        config: &Config,
+        with_linear: bool,
+    ) -> Result<Option<Accuracy>>;
+
+    /// Computes a case of the conformance suite.
+    fn conformance(&self, case: &Case, by: By) -> Values;
+
+    /// Seconds of each timed training step.
+    fn time_steps(&self, timing: &StepTiming) -> Vec<f64>;
+}
+
+/// A run as the program requests it: network and method are those of the config.
+pub struct RunRequest {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// The config, validated.
+    pub config: Config,
+    /// How messages name the device.
+    pub label: DeviceLabel,
+    /// A new run, or an existing one to resume.
+    pub origin: RunOrigin,
+    /// Prints messages.
+    pub console: Arc<dyn Console>,
+    /// Stops the run after a checkpoint.
+    pub stop: StopFlag,
+    /// Print a time profile at the end.
+    pub profile: bool,
+    /// Write nothing.
+    pub dry_run: bool,
+}

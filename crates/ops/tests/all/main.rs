@@ -1,0 +1,7 @@
+//! Integration tests of `barlow-ops`: one binary, because each costs seconds to link.
+#![cfg(feature = "cpu")]
+
+mod conv;
+mod conv_autodiff;
+mod norm_ops;
+mod pool_ops;

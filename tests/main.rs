@@ -1,0 +1,19 @@
+//! Tests of the whole program: one binary, because each costs seconds to link.
+
+mod common;
+#[path = "common/moments.rs"]
+mod moments;
+
+mod config_reference;
+mod contract;
+mod datasets;
+mod documents;
+mod examples;
+mod failures;
+mod image_cache;
+mod interruptions;
+mod machines;
+mod methods;
+mod mistakes;
+mod portability;
+mod resuming;
