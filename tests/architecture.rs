@@ -32,8 +32,9 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("barlow-backend-cpu", &["barlow-engine"]),
-    ("barlow-backend-cuda", &["barlow-engine"]),
-    ("barlow-backend-wgpu", &["barlow-engine"]),
+    ("barlow-backend-cuda", &["barlow-backend-gpu", "barlow-engine"]),
+    ("barlow-backend-gpu", &[]),
+    ("barlow-backend-wgpu", &["barlow-backend-gpu", "barlow-engine"]),
     (
         "train",
         &[
