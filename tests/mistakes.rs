@@ -199,6 +199,27 @@ fn completions_know_the_flags_in_every_shell() {
 }
 
 #[test]
+fn the_version_names_commit_backends_and_instructions() {
+    let long = Program::new().args(["--version"]).succeed().stdout;
+    let lines: Vec<&str> = long.lines().collect();
+    assert_eq!(lines[0], format!("train {}", env!("CARGO_PKG_VERSION")), "{long}");
+    let commit = lines[1].strip_prefix("commit: ").expect("the second line");
+    let is_commit = commit.len() >= 12 && commit.chars().all(|letter| letter.is_ascii_hexdigit());
+    assert!(is_commit || commit == "unknown", "{long}");
+    assert_eq!(lines[2], "backends: cuda, wgpu, cpu", "{long}");
+    assert!(lines[3].starts_with("cpu: ") && lines.len() == 4, "{long}");
+    assert_eq!(Program::new().args(["-V"]).succeed().stdout.lines().count(), 1);
+}
+
+#[test]
+fn the_manual_page_has_the_commands_and_their_flags() {
+    let page = Program::new().args(["man"]).succeed().stdout;
+    for part in [".TH train 1", "\\-\\-batch\\-size", "train-linear", "train-pretrain"] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn a_dry_run_says_everything_and_writes_nothing() {
     let folder = folder();
     let out = folder.path().join("run");

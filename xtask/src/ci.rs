@@ -52,6 +52,12 @@ const STAGES: &[Stage] = &[
         // In CI a missing Vulkan driver is a failure; elsewhere the tests that need one report that they were skipped.
         environment: &[("CI", "1")],
     },
+    // The archive's program runs in an empty folder; the library crates can be packaged.
+    Stage {
+        name: "release",
+        command: "cargo xtask release --dry-run",
+        environment: &[],
+    },
     // A package outside the workspace: a user of the loss alone.
     Stage {
         name: "learner's format",

@@ -5,6 +5,7 @@ mod ci;
 mod conformance;
 mod cuda_check;
 mod data;
+mod release;
 mod soak;
 mod workspace;
 
@@ -31,6 +32,8 @@ enum Chore {
     /// Fetch public image sets from the network
     #[command(subcommand)]
     Data(data::Chore),
+    /// Build the archive of the program and package the library crates; nothing is uploaded
+    Release(release::Options),
     /// Kill a run again and again, and compare it with an uninterrupted one
     Soak(soak::Options),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Conformance(options) => conformance::run(options),
         Chore::CudaCheck(options) => cuda_check::run(options),
         Chore::Data(chore) => data::run(chore),
+        Chore::Release(options) => release::run(options),
         Chore::Soak(options) => soak::run(options),
     };
     match result {

@@ -118,9 +118,12 @@ impl ResizeScratch {
         let [left, top, crop_width, crop_height] = [crop.left, crop.top, crop.width, crop.height].map(|v| v as u32);
         let source = TypedCroppedImage::from_ref(&whole, left, top, crop_width, crop_height).expect(SIZED);
         let mut between = TypedImage::<P>::from_buffer(width as u32, crop_height, &mut self.between).expect(SIZED);
-        let mut target = TypedImage::<P>::from_buffer(width as u32, height as u32, output).expect(SIZED);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
         self.resizer.resize_typed(&source, &mut between, &options).expect(SIZED);
+        // A crop of all of it: with views of the same types as above, the crate's kernels are compiled once.
+        let between = TypedImageRef::<P>::from_buffer(width as u32, crop_height, &self.between).expect(SIZED);
+        let between = TypedCroppedImage::from_ref(&between, 0, 0, width as u32, crop_height).expect(SIZED);
+        let mut target = TypedImage::<P>::from_buffer(width as u32, height as u32, output).expect(SIZED);
         self.resizer.resize_typed(&between, &mut target, &options).expect(SIZED);
     }
 }

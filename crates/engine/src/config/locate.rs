@@ -10,7 +10,7 @@ pub enum DataPathError {
     #[error("no data set: set data.path in the config or pass --data DIR")]
     NoPath,
     /// The shipped images are not there.
-    #[error("{0} was not found from the working directory upwards or next to the program's sources; pass --data DIR")]
+    #[error("{0} was not found from the working directory upwards or next to the program; pass --data DIR")]
     NoAssets(PathBuf),
     /// A folder whose name cannot be written into a config.
     #[error("{0} has a name that is not Unicode, so it cannot be stored in config.toml; rename it or start elsewhere")]
@@ -19,8 +19,8 @@ pub enum DataPathError {
 
 /// Finds the folder of the config's data set.
 ///
-/// A path that starts with `assets/` is searched for from the working directory upwards, then next to the sources that the
-/// program was built from; any other path is used as given.
+/// A path that starts with `assets/` is searched for from the working directory upwards, then in the program's own folder, then next to
+/// the sources that it was built from; any other path is used as given.
 ///
 /// # Errors
 /// [`DataPathError::NoPath`], [`DataPathError::NoAssets`].
@@ -35,9 +35,13 @@ pub fn locate_data(path: &Path) -> Result<PathBuf, DataPathError> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     // Canonical, so that messages do not contain `../..`.
     let built = built.canonicalize().unwrap_or(built);
+    let program = std::env::current_exe()
+        .ok()
+        .and_then(|path| Some(path.parent()?.to_owned()));
+    let beside = [program.as_deref(), Some(built.as_path())];
     working
         .ancestors()
-        .chain([built.as_path()])
+        .chain(beside.into_iter().flatten())
         .map(|folder| folder.join(path))
         .find(|folder| folder.exists())
         .ok_or_else(|| DataPathError::NoAssets(path.to_owned()))

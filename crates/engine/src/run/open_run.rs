@@ -271,7 +271,7 @@ fn report_writer(context: &RunContext) -> impl FnMut(&Standing) {
         match results::write_report_so_far(context, standing) {
             Ok(()) if written => {}
             Ok(()) => {
-                let text = "with the curves so far, rewritten as the run goes";
+                let text = "rewritten as the run goes";
                 context
                     .console
                     .line(&format!("report      {} ({text})", path.display()));

@@ -97,6 +97,7 @@ pub(super) fn report_data(run: &RunDir, summary: &Summary, config: &Config, stag
         summary: rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
         accuracy: accuracy
             .into_iter()
+            .filter(|(_, untrained, trained)| untrained.is_some() || trained.is_some())
             .map(|(name, untrained, trained)| AccuracyRow {
                 name: name.to_owned(),
                 untrained,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 ///
 /// Without a command: pre-trains on the shipped images, evaluates the features and writes a report.
 #[derive(Debug, Parser)]
-#[command(name = "train", version, max_term_width = 110)]
+#[command(name = "train", version = super::version::SHORT, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done, 1 failed while running, 2 usage or config or backend, 130 interrupted.")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -96,6 +96,8 @@ pub(super) enum Command {
     Conformance(JsonArgs),
     /// Print a completion script, to be installed where the shell looks for it
     Completions(CompletionsArgs),
+    /// Print the manual page, in roff
+    Man,
 }
 
 /// Flags of `pretrain`.

@@ -4,6 +4,7 @@ mod args;
 mod guard;
 mod resolve;
 mod usage;
+mod version;
 
 use crate::commands;
 use crate::console::Terminal;
@@ -59,6 +60,10 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
         Command::Conformance(conformance) => {
             let selected = select(args.run.backend, args.run.device).map_err(RunError::usage)?;
             commands::conformance::run(&selected, conformance.json, &Terminal::new(args.run.quiet))
+        }
+        Command::Man => {
+            usage::print_man_page();
+            Ok(())
         }
         Command::Completions(completions) => {
             usage::print_completions(completions.shell);

@@ -1,26 +1,36 @@
 //! clap's output in the program's own style: help and version on standard output, a usage error as one line.
 
 use super::args::{Args, Command, RunArgs};
+use super::version;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, EXIT_USAGE};
 use barlow_engine::error::RunError;
 use barlow_train::device::BackendChoice;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
 use std::io::Write;
 use std::process::ExitCode;
 
 /// Parses the command line, or returns the exit code if the program ends here.
 pub(super) fn parse() -> Result<Args, ExitCode> {
-    Args::try_parse().map_err(|error| {
-        if error.use_stderr() {
-            Terminal::new(false).error(&usage_line(&error.render().to_string()));
-            return ExitCode::from(EXIT_USAGE);
-        }
-        // A closed pipe is not an error.
-        drop(error.print());
-        ExitCode::from(EXIT_DONE)
-    })
+    let matches = command().try_get_matches();
+    matches
+        .and_then(|matches| Args::from_arg_matches(&matches))
+        .map_err(|error| {
+            if error.use_stderr() {
+                Terminal::new(false).error(&usage_line(&error.render().to_string()));
+                return ExitCode::from(EXIT_USAGE);
+            }
+            // A closed pipe is not an error.
+            drop(error.print());
+            ExitCode::from(EXIT_DONE)
+        })
+}
+
+/// The command line with what `--version` prints, which is known at run time only.
+fn command() -> clap::Command {
+    // Once per process.
+    Args::command().long_version(&*version::long().leak())
 }
 
 /// Rejects flags that the command does not read: a user who passes one expects it to have an effect.
@@ -46,9 +56,9 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         Command::Views(_) => ("views", &["--config", "--set", "--seed", "--out"]),
         Command::Methods(_) => ("methods", &[]),
         Command::Devices(_) => ("devices", &["--threads"]),
-        #[cfg(feature = "cpu")]
         Command::Conformance(_) => ("conformance", &["--backend", "--device", "--threads"]),
         Command::Completions(_) => ("completions", &[]),
+        Command::Man => ("man", &[]),
     };
     let given = [
         ("--backend", run.backend != BackendChoice::Auto),
@@ -78,6 +88,22 @@ pub(super) fn print_completions(shell: Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "train", &mut script);
     drop(std::io::stdout().write_all(&script));
+}
+
+/// Prints the manual page, with the commands' flags.
+pub(super) fn print_man_page() {
+    let mut page = Vec::new();
+    let command = Args::command();
+    let rendered = clap_mangen::Man::new(command.clone()).render(&mut page);
+    let rendered = rendered.and_then(|()| {
+        let commands = command.get_subcommands().filter(|command| !command.is_hide_set());
+        commands.into_iter().try_for_each(|command| {
+            let name = format!("train-{}", command.get_name());
+            clap_mangen::Man::new(command.clone().name(&*name.leak())).render(&mut page)
+        })
+    });
+    rendered.expect("memory can be written to");
+    drop(std::io::stdout().write_all(&page));
 }
 
 /// The paragraphs of clap's message on one line, without the usage, which `--help` shows.

@@ -8,5 +8,5 @@ mod select;
 mod selected;
 
 pub use error::BackendError;
-pub use select::{probe_all, select};
+pub use select::{backends, probe_all, select};
 pub use selected::{BackendChoice, Selected};

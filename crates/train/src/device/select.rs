@@ -14,6 +14,20 @@ pub fn probe_all() -> Vec<(&'static str, Result<Probe, BackendError>)> {
     PROBES.into_iter().map(|(backend, probe)| (backend, probe())).collect()
 }
 
+/// The backends that this program was built with.
+pub fn backends() -> Vec<&'static str> {
+    let built = [
+        ("cuda", cfg!(feature = "cuda")),
+        ("wgpu", cfg!(feature = "wgpu")),
+        ("cpu", cfg!(feature = "cpu")),
+    ];
+    built
+        .into_iter()
+        .filter(|(_, is_built)| *is_built)
+        .map(|(name, _)| name)
+        .collect()
+}
+
 /// Selects a device for `choice`.
 ///
 /// # Errors
