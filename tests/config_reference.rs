@@ -155,7 +155,7 @@ fn rows(
     prefix: &str,
     defaults: Option<&Value>,
     out: &mut String,
-    enums: &mut Vec<String>,
+    enums: &mut Vec<(String, String)>,
 ) {
     let Fields::Named(fields) = &item.fields else {
         panic!("{} has named fields", item.ident)
@@ -178,19 +178,19 @@ fn rows(
             Some(inner) => rows(types, inner, &format!("{key}."), value, out, enums),
             None => writeln!(out, "| `{key}` | {} | {text} |", default_text(value)).unwrap(),
         }
-        collect_enums(types, &of, enums);
+        collect_enums(types, &key, &of, enums);
     }
 }
 
-fn collect_enums(types: &Types, name: &str, enums: &mut Vec<String>) {
+fn collect_enums(types: &Types, key: &str, name: &str, enums: &mut Vec<(String, String)>) {
     let Some(item) = types.enums.get(name) else { return };
     if item
         .variants
         .iter()
         .any(|variant| variant_name(item, variant).is_some())
     {
-        if !enums.contains(&name.to_owned()) {
-            enums.push(name.to_owned());
+        if enums.iter().all(|(_, known)| known != name) {
+            enums.push((key.to_owned(), name.to_owned()));
         }
         return;
     }
@@ -200,7 +200,7 @@ fn collect_enums(types: &Types, name: &str, enums: &mut Vec<String>) {
             fields
                 .unnamed
                 .iter()
-                .for_each(|field| collect_enums(types, &type_name(&field.ty), enums));
+                .for_each(|field| collect_enums(types, key, &type_name(&field.ty), enums));
         }
     }
 }
@@ -233,9 +233,9 @@ fn page() -> String {
             // The registry's macro declares it: the method, and a table for each method.
             None => methods(&types, &mut out, &mut enums),
         }
-        for name in enums {
+        for (key, name) in enums {
             let item = &types.enums[&name];
-            let _ = write!(out, "\n{}\n\n", doc(&item.attrs));
+            let _ = write!(out, "\nValues of `{key}`. {}\n\n", doc(&item.attrs));
             for variant in &item.variants {
                 let _ = writeln!(
                     out,
@@ -249,7 +249,7 @@ fn page() -> String {
     out
 }
 
-fn methods(types: &Types, out: &mut String, enums: &mut Vec<String>) {
+fn methods(types: &Types, out: &mut String, enums: &mut Vec<(String, String)>) {
     use barlow_engine::methods::{MethodKind, MethodSection};
     let names: Vec<_> = MethodKind::ALL
         .iter()
