@@ -45,8 +45,8 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             } else {
                 on_signals().map_err(anyhow::Error::from)?
             };
-            let request = resolve::pretrain(&args.run, pretrain.from.as_deref())?;
-            commands::pretrain::run(request, Terminal::new(args.run.quiet), stop)
+            let (selected, request) = resolve::pretrain(&args.run, pretrain.from.as_deref(), stop)?;
+            commands::pretrain::run(&selected, request)
         }
         Command::Knn(probe) => commands::probe::knn(&resolve::probe(&args.run, &probe.from)?),
         Command::Linear(probe) => commands::probe::linear(&resolve::probe(&args.run, &probe.from)?),

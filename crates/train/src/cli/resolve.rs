@@ -1,17 +1,19 @@
 //! Resolves the command line: reads configs, finds devices and folders. Nothing is written or trained here.
 
 use super::args::RunArgs;
-use crate::commands::pretrain::Request;
 use crate::commands::probe::ProbeRequest;
 use crate::console::Terminal;
 use barlow_data::DataFormat;
 use barlow_engine::config::{Config, DataPathError, Layers, MOST_THREADS, load, settle_rates};
+use barlow_engine::device::RunRequest;
 use barlow_engine::error::RunError;
 use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
+use barlow_engine::stop::StopFlag;
 use barlow_engine::weights::{Weights, split_last};
-use barlow_train::device::{BackendChoice, select};
+use barlow_train::device::{BackendChoice, Selected, select};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use toml::Value;
 
 /// Sizes the pool that decodes images and that the CPU backend computes on.
@@ -88,17 +90,20 @@ fn integer(flag: &str, value: u64) -> Result<Value, RunError> {
 }
 
 /// The request of `pretrain`.
-pub(super) fn pretrain(args: &RunArgs, from: Option<&str>) -> Result<Request, RunError> {
+pub(super) fn pretrain(args: &RunArgs, from: Option<&str>, stop: StopFlag) -> Result<(Selected, RunRequest), RunError> {
     let (origin, recipe, config) = if args.resume { resume(args)? } else { fresh(args, from)? };
     let selected = select(args.backend, args.device).map_err(RunError::usage)?;
-    Ok(Request {
+    let request = RunRequest {
         recipe,
         config,
-        selected,
+        label: selected.label(),
         origin,
-        dry_run: args.dry_run,
+        console: Arc::new(Terminal::new(args.quiet)),
+        stop,
         profile: args.profile,
-    })
+        dry_run: args.dry_run,
+    };
+    Ok((selected, request))
 }
 
 fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(RunOrigin, String, Config), RunError> {

@@ -1,55 +1,18 @@
 //! The `pretrain` command: prints the plan of a run and runs it.
 
-use crate::console::{Terminal, print_result};
-use barlow_engine::config::Config;
+use crate::console::print_result;
 use barlow_engine::device::RunRequest;
 use barlow_engine::error::RunError;
-use barlow_engine::run::RunOrigin;
-use barlow_engine::stop::StopFlag;
 use barlow_engine::summary::Summary;
 use barlow_train::device::Selected;
 use std::path::Path;
-use std::sync::Arc;
-
-/// The request of `pretrain`.
-pub struct Request {
-    /// Name of the recipe.
-    pub recipe: String,
-    /// The config, validated.
-    pub config: Config,
-    /// The device.
-    pub selected: Selected,
-    /// A new run, or an existing one to resume.
-    pub origin: RunOrigin,
-    /// Print the plan and exit.
-    pub dry_run: bool,
-    /// Print a time profile at the end.
-    pub profile: bool,
-}
 
 /// Runs the request and prints the result.
 ///
 /// # Errors
 /// [`RunError`], each one line.
-pub fn run(request: Request, console: Terminal, stop: StopFlag) -> Result<(), RunError> {
-    let Request {
-        recipe,
-        config,
-        selected,
-        origin,
-        dry_run,
-        profile,
-    } = request;
-    let request = RunRequest {
-        recipe,
-        config,
-        label: selected.label(),
-        origin,
-        console: Arc::new(console),
-        stop,
-        profile,
-        dry_run,
-    };
+pub fn run(selected: &Selected, request: RunRequest) -> Result<(), RunError> {
+    let dry_run = request.dry_run;
     let trained = selected.run(|device| {
         let prepared = device.prepare(request)?;
         if dry_run && let Some(plan) = prepared.plan() {
