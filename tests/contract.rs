@@ -219,7 +219,7 @@ fn a_resumed_run_ends_like_one_that_was_never_stopped() {
         .args(["--resume", "--backend", "cpu", "--out"])
         .arg(&stopped)
         .succeed();
-    assert!(again.stderr.contains("finished already"), "{}", again.stderr);
+    assert!(again.stderr.contains("already finished"), "{}", again.stderr);
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn a_bare_resume_looks_below_runs() {
         .folder(folder.path())
         .succeed();
     assert!(
-        again.stderr.contains("smoke-") && again.stderr.contains("finished already"),
+        again.stderr.contains("smoke-") && again.stderr.contains("already finished"),
         "{}",
         again.stderr
     );

@@ -52,7 +52,7 @@ fn a_changed_config_is_named_and_taken_only_when_asked_for() {
     let shorter = ["--resume", "--accept-changes", "--epochs", "1"];
     refused(
         &smoke("cpu", &run).args(shorter).run(),
-        &["12 steps already", "--epochs"],
+        &["already completed 12 steps", "--epochs"],
     );
     // A finished run continues when it is given more epochs.
     let more = [
@@ -92,7 +92,7 @@ fn images_that_were_renamed_are_other_images() {
     let renamed = file.with_file_name(format!("zz-{}", file.file_name().unwrap().to_str().unwrap()));
     std::fs::rename(&file, &renamed).unwrap();
     let resume = || train().arg("--resume").run();
-    refused(&resume(), &["training images with other names or labels"]);
+    refused(&resume(), &["names or labels have changed"]);
     std::fs::rename(&renamed, &file).unwrap();
     assert_eq!(resume().code, 0);
 }
@@ -149,7 +149,7 @@ fn weights_of_a_run_or_a_file_are_a_start() {
     };
     // The last weights are those whose accuracy the first run ended with; its own recipe is used.
     let output = from("a", &first, "@last", &["--seed", "5"]).succeed();
-    assert!(output.stderr.contains("projector too"), "{}", output.stderr);
+    assert!(output.stderr.contains("projector loaded"), "{}", output.stderr);
     assert!(output.stdout.contains("(at the start 0."), "{}", output.stdout);
     assert!(
         String::from_utf8(bytes(&path("a"), "report.html"))
@@ -161,12 +161,20 @@ fn weights_of_a_run_or_a_file_are_a_start() {
     // A backbone's file has no recipe and no projector.
     let smoke = ["--config", "smoke"];
     let output = from("b", &file, "", &smoke).succeed();
-    assert!(output.stderr.contains("a new projector"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("projector newly initialised"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(&summary(&path("b"))["untrained_knn_top1"], trained);
     // A run with another projector gets a new one, too.
     let wider = ["--set", "model.projector=64-64"];
     let output = from("c", &first, "", &wider).succeed();
-    assert!(output.stderr.contains("a new projector"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("projector newly initialised"),
+        "{}",
+        output.stderr
+    );
     // A mismatch is reported before anything is written.
     let output = from("d", &file, "", &["--config", "smoke", "--set", "model.width=8"]).run();
     refused(&output, &["first/backbone.safetensors", "do not fit the backbone"]);

@@ -433,7 +433,7 @@ fn another_method_does_not_resume_a_run() {
     let error = resume(other).unwrap_err();
     let line = error.to_string();
     assert!(
-        matches!(error, RunError::Usage(_)) && line.contains("another method") && line.contains("teacher"),
+        matches!(error, RunError::Usage(_)) && line.contains("a different method") && line.contains("teacher"),
         "{line}"
     );
     // Barlow Twins, by the config.
@@ -441,7 +441,7 @@ fn another_method_does_not_resume_a_run() {
         .out(folder.path())
         .images(images());
     let line = plain.open().map(drop).unwrap_err().to_string();
-    assert!(line.contains("another method"), "{line}");
+    assert!(line.contains("a different method"), "{line}");
     // Other crops of the same groups are the config's to change.
     let mut views = spec(EmaTiming::AfterStep, Passes::PerSize);
     views.views[2].view.crop_scale = [0.05, 0.14];

@@ -1,4 +1,4 @@
-//! What a run is given: a config, and what a custom program brings along.
+//! The builder of a run: a config, and the parts that a custom program replaces.
 
 use super::RunOrigin;
 use crate::backend::{DeviceLabel, TrainBackend};
@@ -14,7 +14,7 @@ use burn::tensor::Device;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The way into a run.
+/// The entry point of a run.
 ///
 /// ```no_run
 /// use barlow_engine::{config::{Layers, load}, run::Run};
@@ -32,12 +32,12 @@ use std::sync::Arc;
 /// ```
 pub struct Run;
 
-/// Makes the backbone, with weights yet to be initialised.
+/// Builds the backbone, with weights not yet initialised.
 pub(super) type MakeBackbone<'a, B, M> = Box<dyn FnOnce(&Config, &Device<B>) -> Result<M, ConfigError> + 'a>;
-/// Makes the method.
+/// Builds the method.
 pub(super) type MakeMethod<'a, B> = Box<dyn FnOnce(&ResolvedConfig, &MethodInputs) -> Box<dyn Method<B>> + 'a>;
 
-/// A run that is being put together. What is not given comes from the config.
+/// A run under construction. Every part that is not set comes from the config.
 pub struct RunBuilder<'a, B: TrainBackend, M = ResNet<B>> {
     pub(super) config: Config,
     pub(super) device: B::Device,
@@ -58,7 +58,7 @@ pub struct RunBuilder<'a, B: TrainBackend, M = ResNet<B>> {
 }
 
 impl Run {
-    /// A run of `config` on `device`.
+    /// Starts the configuration of a run of `config` on `device`.
     pub fn builder<'a, B: TrainBackend>(config: Config, device: B::Device) -> RunBuilder<'a, B> {
         let label = DeviceLabel::of::<B>(&device);
         RunBuilder {
@@ -82,7 +82,7 @@ impl Run {
 }
 
 impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
-    /// Name of the recipe, for messages and the default folder.
+    /// Name of the recipe, for messages and the default folder; `custom` if not set.
     pub fn recipe(self, recipe: impl Into<String>) -> Self {
         Self {
             recipe: recipe.into(),
@@ -90,7 +90,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
         }
     }
 
-    /// The run's folder: a new one, or that of the run to resume. Without one it is `runs/<recipe>-<UTC time>`.
+    /// The run's folder. If it already holds a run, that run is resumed. The default is `runs/<recipe>-<UTC time>`.
     pub fn out(self, root: impl Into<PathBuf>) -> Self {
         Self {
             out: Some(root.into()),
@@ -98,7 +98,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
         }
     }
 
-    /// How the run begins, in the place of [`out`](Self::out).
+    /// A new run, or an existing one to resume. Overrides [`out`](Self::out).
     pub fn origin(self, origin: RunOrigin) -> Self {
         Self {
             origin: Some(origin),
@@ -106,12 +106,12 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
         }
     }
 
-    /// How messages name the device.
+    /// How messages and `summary.json` name the device.
     pub fn label(self, label: DeviceLabel) -> Self {
         Self { label, ..self }
     }
 
-    /// Images in the place of the config's. A resumed run must be given the same.
+    /// Images that replace the config's data set. A resumed run must be given the same images.
     pub fn images(self, images: Sources) -> Self {
         Self {
             images: Some(images),
@@ -119,12 +119,14 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
         }
     }
 
-    /// A custom backbone, whose weights are initialised from the config's seed. The config says `model.backbone = "custom"`.
+    /// A custom backbone, whose weights are initialised from the config's seed. The config must set
+    /// `model.backbone = "custom"`, unless the backbone is the ResNet that it names.
     pub fn backbone<N: TrainBackbone<B> + 'a>(self, backbone: N) -> RunBuilder<'a, B, N> {
         self.with_backbone(backbone, true)
     }
 
-    /// A custom backbone whose weights stay as they are at the start.
+    /// A custom backbone that starts from the weights it already has. The config must set `model.backbone = "custom"`, unless
+    /// the backbone is the ResNet that it names.
     pub fn initialised_backbone<N: TrainBackbone<B> + 'a>(self, backbone: N) -> RunBuilder<'a, B, N> {
         self.with_backbone(backbone, false)
     }
@@ -149,7 +151,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
         }
     }
 
-    /// A custom method; the config's `[method]` is not read.
+    /// A custom method; the config's `[method]` is ignored.
     pub fn method(self, method: Box<dyn Method<B>>) -> Self
     where
         B: 'a,
@@ -160,7 +162,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
         }
     }
 
-    /// A custom loss of two views on the config's projector.
+    /// A custom loss of two views that replaces the config's method. Views and projector come from the config.
     pub fn loss<L: TwinLoss<B> + Send + 'static>(self, loss: L) -> Self {
         Self {
             method: Box::new(|config, inputs| {
@@ -171,28 +173,30 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
         }
     }
 
-    /// Takes every line of metrics, beside `metrics.jsonl` and TensorBoard.
+    /// Adds a sink that receives every line of metrics, as `metrics.jsonl` and TensorBoard do.
     pub fn sink(mut self, sink: impl MetricsSink + 'a) -> Self {
         self.sinks.push(Box::new(sink));
         self
     }
 
-    /// Where messages go; standard error without one.
+    /// Where messages are printed; standard error if not set.
     pub fn console(self, console: Arc<dyn Console>) -> Self {
         Self { console, ..self }
     }
 
-    /// A flag that ends the run after a checkpoint.
+    /// A flag that stops the run: it finishes its step, writes a checkpoint and ends.
     pub fn stop(self, stop: StopFlag) -> Self {
         Self { stop, ..self }
     }
 
-    /// Print at the end where the time went; a GPU is then waited for after every phase.
+    /// Prints a time profile by phase at the end. Each phase then waits for the device to finish, which slows down training on a
+    /// GPU.
     pub fn profile(self, profile: bool) -> Self {
         Self { profile, ..self }
     }
 
-    /// Write nothing, not even to the user's cache folder, until [`PreparedRun::open`](super::PreparedRun::open).
+    /// Writes nothing before [`PreparedRun::open`](super::PreparedRun::open), not even to the user's cache folder, and skips the
+    /// check of this machine's memory, so that the plan can be printed in any case.
     pub fn dry_run(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }
     }

@@ -1,10 +1,11 @@
-//! The charts of a report, from a run's log.
+//! The charts of a report, drawn from a run's metrics log.
 
 use crate::method::Chart;
 use crate::metrics::LogLine;
 use barlow_report::{Curve, Series};
 
-/// Loss, the method's readings, accuracy, directions in use, rates; a chart without points is omitted.
+/// Charts of the loss, the method's readings, kNN accuracy, effective rank, spectrum and learning rate. Series and charts without
+/// points are dropped.
 pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
     let training: Vec<_> = log.iter().filter(|line| line.is_training()).collect();
     let evaluations: Vec<_> = log.iter().filter(|line| line.is_evaluation()).collect();
@@ -44,7 +45,7 @@ pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
             vec![Series::line("knn_top1", evaluated("knn_top1"))],
         ),
         chart(
-            "Directions in use (effective rank)",
+            "Effective rank (directions in use)",
             "directions",
             true,
             vec![
@@ -53,10 +54,10 @@ pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
             ],
         ),
         Curve {
-            x_label: "direction".to_owned(),
+            x_label: "eigenvalue, in descending order".to_owned(),
             ..chart(
                 "Spectrum of the embeddings' correlation matrix",
-                "part of the variance",
+                "fraction of the variance",
                 true,
                 spectra(&evaluations),
             )
@@ -68,7 +69,7 @@ pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
             vec![Series::line("lr_weights", points("lr_weights"))],
         ),
     ]);
-    // Without labels nothing was evaluated; many a loss has no floor.
+    // Without labels there are no evaluations, and not every loss has a known floor.
     for curve in &mut curves {
         curve.series.retain(|series| !series.points.is_empty());
     }
@@ -76,7 +77,7 @@ pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
     curves
 }
 
-/// That of the first evaluation and that of the last.
+/// The spectra of the first and the last evaluation that logged one.
 fn spectra(evaluations: &[&LogLine]) -> Vec<Series> {
     let mut logged = evaluations
         .iter()

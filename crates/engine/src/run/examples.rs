@@ -1,4 +1,4 @@
-//! Example images with their views, saved at the start of a run for its report.
+//! Example images and their views, saved at the start of a run for its report.
 
 use crate::context::RunContext;
 use crate::files::write_atomic;
@@ -8,17 +8,20 @@ use barlow_augment::{Views, encode_png};
 use barlow_report::Picture;
 use std::path::PathBuf;
 
-/// Images whose views are saved for the report.
+/// The number of example images.
 const EXAMPLES: usize = 6;
 
-/// Saves the first epoch's views of a few images, spread over the data set, for the report.
+/// Saves a few images, evenly spaced over the data set, with their views of the first epoch.
+///
+/// # Errors
+/// If the views are invalid, or a file cannot be written.
 pub(super) fn save(context: &RunContext) -> Result<()> {
     let plan = &context.plan;
     let views = Views::new(&plan.method.views, context.sources.normalization.clone())?;
     let source = context.sources.train.as_ref();
     let wanted = EXAMPLES.min(source.len());
     let spread = (0..wanted).map(|example| example * source.len() / wanted);
-    // A bad image is reported, or replaced, by the loader.
+    // A bad image is skipped here; the loader reports or replaces it.
     let images = spread.filter_map(|index| Some((index, source.image(index).ok()?)));
     for (example, (index, image)) in images.enumerate() {
         let pictures = views.apply_u8(&image, plan.config.run.seed, 0, index as u64);
@@ -36,12 +39,12 @@ pub(super) fn save(context: &RunContext) -> Result<()> {
     Ok(())
 }
 
-/// The file of an example's image or view.
+/// The file of an example's original image (`image`) or of one of its views.
 fn view_path(run: &RunDir, example: usize, name: &str) -> PathBuf {
     run.root().join("views").join(format!("{example}-{name}.png"))
 }
 
-/// The example images that were saved, each with its views in order.
+/// Reads the saved examples: for each, the original image followed by its views. Unreadable files are skipped.
 pub(super) fn read(run: &RunDir) -> Vec<Vec<Picture>> {
     let entries = std::fs::read_dir(run.root().join("views"))
         .into_iter()
@@ -50,7 +53,7 @@ pub(super) fn read(run: &RunDir) -> Vec<Vec<Picture>> {
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
-    // The image first, then the views: in alphabetical order these are theirs.
+    // Alphabetical order puts an example's `image` before its `view_*`.
     names.sort_unstable();
     let of_example = |example: usize| -> Vec<Picture> {
         let prefix = format!("{example}-");

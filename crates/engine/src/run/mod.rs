@@ -1,5 +1,5 @@
-//! A run from its config to its report: [`Run::builder`] → [`RunBuilder::prepare`] → [`PreparedRun::open`] → [`OpenRun::train`]. The
-//! types allow no other order.
+//! A run from its config to its report: [`Run::builder`] → [`RunBuilder::prepare`] → [`PreparedRun::open`] →
+//! [`OpenRun::train`]. The types enforce this order.
 
 mod builder;
 mod charts;

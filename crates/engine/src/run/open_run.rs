@@ -1,4 +1,4 @@
-//! A run whose folder is locked, and its training.
+//! An open run: its folder is locked, and it can be trained.
 
 use super::origin::OpenFolder;
 use super::ready::{Experiment, Ready};
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A run whose folder is locked, or a finished one.
+/// A run whose folder is locked, or a finished run.
 pub struct OpenRun<'a, B: TrainBackend, M: TrainBackbone<B>>(State<'a, B, M>);
 
 enum State<'a, B: TrainBackend, M: TrainBackbone<B>> {
@@ -34,12 +34,15 @@ enum State<'a, B: TrainBackend, M: TrainBackbone<B>> {
 struct Opened<'a, B: TrainBackend, M: TrainBackbone<B>> {
     context: RunContext,
     checkpoint: Option<Checkpoint>,
-    /// Weights to start from, and which parts of the heads take theirs.
+    /// Initial weights, and the parts of the heads that are loaded from them.
     weights: Option<(Weights, HeadsFit)>,
     experiment: Experiment<'a, B, M>,
 }
 
-/// Makes or locks the run's folder.
+/// Creates the folder of a new run or locks an existing one, and prints the plan.
+///
+/// # Errors
+/// See [`PreparedRun::open`](super::PreparedRun::open).
 pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
     ready: Ready<'a, B, M>,
 ) -> Result<OpenRun<'a, B, M>, RunError> {
@@ -88,7 +91,7 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
     Ok(OpenRun(State::Open(Box::new(opened))))
 }
 
-/// Prints what will be done, and what the user should know before it is.
+/// Prints the plan, the origin of the initial state, and warnings that the user should see before training starts.
 fn announce(
     context: &RunContext,
     checkpoint: Option<&Checkpoint>,
@@ -108,7 +111,7 @@ fn announce(
     }
     if let [only] = sources.classes.as_slice() {
         console.warn(&format!(
-            "there is one class only ({only}), so accuracy is not measured; it needs a folder for each of two or more"
+            "there is one class only ({only}), so accuracy is not measured; it needs two or more class folders"
         ));
     }
     if let Some(checkpoint) = checkpoint {
@@ -121,8 +124,8 @@ fn announce(
         console.line(&format!("changed     {change}"));
     }
     if let Some((weights, fit)) = weights {
-        let loaded = fit.loaded.iter().map(|part| format!("; {part} too"));
-        let new = fit.new.iter().map(|part| format!("; a new {part}"));
+        let loaded = fit.loaded.iter().map(|part| format!("; {part} loaded"));
+        let new = fit.new.iter().map(|part| format!("; {part} newly initialised"));
         let heads: String = loaded.chain(new).collect();
         console.line(&format!("weights     from {}{heads}", weights.origin));
         fit.warnings.iter().for_each(|warning| console.warn(warning));
@@ -142,22 +145,23 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> OpenRun<'a, B, M> {
         }
     }
 
-    /// Makes the steps that are left, evaluates, and writes the results; gives those of a finished run.
+    /// Trains the remaining steps, evaluates, and writes the results. Returns the stored summary if the run is already finished.
     ///
     /// # Errors
-    /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] else. What was computed before the last
-    /// checkpoint is kept in both cases.
+    /// - [`RunError::Usage`] if the views or the loader's settings are invalid
+    /// - [`RunError::Interrupted`] if the run was asked to stop and has written a checkpoint
+    /// - [`RunError::Failed`] otherwise; everything up to the last checkpoint is saved
     pub fn train(self) -> Result<Summary, RunError> {
         let opened = match self.0 {
             State::Finished(summary, root, console) => {
-                console.line(&format!("{} is finished already; nothing to do", root.display()));
+                console.line(&format!("{} is already finished; nothing to do", root.display()));
                 return Ok(*summary);
             }
             State::Open(opened) => opened,
         };
         let profile = if opened.experiment.profile {
             let device = opened.experiment.device.clone();
-            // A device that has failed reports it where the next value is read.
+            // The result is ignored: a device that has failed reports it again when the next value is read.
             Profile::new(move || drop(B::sync(&device)))
         } else {
             Profile::off()
@@ -196,7 +200,8 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
     }
     let is_new = checkpoint.is_none();
     let text = config.to_toml();
-    // Whether the next session could not reconstruct what this one begins with: weights from elsewhere, a changed config.
+    // A changed config is saved in a checkpoint before the first step, as initial weights are: otherwise the next session could
+    // not reconstruct the state that this one starts from.
     let changed = checkpoint
         .as_ref()
         .is_some_and(|checkpoint| checkpoint.progress.config != text);
@@ -209,7 +214,7 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         },
     };
     let progress = Progress {
-        // A config that was changed is the run's from here on.
+        // An accepted config change applies from this step on.
         config: text.clone(),
         method: Some(plan.method.identity()),
         optimizer: Some(rule.name().to_owned()),
@@ -243,7 +248,8 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         trainer.save(false)?;
     }
     if weights.is_some() {
-        // There is a run to resume from here on; before, it would have begun with initialised weights.
+        // `config.toml` makes the folder resumable. If it were written before the checkpoint, a run killed in between would
+        // resume from newly initialised weights.
         write_atomic(&context.run.config(), text.as_bytes())?;
     }
     if step == 0 {
@@ -256,14 +262,15 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         let finished = trainer.finish()?;
         Ok(profile.time(Phase::Monitors, || results::write(&context, &finished))?)
     });
-    // An interrupted run has spent time too.
+    // Printed for an interrupted or failed run, too.
     for line in profile.table(steps) {
         context.console.asked(&line);
     }
     outcome
 }
 
-/// Writes the report of the run so far; mentioned on the console once. A report that cannot be written stops no run.
+/// Returns a callback that writes the report of the run so far, and prints its path the first time. A failure to write is a
+/// warning and does not stop the run.
 fn report_writer(context: &RunContext) -> impl FnMut(&Standing) {
     let mut written = false;
     move |standing| {
@@ -271,20 +278,18 @@ fn report_writer(context: &RunContext) -> impl FnMut(&Standing) {
         match results::write_report_so_far(context, standing) {
             Ok(()) if written => {}
             Ok(()) => {
-                let text = "rewritten as the run goes";
+                let text = "updated during the run";
                 context
                     .console
                     .line(&format!("report      {} ({text})", path.display()));
                 written = true;
             }
-            Err(error) => context
-                .console
-                .warn(&format!("the report cannot be written: {error:#}")),
+            Err(error) => context.console.warn(&format!("cannot write the report: {error:#}")),
         }
     }
 }
 
-/// The network with weights from the config's seed; a backbone that brings its own keeps them.
+/// Initialises the weights from the config's seed; those of the backbone only if `initialise` is set.
 fn initialised<B: TrainBackend, M: TrainBackbone<B>>(
     model: Model<B, M>,
     initialise: bool,

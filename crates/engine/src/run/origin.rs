@@ -1,4 +1,4 @@
-//! How a run begins: in a new folder, or where an earlier session left it.
+//! The origin of a run: a new folder, or the state that an earlier session saved.
 
 use super::compatibility;
 use crate::checkpoint::{Checkpoint, Damaged};
@@ -13,42 +13,42 @@ use crate::summary::Summary;
 use crate::weights::Weights;
 use std::path::{Path, PathBuf};
 
-/// A new run or an old one.
+/// A new run, or an existing one to resume.
 pub enum RunOrigin {
     /// A new run.
     New {
         /// Its folder.
         root: PathBuf,
-        /// Weights to start from, with the checkpoints that were damaged.
+        /// Initial weights, and the damaged checkpoints that were skipped when they were read.
         weights: Option<(Weights, Vec<Damaged>)>,
     },
-    /// A run that was started before.
+    /// An existing run.
     Resume {
-        /// The run.
+        /// Its folder.
         run: RunDir,
-        /// Its `config.toml`.
+        /// The config in its `config.toml`.
         stored: Box<Config>,
-        /// Go on although the config differs.
+        /// Resume even if the config differs in keys that may change.
         accept_changes: bool,
     },
 }
 
-/// A run's folder that no other process writes to, and what it begins with.
+/// The locked folder of a run, with the state that the run starts from.
 pub(super) struct OpenFolder {
     pub run: RunDir,
     pub lock: RunLock,
     pub weights: Option<Weights>,
-    /// Where an earlier session left it; none in a new run.
+    /// The checkpoint to resume from; `None` if the run has none yet.
     pub checkpoint: Option<Checkpoint>,
-    /// In which keys the config differs from that session's.
+    /// The keys in which the config differs from the checkpoint's, or from `config.toml` without a checkpoint.
     pub changed: Vec<Change>,
 }
 
 impl RunOrigin {
-    /// The run that lies in `root`, with the config that it has; a new one if none does.
+    /// The run in `root`, to be resumed without config changes; a new run if `root` holds none.
     ///
     /// # Errors
-    /// If the run's config cannot be read.
+    /// [`RunError::Usage`] if the existing run's `config.toml` cannot be read.
     pub fn at(root: &Path) -> Result<Self, RunError> {
         let Ok(run) = RunDir::open(root) else {
             let root = root.to_owned();
@@ -62,10 +62,12 @@ impl RunOrigin {
         })
     }
 
-    /// Checks whether the run can begin so, before a large data set is read. Gives the result of a run that is finished.
+    /// Checks the folder and the config, which is fast, before the data set is opened. Returns the summary if the run is
+    /// finished.
     ///
     /// # Errors
-    /// If the folder holds something else, or the config differs in a way that was not accepted.
+    /// [`RunError::Usage`] if the folder of a new run holds a run or other files, or if the config differs from the stored one
+    /// in a way that was not accepted.
     pub(super) fn finished(&self, config: &ResolvedConfig) -> Result<Option<Summary>, RunError> {
         match self {
             Self::New { root, .. } => {
@@ -77,7 +79,7 @@ impl RunOrigin {
                 stored,
                 accept_changes,
             } => {
-                // Nothing was computed yet: any config may take the place of the one that is there.
+                // Nothing has been computed yet, so any config may replace the stored one.
                 if !run.has_checkpoints() {
                     return Ok(None);
                 }
@@ -87,7 +89,7 @@ impl RunOrigin {
         }
     }
 
-    /// The config that a run to resume has stored.
+    /// The stored config of a run to resume; `None` for a new run.
     pub fn stored(&self) -> Option<&Config> {
         match self {
             Self::New { .. } => None,
@@ -95,7 +97,7 @@ impl RunOrigin {
         }
     }
 
-    /// The folder.
+    /// The run's folder.
     pub fn root(&self) -> &Path {
         match self {
             Self::New { root, .. } => root,
@@ -103,7 +105,7 @@ impl RunOrigin {
         }
     }
 
-    /// The weights to start from.
+    /// The initial weights of a new run, if any were given.
     pub fn weights(&self) -> Option<&Weights> {
         match self {
             Self::New { weights, .. } => weights.as_ref().map(|(weights, _)| weights),
@@ -111,16 +113,19 @@ impl RunOrigin {
         }
     }
 
-    /// Makes the folder, or takes the newest checkpoint that is whole, and keeps every other process away.
+    /// Creates the folder of a new run, or reads the newest usable checkpoint of an existing one. The folder is locked against
+    /// other processes. Call [`RunOrigin::finished`] first.
     ///
     /// # Errors
-    /// As [`RunOrigin::finished`], which comes first; and if the folder cannot be written, another process has it, or the images or the
-    /// method are other ones.
+    /// - [`RunError::Usage`] if the folder is taken, locked by another process or not writable, or if images, schedule, method or
+    ///   config are not compatible with the checkpoint
+    /// - [`RunError::Failed`] if a file cannot be read or written, or no checkpoint is usable
     pub(super) fn open(self, plan: &Plan, sources: &Sources, console: &dyn Console) -> Result<OpenFolder, RunError> {
         match self {
             Self::New { root, weights } => {
                 let (run, lock) = RunDir::claim(&root).map_err(RunError::usage)?;
-                // With weights from elsewhere there is no run to resume before they are kept.
+                // With initial weights, `config.toml` is written once they are saved in a checkpoint: it makes the folder
+                // resumable, and without that checkpoint a resumed run would start from newly initialised weights.
                 if weights.is_none() {
                     write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
                 }
@@ -156,7 +161,7 @@ impl RunOrigin {
                 };
                 kept.set_aside()?.iter().for_each(|line| console.warn(line));
                 if !changed.is_empty() {
-                    // The results of before are not this config's: the run is not finished any more.
+                    // Existing results belong to the previous config: the run no longer counts as finished.
                     run.remove_results()?;
                     write_atomic(&run.config(), plan.config.to_toml().as_bytes())?;
                 }
@@ -172,7 +177,7 @@ impl RunOrigin {
     }
 }
 
-/// The result of a run of which nothing is missing.
+/// The summary of a run whose report and exported backbone exist, too; `None` if anything is missing.
 fn summary(run: &RunDir) -> Option<Summary> {
     let text = std::fs::read_to_string(run.summary()).ok()?;
     let complete = run.report().is_file() && run.backbone().is_file();

@@ -1,4 +1,4 @@
-//! A run whose plan is made and whose folder is untouched.
+//! A prepared run: its config is resolved, its images are open and its plan is made; its folder is untouched.
 
 use super::builder::RunBuilder;
 use super::open_run::{OpenRun, begin};
@@ -18,18 +18,18 @@ use barlow_model::{Model, check_names, named_shapes, parameter_count};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A run whose plan is made and whose folder is untouched.
+/// A run whose plan is made and whose folder is untouched, or a finished run.
 pub struct PreparedRun<'a, B: TrainBackend, M: TrainBackbone<B>>(State<'a, B, M>);
 
 enum State<'a, B: TrainBackend, M: TrainBackbone<B>> {
-    /// Nothing is left to do.
+    /// The run is finished: nothing is left to do.
     Finished(Box<Summary>, RunOrigin, Arc<dyn Console>),
-    /// To be opened.
+    /// The run can be opened.
     Ready(Box<Ready<'a, B, M>>),
 }
 
 impl<'a, B: TrainBackend, M: TrainBackbone<B>> PreparedRun<'a, B, M> {
-    /// The result, if nothing is left to do.
+    /// The summary, if the run is already finished.
     pub fn finished(&self) -> Option<&Summary> {
         match &self.0 {
             State::Finished(summary, ..) => Some(summary),
@@ -45,7 +45,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> PreparedRun<'a, B, M> {
         }
     }
 
-    /// What will be done; none of a finished run.
+    /// The plan; `None` if the run is finished.
     pub fn plan(&self) -> Option<&Plan> {
         match &self.0 {
             State::Finished(..) => None,
@@ -53,7 +53,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> PreparedRun<'a, B, M> {
         }
     }
 
-    /// The plan and what it means on this device, a line each; none of a finished run.
+    /// The lines of the printed plan, with the device and the run's folder; empty if the run is finished.
     pub fn report(&self) -> Vec<String> {
         match &self.0 {
             State::Finished(..) => Vec::new(),
@@ -61,10 +61,13 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> PreparedRun<'a, B, M> {
         }
     }
 
-    /// Makes or locks the run's folder and reads the checkpoint to resume from.
+    /// Creates the folder of a new run, or locks that of an existing one and reads its newest usable checkpoint.
     ///
     /// # Errors
-    /// If the folder cannot be had, the run is another one, or there is not enough memory.
+    /// - [`RunError::Usage`] if the folder is taken, locked by another process or not writable, or if images, schedule, method or
+    ///   config are not compatible with the checkpoint
+    /// - [`RunError::Failed`] if a file cannot be read or written, or no checkpoint is usable
+    /// - [`RunError::Interrupted`] if the run was asked to stop before it was opened
     pub fn open(self) -> Result<OpenRun<'a, B, M>, RunError> {
         match self.0 {
             State::Finished(summary, origin, console) => Ok(OpenRun::finished(*summary, origin.root(), console)),
@@ -74,10 +77,13 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> PreparedRun<'a, B, M> {
 }
 
 impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
-    /// Settles the config, opens the images and works out the plan; writes nothing to the run's folder.
+    /// Resolves the config, opens the images and makes the plan. Writes nothing to the run's folder, but may write to the
+    /// user's cache folder unless [`dry_run`](Self::dry_run) is set.
     ///
     /// # Errors
-    /// [`RunError::Usage`] if the run cannot be had so.
+    /// [`RunError::Usage`] if the config is invalid, the run cannot start or resume in its folder with this config, the images
+    /// cannot be opened or do not fill a batch, the backbone or the initial weights do not match the config, or the run does
+    /// not fit this machine's memory or the device's buffers.
     pub fn prepare(mut self) -> Result<PreparedRun<'a, B, M>, RunError> {
         self.config.validate().map_err(RunError::usage)?;
         let origin = match (self.origin.take(), self.out.take()) {
@@ -91,13 +97,13 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
     /// [`prepare`](Self::prepare), then [`PreparedRun::open`].
     ///
     /// # Errors
-    /// As both.
+    /// The errors of both.
     pub fn open(self) -> Result<OpenRun<'a, B, M>, RunError> {
         self.prepare()?.open()
     }
 }
 
-/// Settles the config, opens the images and works out the plan.
+/// [`RunBuilder::prepare`] of a validated config and a known origin.
 fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
     builder: RunBuilder<'a, B, M>,
     origin: RunOrigin,
@@ -123,10 +129,10 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
         config = config.with_data_located().map_err(RunError::usage)?;
     }
     if let Some(stored) = origin.stored() {
-        // Statistics that were computed are stored as numbers.
+        // The stored config has computed statistics as numbers: without them `data.normalize = "data"` would count as a change.
         config = config.with_statistics_of(stored);
     }
-    // Asked first: a large data set may take minutes to open.
+    // Before the images are opened, which may take minutes for a large data set.
     if let Some(summary) = origin.finished(&config)? {
         return Ok(PreparedRun(State::Finished(Box::new(summary), origin, console)));
     }
@@ -142,7 +148,7 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
     check_backbone::<B, M>(&config, &backbone, &device).map_err(RunError::usage)?;
     let model = Model::new(backbone, &method.spec().heads, &device);
     check_names(&model).map_err(RunError::usage)?;
-    // Before anything is written.
+    // A mismatch is reported before anything is written.
     let fit = origin
         .weights()
         .map(|weights| weights.fit(&model))
@@ -179,21 +185,22 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
     }))))
 }
 
-/// Whether a custom backbone is stored as one: a ResNet's run is read as the config's by other programs.
+/// Checks that the config names a custom backbone as such: for a ResNet, other commands rebuild the network from the stored
+/// config, and it must be the one that was trained.
 fn check_backbone<B: TrainBackend, M: TrainBackbone<B>>(
     config: &Config,
     backbone: &M,
     device: &B::Device,
 ) -> Result<(), String> {
     match config.backbone() {
-        Ok(named) if named_shapes(&named.init::<B>(device)) != named_shapes(backbone) => Err(
-            "the backbone is not the one that the config's [model] names; set model.backbone to \"custom\"".to_owned(),
-        ),
+        Ok(named) if named_shapes(&named.init::<B>(device)) != named_shapes(backbone) => {
+            Err("the backbone differs from the one configured in [model]; set model.backbone to \"custom\"".to_owned())
+        }
         _ => Ok(()),
     }
 }
 
-/// Checked before a plan is made: an epoch without a whole batch would have no steps.
+/// Checks that an epoch has at least one step, which [`Plan::new`] requires: incomplete batches are dropped.
 fn check_batch(batch_size: usize, images: usize) -> Result<(), RunError> {
     if batch_size <= images {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Everything that a run begins with.
+//! The parts of a prepared run.
 
 use super::RunOrigin;
 use crate::backend::{DeviceLabel, TrainBackend};
@@ -13,12 +13,12 @@ use crate::weights::HeadsFit;
 use barlow_model::Model;
 use std::sync::Arc;
 
-/// Everything that a run begins with.
+/// The parts of a prepared run.
 pub(super) struct Ready<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub plan: Plan,
     pub sources: Sources,
     pub origin: RunOrigin,
-    /// What weights to start from give the heads.
+    /// Which parts of the heads are loaded from the initial weights; `None` without initial weights.
     pub fit: Option<HeadsFit>,
     pub label: DeviceLabel,
     pub console: Arc<dyn Console>,
@@ -26,15 +26,15 @@ pub(super) struct Ready<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub experiment: Experiment<'a, B, M>,
 }
 
-/// What is trained, where, and where its metrics go: the part of a run that knows the backend.
+/// The part of a run that depends on the backend: network, method, device and metrics sinks.
 pub(super) struct Experiment<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub device: B::Device,
-    /// With weights yet to be initialised.
+    /// The network, with weights not yet initialised.
     pub model: Model<B, M>,
     /// Whether the backbone's weights are initialised from the seed.
     pub initialise: bool,
     pub method: Box<dyn Method<B>>,
     pub sinks: Vec<Box<dyn MetricsSink + 'a>>,
-    /// Whether to print at the end where the time went.
+    /// Whether to print a time profile at the end.
     pub profile: bool,
 }

@@ -1,4 +1,4 @@
-//! The report of a run, finished or in progress, from the files in its folder.
+//! The report of a run, finished or in progress, built from the files in its folder.
 
 use super::charts::curves;
 use super::examples;
@@ -11,16 +11,16 @@ use anyhow::{Context, Result};
 use barlow_report::{AccuracyRow, ReportData, render, render_many};
 use std::path::Path;
 
-const FLOOR: &str = "The loss cannot fall below its floor for this batch size, embedding width and settings; losses of other sizes are not \
-                     comparable.";
+const FLOOR: &str = "The loss cannot fall below its floor, which depends on batch size, embedding width and the loss's \
+                     settings; losses with different values of these are not comparable.";
 
-const IN_PROGRESS: &str = "This run is in progress. The page is rewritten at each evaluation, and in between about every half minute: \
-                           reload it.";
+const IN_PROGRESS: &str = "This run is in progress. This page is updated at each evaluation, and about every 30 seconds in \
+                           between; reload it to see the current state.";
 
-/// Writes the report of finished runs again, from what lies in their folders.
+/// Writes the report of a finished run, or one page for several, to `out`. Reads the files in the runs' folders.
 ///
 /// # Errors
-/// When a run has no summary yet, or the file cannot be written.
+/// If a run is not finished, its summary is damaged, its metrics log cannot be read, or `out` cannot be written.
 pub fn write_report(runs: &[(RunDir, Config)], out: &Path) -> Result<()> {
     let mut data = Vec::new();
     for (run, config) in runs {
@@ -36,16 +36,20 @@ pub fn write_report(runs: &[(RunDir, Config)], out: &Path) -> Result<()> {
     write_atomic(out, page.as_bytes())
 }
 
-/// How far a run is.
+/// The state of a run that is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// So many epochs are done, and there are so many steps in all.
+    /// In progress: `epochs` are complete, and the run has `total_steps` in all.
     Training { epochs: u64, total_steps: u64 },
-    /// The results are those of the summary.
+    /// Finished: the summary has the results.
     Finished,
 }
 
-/// The report's data. In training the summary holds what is known so far, and the accuracy is that of the last evaluation in the log.
+/// The report's data. For a run in progress, the summary holds the values so far, and the kNN accuracy is that of the last
+/// evaluation in the log.
+///
+/// # Errors
+/// If the metrics log cannot be read.
 pub(super) fn report_data(run: &RunDir, summary: &Summary, config: &Config, stage: Stage) -> Result<ReportData> {
     let log = metrics::read(&run.metrics())?;
     let name = run
@@ -55,7 +59,7 @@ pub(super) fn report_data(run: &RunDir, summary: &Summary, config: &Config, stag
         .to_string_lossy()
         .into_owned();
     let number = |value: f64| format!("{value:.2}");
-    // Of a method of a custom program the config names none.
+    // The summary names a custom method, which the config cannot.
     let method = config.method.kind.about();
     let kind = summary
         .method
@@ -111,7 +115,7 @@ pub(super) fn report_data(run: &RunDir, summary: &Summary, config: &Config, stag
     })
 }
 
-/// The kNN accuracy of the last evaluation.
+/// The kNN accuracy of the last evaluation; `None` before the first.
 fn last_knn(log: &[LogLine]) -> Option<f64> {
     let mut evaluations = log.iter().filter(|line| line.is_evaluation());
     evaluations.next_back()?.number("knn_top1")

@@ -1,4 +1,4 @@
-//! The results of a run: the exported backbone, the summary, and the report, which exists from the first epoch.
+//! The results of a run: the exported backbone, the summary, and the report, which is written from the first epoch on.
 
 use super::report::{Stage, report_data};
 use crate::backend::TrainBackend;
@@ -10,7 +10,10 @@ use anyhow::{Context, Result};
 use barlow_model::{save_safetensors, state_dict};
 use barlow_report::render;
 
-/// Writes backbone and report, then the summary: a run with a summary is a finished one.
+/// Writes the backbone and the report, and the summary last: its existence marks the run as finished.
+///
+/// # Errors
+/// With the path of a file that cannot be written, or if the metrics log cannot be read.
 pub(super) fn write<B: TrainBackend, M: TrainBackbone<B>>(
     context: &RunContext,
     finished: &FinishedTraining<B, M>,
@@ -24,6 +27,9 @@ pub(super) fn write<B: TrainBackend, M: TrainBackbone<B>>(
 }
 
 /// Writes the report of a run in progress.
+///
+/// # Errors
+/// If the metrics log cannot be read, or the report cannot be written.
 pub(super) fn write_report_so_far(context: &RunContext, standing: &Standing) -> Result<()> {
     let plan = &context.plan;
     let stage = Stage::Training {
@@ -34,16 +40,17 @@ pub(super) fn write_report_so_far(context: &RunContext, standing: &Standing) -> 
     write_atomic(&context.run.report(), render(&data).as_bytes())
 }
 
-/// The backbone under torch's names, a ResNet under torchvision's.
+/// Exports the backbone with PyTorch's parameter names; those of a ResNet are torchvision's.
 fn export_backbone<B: TrainBackend, M: TrainBackbone<B>>(
     context: &RunContext,
     finished: &FinishedTraining<B, M>,
 ) -> Result<()> {
-    // Each forward pass updates the running statistics once.
+    // `num_batches_tracked`: each forward pass updates the running statistics once.
     let train = &context.plan.config.train;
     let parts = train.micro_batch.map_or(1, |images| train.batch_size / images) as u64;
     let passes = context.plan.method.passes_of_views().len() as u64;
-    let batches = i64::try_from(passes * parts * finished.standing.progress.step).context("a number of steps fits")?;
+    let batches = i64::try_from(passes * parts * finished.standing.progress.step)
+        .context("the number of forward passes does not fit in 64 bits")?;
     let bytes = save_safetensors(&state_dict(&finished.model.backbone)?, Some(batches), None)?;
     write_atomic(&context.run.backbone(), &bytes)
 }
