@@ -44,6 +44,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "barlow-backend-wgpu",
             "barlow-data",
             "barlow-engine",
+            "barlow-loss",
+            "barlow-model",
         ],
     ),
     ("xtask", &[]),

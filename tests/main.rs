@@ -4,6 +4,7 @@ mod common;
 #[path = "common/moments.rs"]
 mod moments;
 
+mod bench;
 mod config_reference;
 mod contract;
 mod datasets;

@@ -34,9 +34,10 @@ fn short(backend: &str, out: &Path) -> Program {
     ])
 }
 
-fn comparisons(backend: &str) -> Vec<Value> {
+fn comparisons(backend: &str, flags: &[&str]) -> Vec<Value> {
     let output = tuned(Program::new())
         .args(["conformance", "--json", "--backend", backend])
+        .args(flags)
         .succeed();
     let lines = output.stdout.lines();
     lines
@@ -46,7 +47,7 @@ fn comparisons(backend: &str) -> Vec<Value> {
 
 #[test]
 fn the_cpus_own_kernels_compute_what_burns_compute() {
-    let comparisons = comparisons("cpu");
+    let comparisons = comparisons("cpu", &["--large"]);
     assert!(comparisons.len() > 40, "{}", comparisons.len());
     assert!(
         comparisons
@@ -62,6 +63,8 @@ fn the_cpus_own_kernels_compute_what_burns_compute() {
         "convolution",
         "batch norm",
         "pooling",
+        "512 to 512 channels, 7 px",
+        "product of 256 x 2048",
         "Gram",
         "Direct",
         "LARS",
@@ -76,7 +79,7 @@ fn the_cpus_own_kernels_compute_what_burns_compute() {
 #[test]
 fn wgpu_computes_what_the_cpu_computes() {
     if vulkan_is_here() {
-        assert!(comparisons("wgpu").len() > 40);
+        assert!(comparisons("wgpu", &[]).len() > 40);
     }
 }
 
@@ -88,7 +91,7 @@ fn cuda_computes_what_the_cpu_computes() {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .any(|line| line["backend"] == "cuda" && line["device"] == 0);
     if there {
-        assert!(comparisons("cuda").len() > 40);
+        assert!(comparisons("cuda", &["--large"]).len() > 40);
     } else {
         left_out("no CUDA device on this machine; cargo xtask conformance --backend cuda tests one");
     }

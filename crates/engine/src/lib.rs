@@ -25,6 +25,7 @@ pub mod run_dir;
 pub mod sources;
 pub mod stop;
 pub mod summary;
+pub mod timing;
 mod toml_word;
 pub mod training;
 pub mod units;

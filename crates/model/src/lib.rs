@@ -52,7 +52,7 @@ pub use names::{NamedShape, PathStack, named_shapes, parameter_count};
 pub use norm::{BatchNorm, BatchNormConfig, NormMode, RunningStatistic};
 pub use projector::{ProjectorConfig, ProjectorError};
 pub use prototypes::{Prototypes, PrototypesConfig};
-pub use resnet::{Block, Downsample, ResNet, ResNetConfig, ResNetDepth, Stem};
+pub use resnet::{Block, ConvShape, Downsample, ResNet, ResNetConfig, ResNetDepth, Stem};
 pub use safetensors::{ExchangeError, SafetensorsFile, read_safetensors, save_safetensors};
 pub use state::{
     HostTensor, StateDict, StateError, check_names, check_shapes, check_state_dict, load_state_dict, state_dict,

@@ -6,7 +6,10 @@ use crate::backend::TrainBackend;
 
 /// Something that a run computes on a device.
 #[derive(Clone, Debug)]
-pub struct Case(Kind);
+pub struct Case {
+    kind: Kind,
+    large: bool,
+}
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -20,13 +23,22 @@ pub fn cases() -> Vec<Case> {
     let operations = operations::all().into_iter().map(Kind::Operation);
     let losses = losses::ALL.into_iter().map(Kind::Loss);
     let training = training::all().into_iter().map(Kind::Training);
-    operations.chain(losses).chain(training).map(Case).collect()
+    let kinds = operations.chain(losses).chain(training);
+    kinds.map(|kind| Case { kind, large: false }).collect()
+}
+
+/// Operations and losses at the shapes of real networks, for which a GPU takes other kernels than for small ones. Not in
+/// [`cases`]: a software driver takes minutes for each.
+pub fn large_cases() -> Vec<Case> {
+    let operations = operations::large().into_iter().map(Kind::Operation);
+    let kinds = operations.chain(losses::LARGE.into_iter().map(Kind::Loss));
+    kinds.map(|kind| Case { kind, large: true }).collect()
 }
 
 impl Case {
     /// Computes the case on a device.
     pub fn values<B: TrainBackend>(&self, by: By, device: &B::Device) -> Values {
-        match &self.0 {
+        match &self.kind {
             Kind::Operation(operation) => operation.values::<B>(by, device),
             Kind::Loss(loss) => loss.values::<B>(by, device),
             Kind::Training(part) => part.values::<B>(by, device),
@@ -35,7 +47,7 @@ impl Case {
 
     /// What it is compared with.
     pub fn reference(&self) -> Reference {
-        match &self.0 {
+        match &self.kind {
             Kind::Training(part) => part.reference(),
             Kind::Operation(_) | Kind::Loss(_) => Reference::Cpu,
         }
@@ -43,7 +55,8 @@ impl Case {
 
     /// The largest relative difference that rounding explains.
     pub(super) fn bound(&self) -> f64 {
-        match &self.0 {
+        match &self.kind {
+            Kind::Operation(_) if self.large => operations::LARGE_BOUND,
             Kind::Operation(_) => operations::BOUND,
             Kind::Loss(_) => losses::BOUND,
             Kind::Training(part) => part.bound(),

@@ -33,6 +33,18 @@ pub(super) const ALL: [LossCase; 10] = [
     LossCase(LossForm::Auto, Objective::BarlowTwins, Normalization::None, 16, 24),
 ];
 
+/// At the size of a small run.
+pub(super) const LARGE: [LossCase; 2] = [
+    LossCase(
+        LossForm::Direct,
+        Objective::BarlowTwins,
+        Normalization::Batch,
+        256,
+        1024,
+    ),
+    LossCase(LossForm::Gram, Objective::BarlowTwins, Normalization::Batch, 256, 1024),
+];
+
 impl LossCase {
     pub(super) fn values<B: TrainBackend>(self, by: By, device: &B::Device) -> Values {
         let Self(form, objective, normalization, n, d) = self;

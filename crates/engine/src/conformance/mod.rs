@@ -10,6 +10,6 @@ mod operations;
 mod training;
 mod values;
 
-pub use case::{Case, cases};
+pub use case::{Case, cases, large_cases};
 pub use comparison::{Comparison, compare};
 pub use values::{By, Measured, Reference, Values};

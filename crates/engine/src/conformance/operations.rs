@@ -12,50 +12,79 @@ use burn::tensor::ops::ConvOptions;
 /// Sums of some hundred products in f32, in another order.
 pub(super) const BOUND: f64 = 2e-5;
 
-/// Kernel, stride, channels in and out, pixels, as in a ResNet.
-const CONVOLUTIONS: [(usize, usize, usize, usize, usize); 5] = [
-    (3, 1, 8, 8, 8),
-    (3, 2, 8, 16, 8),
-    (1, 1, 16, 8, 4),
-    (1, 2, 8, 16, 8),
-    (7, 2, 3, 8, 17),
+/// The same with some ten thousand products; operands that were rounded to TF32 are above it.
+pub(super) const LARGE_BOUND: f64 = 5e-5;
+
+/// Kernel, stride, channels in and out, pixels and images, as in a ResNet.
+const CONVOLUTIONS: [Convolution; 5] = [
+    Convolution(3, 1, 8, 8, 8, 4),
+    Convolution(3, 2, 8, 16, 8, 4),
+    Convolution(1, 1, 16, 8, 4, 4),
+    Convolution(1, 2, 8, 16, 8, 4),
+    Convolution(7, 2, 3, 8, 17, 4),
 ];
+/// Those of a ResNet-50 on images of 224 pixels.
+const LARGE_CONVOLUTIONS: [Convolution; 6] = [
+    Convolution(7, 2, 3, 64, 224, 2),
+    Convolution(1, 1, 64, 256, 56, 4),
+    Convolution(3, 1, 64, 64, 56, 4),
+    Convolution(3, 2, 128, 128, 56, 4),
+    Convolution(1, 2, 256, 512, 56, 2),
+    Convolution(3, 1, 512, 512, 7, 16),
+];
+/// Shapes of a batch norm's operand, [N, C, H, W].
+const NORM: [usize; 4] = [8, 6, 4, 4];
+const LARGE_NORM: [usize; 4] = [16, 64, 56, 56];
+/// m, k and n of a product.
+const PRODUCT: [usize; 3] = [16, 24, 40];
+const LARGE_PRODUCT: [usize; 3] = [256, 2048, 2048];
+
+/// Kernel, stride, channels in and out, pixels, images.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Convolution(usize, usize, usize, usize, usize, usize);
 
 /// An operation of a network.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operation {
-    /// Kernel, stride, channels in and out, pixels.
-    Convolution((usize, usize, usize, usize, usize)),
-    Norm(After),
+    Convolution(Convolution),
+    Norm(After, [usize; 4]),
     Pooling,
+    Product([usize; 3]),
 }
 
+/// Small shapes, which are quick on a software driver.
 pub(super) fn all() -> Vec<Operation> {
-    let norms = [After::Nothing, After::Relu, After::AddRelu].map(Operation::Norm);
-    let convolutions = CONVOLUTIONS.map(Operation::Convolution);
-    convolutions
-        .into_iter()
-        .chain(norms)
-        .chain([Operation::Pooling])
-        .collect()
+    let mut operations = CONVOLUTIONS.map(Operation::Convolution).to_vec();
+    operations.extend(After::ALL.map(|after| Operation::Norm(after, NORM)));
+    operations.extend([Operation::Pooling, Operation::Product(PRODUCT)]);
+    operations
+}
+
+/// Shapes of real networks: a GPU takes other kernels for them than for small ones.
+pub(super) fn large() -> Vec<Operation> {
+    let mut operations = LARGE_CONVOLUTIONS.map(Operation::Convolution).to_vec();
+    operations.extend(After::ALL.map(|after| Operation::Norm(after, LARGE_NORM)));
+    operations.push(Operation::Product(LARGE_PRODUCT));
+    operations
 }
 
 impl Operation {
     pub(super) fn values<B: TrainBackend>(self, by: By, device: &B::Device) -> Values {
         match self {
             Self::Convolution(case) => convolution::<B>(case, by, device),
-            Self::Norm(after) => norm::<B>(after, by, device),
+            Self::Norm(after, shape) => norm::<B>(after, shape, by, device),
             Self::Pooling => pooling::<B>(by, device),
+            Self::Product(sides) => product::<B>(sides, device),
         }
     }
 }
 
 fn convolution<B: TrainBackend>(
-    (kernel, stride, from, to, pixels): (usize, usize, usize, usize, usize),
+    Convolution(kernel, stride, from, to, pixels, images): Convolution,
     by: By,
     device: &B::Device,
 ) -> Values {
-    let x = noise::<B, 4>([4, from, pixels, pixels], 1, device).require_grad();
+    let x = noise::<B, 4>([images, from, pixels, pixels], 1, device).require_grad();
     let weight = noise::<B, 4>([to, from, kernel, kernel], 2, device).require_grad();
     let padding = (kernel - 1) / 2;
     let y = match by {
@@ -65,7 +94,7 @@ fn convolution<B: TrainBackend>(
             burn_conv2d(x.clone(), weight.clone(), None, options)
         }
     };
-    let name = format!("convolution {kernel}x{kernel}, stride {stride}, {from} to {to} channels");
+    let name = format!("convolution {kernel}x{kernel}, stride {stride}, {from} to {to} channels, {pixels} px");
     let inputs = [("the input", gradient_of(&x)), ("the weight", gradient_of(&weight))];
     with_gradients(&name, y, &inputs, device)
 }
@@ -78,23 +107,25 @@ pub(super) enum After {
     AddRelu,
 }
 
-fn norm<B: TrainBackend>(after: After, by: By, device: &B::Device) -> Values {
-    const CHANNELS: usize = 6;
-    let x = (noise::<B, 4>([8, CHANNELS, 4, 4], 3, device) * 3.0 + 0.5)
-        .detach()
-        .require_grad();
-    let residual = noise::<B, 4>([8, CHANNELS, 4, 4], 4, device).require_grad();
-    let module = BatchNormConfig::new(CHANNELS).init::<B>(device);
+impl After {
+    const ALL: [Self; 3] = [Self::Nothing, Self::Relu, Self::AddRelu];
+}
+
+fn norm<B: TrainBackend>(after: After, shape: [usize; 4], by: By, device: &B::Device) -> Values {
+    let channels = shape[1];
+    let x = (noise::<B, 4>(shape, 3, device) * 3.0 + 0.5).detach().require_grad();
+    let residual = noise::<B, 4>(shape, 4, device).require_grad();
+    let module = BatchNormConfig::new(channels).init::<B>(device);
     let y = match (by, after) {
         (By::Backend, After::Nothing) => module.forward(x.clone(), NormMode::Train),
         (By::Backend, After::Relu) => module.forward_relu(x.clone(), NormMode::Train),
         (By::Backend, After::AddRelu) => module.forward_add_relu(x.clone(), residual.clone(), NormMode::Train),
         (By::Definition, after) => {
-            let mean = over_images(x.clone()).mean_dim(1).reshape([1, CHANNELS, 1, 1]);
+            let mean = over_images(x.clone()).mean_dim(1).reshape([1, channels, 1, 1]);
             let centred = x.clone() - mean;
             let variance = over_images(centred.clone().square())
                 .mean_dim(1)
-                .reshape([1, CHANNELS, 1, 1]);
+                .reshape([1, channels, 1, 1]);
             let y = centred / (variance + 1e-5).sqrt();
             match after {
                 After::Nothing => y,
@@ -112,7 +143,20 @@ fn norm<B: TrainBackend>(after: After, by: By, device: &B::Device) -> Values {
     if matches!(after, After::AddRelu) {
         inputs.push(("the residual", gradient_of(&residual)));
     }
-    with_gradients(name, y, &inputs, device)
+    let name = format!("{name}, {channels} channels");
+    with_gradients(&name, y, &inputs, device)
+}
+
+/// The same operation on both devices: Burn has one.
+fn product<B: TrainBackend>([m, k, n]: [usize; 3], device: &B::Device) -> Values {
+    let a = noise::<B, 2>([m, k], 8, device).require_grad();
+    let b = noise::<B, 2>([k, n], 9, device).require_grad();
+    let inputs = [
+        ("the left matrix", gradient_of(&a)),
+        ("the right matrix", gradient_of(&b)),
+    ];
+    let name = format!("product of {m} x {k} and {k} x {n}");
+    with_gradients(&name, a.matmul(b), &inputs, device)
 }
 
 /// [N, C, H, W] → [C, N·H·W].

@@ -9,7 +9,7 @@ use crate::error::RunError;
 use crate::evaluation::{Accuracy, evaluate_checkpoint};
 use crate::run::Run;
 use crate::sources::Sources;
-use crate::training::{StepTiming, step_seconds};
+use crate::timing::{Repeats, Timing, Workload};
 use anyhow::Result;
 use std::fmt;
 
@@ -84,7 +84,7 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
         case.values::<B>(by, &self.device)
     }
 
-    fn time_steps(&self, timing: &StepTiming) -> Vec<f64> {
-        step_seconds::<B>(timing, &self.device)
+    fn time(&self, workload: &Workload, repeats: Repeats) -> Timing {
+        workload.time::<B>(repeats, &self.device)
     }
 }

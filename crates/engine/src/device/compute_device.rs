@@ -11,7 +11,7 @@ use crate::evaluation::Accuracy;
 use crate::run::RunOrigin;
 use crate::sources::Sources;
 use crate::stop::StopFlag;
-use crate::training::StepTiming;
+use crate::timing::{Repeats, Timing, Workload};
 use anyhow::Result;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -42,8 +42,8 @@ pub trait ComputeDevice: Debug + Send + Sync {
     /// Computes a case of the conformance suite.
     fn conformance(&self, case: &Case, by: By) -> Values;
 
-    /// Seconds of each timed training step.
-    fn time_steps(&self, timing: &StepTiming) -> Vec<f64>;
+    /// Times a part of a run.
+    fn time(&self, workload: &Workload, repeats: Repeats) -> Timing;
 }
 
 /// A run as the program requests it: network and method are those of the config.

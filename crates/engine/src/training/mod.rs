@@ -8,7 +8,6 @@ mod online_probe;
 mod pending;
 mod profile;
 mod step;
-mod step_timing;
 mod teacher;
 mod trainer;
 
@@ -18,6 +17,5 @@ pub use online_probe::OnlineProbe;
 pub use pending::PendingReadings;
 pub use profile::{Phase, Profile};
 pub use step::{StepContext, StepGradients, step_gradients};
-pub use step_timing::{StepTiming, step_seconds};
 pub use teacher::Teacher;
 pub use trainer::{FinishedTraining, Standing, Trainer, TrainerParts};

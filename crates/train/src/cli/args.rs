@@ -1,5 +1,8 @@
 //! The command line as clap structs, with the help texts. No input or output here.
 
+use crate::commands::bench::loss::{FORMS, LossShape};
+use crate::commands::bench::step::{Net, StepSize};
+use barlow_loss::LossForm;
 use barlow_train::device::BackendChoice;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -93,7 +96,10 @@ pub(super) enum Command {
     /// List the available backends and devices, and their capabilities
     Devices(JsonArgs),
     /// Compare everything that a backend computes with the CPU's results
-    Conformance(JsonArgs),
+    Conformance(ConformanceArgs),
+    /// Time a training step, the loss or single operations on a device
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Print a completion script, to be installed where the shell looks for it
     Completions(CompletionsArgs),
     /// Print the manual page, in roff
@@ -123,6 +129,119 @@ pub(super) struct JsonArgs {
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
+}
+
+/// Flags of `conformance`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ConformanceArgs {
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+    /// Compare at the shapes of a ResNet-50 too: minutes on a software driver
+    #[arg(long)]
+    pub large: bool,
+    /// Only comparisons whose name contains TEXT
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub case: String,
+}
+
+/// The benchmarks.
+#[derive(Debug, Subcommand)]
+pub(super) enum BenchCommand {
+    /// A training step without the optimiser: both views forward, the loss, backward
+    Step(StepBenchArgs),
+    /// The loss and its gradients
+    Loss(LossBenchArgs),
+    /// Single operations: the convolutions of a network and products of matrices
+    Ops(OpsBenchArgs),
+}
+
+/// Flags of every benchmark.
+#[derive(Debug, ClapArgs)]
+pub(super) struct BenchArgs {
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+    /// Timed repetitions, of which the median is taken
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+    pub repeats: usize,
+}
+
+/// Flags of `bench step`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct StepBenchArgs {
+    /// Network: resnet18-cifar or resnet50; the projector is D-D-D [default: both]
+    #[arg(long, value_parser = net)]
+    pub net: Option<Net>,
+    /// View pairs, width of the network, pixels of a side and D, e.g. 64,64,224,8192 (repeatable)
+    #[arg(long = "case", value_name = "N,WIDTH,PIXELS,D", value_parser = step_size)]
+    pub cases: Vec<StepSize>,
+    #[command(flatten)]
+    pub bench: BenchArgs,
+}
+
+/// Flags of `bench loss`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct LossBenchArgs {
+    /// Batch size and width of the embeddings, e.g. 256x8192 (repeatable)
+    #[arg(long = "shape", value_name = "NxD", value_parser = loss_shape, value_delimiter = ',')]
+    pub shapes: Vec<LossShape>,
+    /// Form of the loss: auto, direct, gram or reference (repeatable) [default: auto]
+    #[arg(long = "form", value_name = "FORM", value_parser = loss_form, value_delimiter = ',')]
+    pub forms: Vec<LossForm>,
+    #[command(flatten)]
+    pub bench: BenchArgs,
+}
+
+/// Flags of `bench ops`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct OpsBenchArgs {
+    /// Network whose convolutions are timed: resnet18-cifar or resnet50
+    #[arg(long, value_parser = net, default_value = "resnet50")]
+    pub net: Net,
+    /// Images of a convolution
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
+    pub images: usize,
+    /// Only operations whose name contains TEXT
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub case: String,
+    #[command(flatten)]
+    pub bench: BenchArgs,
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "a whole number from 1 is needed".to_owned())
+}
+
+fn net(text: &str) -> Result<Net, String> {
+    let names = Net::ALL.map(|net| (net.name(), net));
+    by_name(text, &names)
+}
+
+fn loss_form(text: &str) -> Result<LossForm, String> {
+    by_name(text, &FORMS)
+}
+
+fn by_name<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
+    let found = known.iter().find(|(name, _)| *name == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        format!("one of {} is needed", names.join(", "))
+    })
+}
+
+fn step_size(text: &str) -> Result<StepSize, String> {
+    sizes(text, ',').ok_or_else(|| "four numbers from 1 are needed: N,WIDTH,PIXELS,D".to_owned())
+}
+
+fn loss_shape(text: &str) -> Result<LossShape, String> {
+    sizes(text, 'x').ok_or_else(|| "two numbers from 1 are needed: NxD".to_owned())
+}
+
+fn sizes<const K: usize>(text: &str, separator: char) -> Option<[usize; K]> {
+    let sizes: Option<Vec<usize>> = text.split(separator).map(|part| positive(part.trim()).ok()).collect();
+    sizes?.try_into().ok()
 }
 
 /// Flags of `report`.

@@ -7,13 +7,14 @@ mod usage;
 mod version;
 
 use crate::commands;
+use crate::commands::bench::{self, BenchOptions};
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, exit_code};
 use crate::stop::on_signals;
-use args::{Args, Command, PretrainArgs};
+use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, PretrainArgs, RunArgs};
 use barlow_engine::error::RunError;
 use barlow_engine::stop::StopFlag;
-use barlow_train::device::select;
+use barlow_train::device::{Selected, select};
 use std::process::ExitCode;
 
 /// Runs the program and returns its exit code.
@@ -59,7 +60,13 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
         Command::Devices(devices) => commands::devices::run(devices.json),
         Command::Conformance(conformance) => {
             let selected = select(args.run.backend, args.run.device).map_err(RunError::usage)?;
-            commands::conformance::run(&selected, conformance.json, &Terminal::new(args.run.quiet))
+            let console = Terminal::new(args.run.quiet);
+            let ConformanceArgs { json, case, large } = conformance;
+            commands::conformance::run(&selected, case, *large, *json, &console)
+        }
+        Command::Bench(bench) => {
+            let selected = select(args.run.backend, args.run.device).map_err(RunError::usage)?;
+            run_bench(bench, &selected, &args.run)
         }
         Command::Man => {
             usage::print_man_page();
@@ -68,6 +75,27 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
         Command::Completions(completions) => {
             usage::print_completions(completions.shell);
             Ok(())
+        }
+    }
+}
+
+fn run_bench(bench: &BenchCommand, selected: &Selected, run: &RunArgs) -> Result<(), RunError> {
+    let options = |bench: &BenchArgs| BenchOptions {
+        repeats: bench.repeats,
+        json: bench.json,
+        threads: run.threads,
+        device: run.device,
+    };
+    match bench {
+        BenchCommand::Step(step) => bench::step::run(selected, step.net, &step.cases, options(&step.bench)),
+        BenchCommand::Loss(loss) => bench::loss::run(selected, &loss.shapes, &loss.forms, options(&loss.bench)),
+        BenchCommand::Ops(ops) => {
+            let request = bench::ops::OpsRequest {
+                net: ops.net,
+                images: ops.images,
+                filter: ops.case.clone(),
+            };
+            bench::ops::run(selected, &request, options(&ops.bench))
         }
     }
 }

@@ -57,6 +57,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         Command::Methods(_) => ("methods", &[]),
         Command::Devices(_) => ("devices", &["--threads"]),
         Command::Conformance(_) => ("conformance", &["--backend", "--device", "--threads"]),
+        Command::Bench(_) => ("bench", &["--backend", "--device", "--threads"]),
         Command::Completions(_) => ("completions", &[]),
         Command::Man => ("man", &[]),
     };
@@ -96,14 +97,25 @@ pub(super) fn print_man_page() {
     let command = Args::command();
     let rendered = clap_mangen::Man::new(command.clone()).render(&mut page);
     let rendered = rendered.and_then(|()| {
-        let commands = command.get_subcommands().filter(|command| !command.is_hide_set());
-        commands.into_iter().try_for_each(|command| {
-            let name = format!("train-{}", command.get_name());
-            clap_mangen::Man::new(command.clone().name(&*name.leak())).render(&mut page)
-        })
+        let mut commands: Vec<(String, &clap::Command)> = below("train", &command);
+        while let Some((name, command)) = commands.pop() {
+            clap_mangen::Man::new(command.clone().name(&*name.clone().leak())).render(&mut page)?;
+            commands.extend(below(&name, command));
+        }
+        Ok(())
     });
     rendered.expect("memory can be written to");
     drop(std::io::stdout().write_all(&page));
+}
+
+/// The commands of a command with their names in the manual, the last one first.
+fn below<'a>(parent: &str, command: &'a clap::Command) -> Vec<(String, &'a clap::Command)> {
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let mut named: Vec<_> = shown
+        .map(|command| (format!("{parent}-{}", command.get_name()), command))
+        .collect();
+    named.reverse();
+    named
 }
 
 /// The paragraphs of clap's message on one line, without the usage, which `--help` shows.

@@ -1,5 +1,6 @@
 //! The commands, one file each. They combine the library's parts and do not depend on clap.
 
+pub mod bench;
 #[cfg(feature = "cpu")]
 pub mod conformance;
 pub mod devices;
