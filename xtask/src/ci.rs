@@ -58,6 +58,12 @@ const STAGES: &[Stage] = &[
         command: "cargo xtask release --dry-run",
         environment: &[],
     },
+    // The archive for a machine with a GPU runs without this environment.
+    Stage {
+        name: "hardware",
+        command: "cargo xtask hardware pack --try-on cpu",
+        environment: &[],
+    },
     // A package outside the workspace: a user of the loss alone.
     Stage {
         name: "learner's format",

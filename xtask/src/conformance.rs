@@ -2,8 +2,8 @@
 //! tests do the same where they can; this command selects the backends by name and prints the numbers.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-use std::path::Path;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -16,6 +16,15 @@ pub struct Options {
     /// Backends: cuda, wgpu, cpu
     #[arg(long, value_delimiter = ',', required = true)]
     backend: Vec<String>,
+    /// An already built program, started in the current folder [default: built from this repository]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Compare at the shapes of a ResNet-50 too: minutes on a software driver
+    #[arg(long)]
+    large: bool,
+    /// Print one JSON object per line
+    #[arg(long)]
+    json: bool,
     /// Index of the device of that backend, from 0
     #[arg(long)]
     device: Option<usize>,
@@ -42,7 +51,16 @@ const RUN: [&str; 14] = [
 
 /// Compares every backend, one after the other.
 pub fn run(options: Options) -> Result<()> {
-    let program = crate::workspace::program()?;
+    let program = match &options.program {
+        Some(program) => Program {
+            path: program.clone(),
+            folder: None,
+        },
+        None => Program {
+            path: crate::workspace::program()?,
+            folder: Some(crate::workspace::workspace_root()),
+        },
+    };
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let device = options.device.map(|device| format!("--device={device}"));
     let mut failed = Vec::new();
@@ -50,14 +68,21 @@ pub fn run(options: Options) -> Result<()> {
         let start = Instant::now();
         let place: Vec<&str> = ["--backend", backend].into_iter().chain(device.as_deref()).collect();
         // Its table goes to standard output unchanged.
-        let status = command(&program)
+        let status = program
+            .command()
             .args(["conformance"])
+            .args(options.json.then_some("--json"))
+            .args(options.large.then_some("--large"))
             .args(&place)
             .status()
             .context("cannot start the program")?;
-        let is_good = status.success() && curve(&program, &place, folder.path(), backend)?;
+        // The losses show what a failing comparison means for a run.
+        let same_losses = curve(&program, &place, folder.path(), backend, options.json)?;
+        let is_good = status.success() && same_losses;
         let word = if is_good { "ok" } else { "FAILS" };
-        println(&format!("{word:5}  {backend}, {:.0} s", start.elapsed().as_secs_f64()));
+        if !options.json {
+            println(&format!("{word:5}  {backend}, {:.0} s", start.elapsed().as_secs_f64()));
+        }
         if !is_good {
             failed.push(backend.as_str());
         }
@@ -71,7 +96,7 @@ pub fn run(options: Options) -> Result<()> {
 }
 
 /// Whether the losses of a run are those of the CPU.
-fn curve(program: &Path, place: &[&str], folder: &Path, backend: &str) -> Result<bool> {
+fn curve(program: &Program, place: &[&str], folder: &Path, backend: &str, json: bool) -> Result<bool> {
     let reference = folder.join("reference");
     if !reference.exists() {
         losses(program, &["--backend", "cpu"], &reference)?;
@@ -83,16 +108,21 @@ fn curve(program: &Path, place: &[&str], folder: &Path, backend: &str) -> Result
     );
     let differences = right.iter().zip(&got).map(|(right, got)| (got / right - 1.0).abs());
     let difference = differences.fold(0.0, f64::max);
-    let word = if difference <= BOUND { "ok" } else { "FAILS" };
-    println(&format!(
-        "{word:5}  {difference:8.1e} of at most {BOUND:7.1e}  losses of {} steps",
-        right.len()
-    ));
-    Ok(difference <= BOUND)
+    let (holds, name) = (difference <= BOUND, format!("losses of {} steps", right.len()));
+    if json {
+        // As the program's own lines.
+        let line =
+            json!({ "backend": backend, "name": name, "difference": difference, "bound": BOUND, "holds": holds });
+        println(&line.to_string());
+    } else {
+        let word = if holds { "ok" } else { "FAILS" };
+        println(&format!("{word:5}  {difference:8.1e} of at most {BOUND:7.1e}  {name}"));
+    }
+    Ok(holds)
 }
 
-fn losses(program: &Path, place: &[&str], out: &Path) -> Result<Vec<f64>> {
-    let output = command(program).args(RUN).arg(out).args(place).output();
+fn losses(program: &Program, place: &[&str], out: &Path) -> Result<Vec<f64>> {
+    let output = program.command().args(RUN).arg(out).args(place).output();
     let output = output.context("cannot start the program")?;
     ensure!(
         output.status.success(),
@@ -110,11 +140,20 @@ fn read(run: &Path) -> Result<Vec<f64>> {
     Ok(lines.iter().filter_map(|line| line["loss"].as_f64()).collect())
 }
 
-/// The program, started where it finds the shipped images.
-fn command(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(crate::workspace::workspace_root());
-    command
+/// The program and the folder in which it finds the shipped images, if that is not the current one.
+struct Program {
+    path: PathBuf,
+    folder: Option<&'static Path>,
+}
+
+impl Program {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        if let Some(folder) = self.folder {
+            command.current_dir(folder);
+        }
+        command
+    }
 }
 
 /// Prints a result; a closed pipe is not an error.

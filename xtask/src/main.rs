@@ -5,6 +5,7 @@ mod ci;
 mod conformance;
 mod cuda_check;
 mod data;
+mod hardware;
 mod release;
 mod soak;
 mod workspace;
@@ -32,6 +33,9 @@ enum Chore {
     /// Fetch public image sets from the network
     #[command(subcommand)]
     Data(data::Chore),
+    /// Measure and check everything on a machine with a GPU, from an archive that needs no toolchain
+    #[command(subcommand)]
+    Hardware(hardware::Chore),
     /// Build the archive of the program and package the library crates; nothing is uploaded
     Release(release::Options),
     /// Kill a run again and again, and compare it with an uninterrupted one
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Chore::Conformance(options) => conformance::run(options),
         Chore::CudaCheck(options) => cuda_check::run(options),
         Chore::Data(chore) => data::run(chore),
+        Chore::Hardware(chore) => hardware::run(chore),
         Chore::Release(options) => release::run(options),
         Chore::Soak(options) => soak::run(options),
     };

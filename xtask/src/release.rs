@@ -46,8 +46,8 @@ pub fn run(options: Options) -> Result<()> {
     if !options.dry_run {
         check_tag(&version)?;
     }
-    let program = stripped_program()?;
-    let dist = target_folder()?.join("dist");
+    let program = stripped("train")?;
+    let dist = dist_folder()?;
     let name = format!("train-{version}-{}", host()?);
     let folder = dist.join(&name);
     if folder.exists() {
@@ -91,18 +91,24 @@ fn check_tag(version: &str) -> Result<()> {
     Ok(())
 }
 
-/// Builds the program without symbols: a third of its size.
-fn stripped_program() -> Result<PathBuf> {
+/// The folder of archives.
+pub fn dist_folder() -> Result<PathBuf> {
+    Ok(target_folder()?.join("dist"))
+}
+
+/// Builds a package's program without symbols: a third of its size.
+pub fn stripped(package: &str) -> Result<PathBuf> {
     let target = target_folder()?;
     let mut command = Command::new("cargo");
-    command.args(["rustc", "--release", "--locked", "-p", "train", "--bin", "train"]);
+    command.args(["rustc", "--release", "--locked", "-p", package, "--bin", package]);
     succeed(
         command
             .args(["--", "-C", "strip=symbols"])
             .env("CARGO_TARGET_DIR", &target)
             .current_dir(workspace_root()),
     )?;
-    Ok(target.join("release").join(program_name()))
+    let program = target.join("release").join(package);
+    Ok(program.with_extension(std::env::consts::EXE_EXTENSION))
 }
 
 fn program_name() -> String {
@@ -130,7 +136,8 @@ fn fill(folder: &Path, program: &Path) -> Result<()> {
     copy_folder(&workspace_root().join(IMAGES), &folder.join(IMAGES))
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder with everything in it.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let entry = entry?;

@@ -18,6 +18,9 @@ pub struct Options {
     /// Folder of both runs, which must be new or empty
     #[arg(long, default_value = "runs/soak")]
     out: PathBuf,
+    /// An already built program [default: built from this repository]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Flags of the program, after `--` [default: --backend cpu --epochs 8]
     #[arg(last = true)]
     flags: Vec<String>,
@@ -35,7 +38,7 @@ pub fn run(options: Options) -> Result<()> {
 
 fn compare(options: Options, seed: u64) -> Result<()> {
     let soak = Soak {
-        program: crate::workspace::program()?,
+        program: options.program.map_or_else(crate::workspace::program, Ok)?,
         flags: if options.flags.is_empty() {
             ["--backend", "cpu", "--epochs", "8"].map(str::to_owned).to_vec()
         } else {

@@ -9,7 +9,7 @@ mod compile;
 mod kernel;
 mod nvrtc;
 mod recipes;
-mod stub_driver;
+pub mod stub_driver;
 mod toolkit;
 
 use anyhow::{Context, Result, bail, ensure};

@@ -47,6 +47,16 @@ impl StubDriver {
         Ok(Self { folder })
     }
 
+    /// The variables with which a program finds the stubs, and writes the kernels that it would compile into `sources`.
+    pub fn environment(&self, arch: u32, toolkit: &Path, sources: &Path) -> [(&'static str, PathBuf); 4] {
+        [
+            ("LD_LIBRARY_PATH", self.folder.path().to_owned()),
+            ("CUDA_PATH", toolkit.to_owned()),
+            ("STUB_CUDA_ARCH", arch.to_string().into()),
+            ("CUDA_CHECK_SOURCES", sources.to_owned()),
+        ]
+    }
+
     /// Runs a recipe's first epoch on a stub GPU of this architecture and writes the kernels into `sources`.
     pub fn collect(&self, program: &Path, recipe: &Recipe, arch: u32, toolkit: &Path, sources: &Path) -> Result<()> {
         let work = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -64,10 +74,7 @@ impl StubDriver {
             .arg("--out")
             .arg(path("run"))
             .args(recipe.flags)
-            .env("LD_LIBRARY_PATH", self.folder.path())
-            .env("CUDA_PATH", toolkit)
-            .env("STUB_CUDA_ARCH", arch.to_string())
-            .env("CUDA_CHECK_SOURCES", sources)
+            .envs(self.environment(arch, toolkit, sources))
             // Tuning results of the stub are meaningless for a GPU: a run on a GPU must not find them.
             .env("XDG_CACHE_HOME", path("cache"))
             .current_dir(crate::workspace::workspace_root())
