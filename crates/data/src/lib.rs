@@ -18,6 +18,7 @@ mod eval;
 mod folder;
 mod format;
 mod index;
+pub mod inspect;
 mod list;
 mod loader;
 mod loader_config;

@@ -14,7 +14,7 @@ pub(crate) const PARTIAL: &str = ".partial-";
 /// # Errors
 /// With the path; the file that was there stays.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let parent = path.parent().context("a file has a folder")?;
+    let parent = folder_of(path).context("a file has a folder")?;
     std::fs::create_dir_all(parent).with_context(|| format!("cannot create the folder {}", parent.display()))?;
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(parent)?;
@@ -25,6 +25,16 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         sync_folder(parent)
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The folder of a file; a name alone is in the current one, which has no empty name.
+fn folder_of(path: &Path) -> Option<&Path> {
+    let parent = path.parent()?;
+    Some(if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    })
 }
 
 /// Temporary files are readable by their owner alone; a result has ordinary permissions.

@@ -89,6 +89,8 @@ pub(super) enum Command {
     Knn(ProbeArgs),
     /// Regenerate the report of one or several runs
     Report(ReportArgs),
+    /// Look at a data set: splits, classes, sizes, unreadable files, duplicates; writes a contact sheet
+    Data(DataArgs),
     /// Write a picture with several random draws of an image's views, for inspection
     Views(ViewsArgs),
     /// List the methods: what each minimises, its parts, source and recipes
@@ -250,6 +252,17 @@ pub(super) struct ReportArgs {
     /// Run folders
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
+}
+
+/// Flags of `data`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct DataArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Decode at most this many images of each part, evenly spread over it
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = positive)]
+    pub most: usize,
 }
 
 /// Flags of `views`.

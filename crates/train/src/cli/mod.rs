@@ -8,6 +8,7 @@ mod version;
 
 use crate::commands;
 use crate::commands::bench::{self, BenchOptions};
+use crate::commands::data::DataRequest;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, exit_code};
 use crate::stop::on_signals;
@@ -15,6 +16,7 @@ use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, PretrainArgs
 use barlow_engine::error::RunError;
 use barlow_engine::stop::StopFlag;
 use barlow_train::device::{Selected, select};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Runs the program and returns its exit code.
@@ -52,6 +54,20 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
         Command::Knn(probe) => commands::probe::knn(&resolve::probe(&args.run, &probe.from)?),
         Command::Linear(probe) => commands::probe::linear(&resolve::probe(&args.run, &probe.from)?),
         Command::Report(report) => commands::report::run(&report.runs, args.run.out.as_deref()),
+        Command::Data(data) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            let console = Terminal::new(args.run.quiet);
+            let (root, sources) = resolve::images(&args.run, &console)?;
+            let request = DataRequest {
+                sources: &sources,
+                root: &root,
+                most: data.most,
+                json: data.json,
+                out: args.run.out.as_deref().unwrap_or(Path::new("data.png")),
+                stop,
+            };
+            commands::data::run(&request, &console)
+        }
         Command::Views(views) => {
             let (_, config) = resolve::config(&args.run)?;
             commands::views::run(&views.image, &config, args.run.out.as_deref())

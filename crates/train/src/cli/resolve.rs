@@ -4,11 +4,16 @@ use super::args::RunArgs;
 use crate::commands::probe::ProbeRequest;
 use crate::console::Terminal;
 use barlow_data::DataFormat;
-use barlow_engine::config::{Config, DataPathError, Layers, MOST_THREADS, load, settle_rates};
+use barlow_engine::config::{
+    CacheName, Config, DataCache, DataPathError, Layers, MOST_THREADS, Normalize, NormalizeName, load, locate_data,
+    settle_rates,
+};
+use barlow_engine::console::Console;
 use barlow_engine::device::RunRequest;
 use barlow_engine::error::RunError;
 use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
+use barlow_engine::sources::{self, Sources};
 use barlow_engine::stop::StopFlag;
 use barlow_engine::weights::{Weights, split_last};
 use barlow_train::device::{BackendChoice, Selected, select};
@@ -194,6 +199,18 @@ fn resume(args: &RunArgs) -> Result<(RunOrigin, String, Config), RunError> {
         accept_changes: args.accept_changes,
     };
     Ok((origin, name, given))
+}
+
+/// The images of the config with their folder, as they lie there: all of them, no cache, nothing decoded yet.
+pub(super) fn images(args: &RunArgs, console: &Terminal) -> Result<(PathBuf, Sources), RunError> {
+    let (_, mut config) = config(args)?;
+    config.data.train_images = None;
+    config.data.cache = DataCache::Named(CacheName::Off);
+    // The set's own statistics would be a pass over all images.
+    config.data.normalize = Normalize::Named(NormalizeName::Imagenet);
+    let root = locate_data(&config.data.path).map_err(RunError::usage)?;
+    let sources = sources::open(&config, true, &|line| console.line(line)).map_err(RunError::usage)?;
+    Ok((root, sources))
 }
 
 /// The request of a probe.

@@ -3,9 +3,11 @@
 pub mod bench;
 #[cfg(feature = "cpu")]
 pub mod conformance;
+pub mod data;
 pub mod devices;
 pub mod methods;
 pub mod pretrain;
 pub mod probe;
 pub mod report;
+mod sheet;
 pub mod views;

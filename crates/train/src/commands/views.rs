@@ -1,8 +1,9 @@
 //! The `views` command: writes the views of one image as a contact sheet, to inspect them before hours of training.
 
+use super::sheet::{GAP, Sheet, fitted};
 use crate::console::print_result;
 use anyhow::Context;
-use barlow_augment::{CropBox, Image8, Normalization, RgbImage8, Views, decode_channels, encode_png, resize_bicubic};
+use barlow_augment::{Image8, Normalization, RgbImage8, Views, decode_channels, encode_png};
 use barlow_engine::config::Config;
 use barlow_engine::error::RunError;
 use barlow_engine::files::write_atomic;
@@ -10,8 +11,6 @@ use std::path::Path;
 
 /// Draws of each view on a sheet.
 const DRAWS: usize = 8;
-/// Pixels between two views.
-const GAP: usize = 2;
 
 /// Writes a sheet: the image on the left, to its right a row of draws for each view of the method.
 ///
@@ -56,36 +55,5 @@ fn sheet(image: &Image8, views: &Views, config: &Config) -> RgbImage8 {
             sheet.put(&picture.preview(), first + draw * row, view * row);
         }
     }
-    RgbImage8::new(sheet.width, height, sheet.pixels)
-}
-
-/// The image scaled to fit, with its aspect ratio preserved.
-fn fitted(image: &Image8, width: usize, height: usize) -> RgbImage8 {
-    let (from_width, from_height) = (image.width() as f64, image.height() as f64);
-    let scale = (width as f64 / from_width).min(height as f64 / from_height);
-    let side = |length: f64, most: usize| ((length * scale).round() as usize).clamp(1, most);
-    let whole = CropBox::whole(image.width(), image.height());
-    resize_bicubic(image, whole, side(from_width, width), side(from_height, height)).preview()
-}
-
-/// A white canvas.
-struct Sheet {
-    width: usize,
-    pixels: Vec<u8>,
-}
-
-impl Sheet {
-    fn new(width: usize, height: usize) -> Self {
-        Self {
-            width,
-            pixels: vec![255; 3 * width * height],
-        }
-    }
-
-    fn put(&mut self, image: &RgbImage8, left: usize, top: usize) {
-        for (y, line) in image.pixels().chunks_exact(3 * image.width()).enumerate() {
-            let start = 3 * ((top + y) * self.width + left);
-            self.pixels[start..start + line.len()].copy_from_slice(line);
-        }
-    }
+    sheet.picture()
 }
