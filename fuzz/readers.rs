@@ -11,8 +11,8 @@ use std::fmt::Display;
 
 use barlow_augment::{DecodeError, decode, decode_channels};
 use barlow_data::{
-    CacheIndex, CifarKind, IdxArray, IdxType, check_cifar_records, parse_annotation, parse_cifar_names, parse_index,
-    parse_list,
+    CacheIndex, CifarKind, IdxArray, IdxType, ParquetFile, check_cifar_records, index_tar, parse_annotation,
+    parse_cifar_names, parse_index, parse_list, parse_table, parse_tar_indexes,
 };
 
 /// A target returns whether it accepted the bytes.
@@ -26,10 +26,14 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("image", image),
     ("image_cache", image_cache),
     ("list", list),
+    ("parquet", parquet),
+    ("table", table),
+    ("tar_index", tar_index),
     ("voc", voc),
+    ("webdataset", webdataset),
 ];
 
-/// JPEG and PNG files.
+/// Image files of every format.
 pub fn image(bytes: &[u8]) -> bool {
     let rgb = decode(bytes).map_err(one_line);
     for channels in [1, 3, 4] {
@@ -115,6 +119,88 @@ pub fn list(bytes: &[u8]) -> bool {
     true
 }
 
+/// Tars of images with their labels.
+pub fn webdataset(bytes: &[u8]) -> bool {
+    let index = index_tar(bytes);
+    for image in 0..index.len() {
+        let (start, size) = index.range(image);
+        assert!(
+            start as usize + size <= bytes.len(),
+            "image {image} ends behind the tar"
+        );
+        one_line_name(&index.name(image));
+        assert!(index.label(image).is_none_or(|label| !label.trim().is_empty()));
+    }
+    for (fault, count, first) in index.faults() {
+        one_line(fault);
+        assert!(count > 0);
+        one_line_name(first);
+    }
+    !index.is_empty() && index.faults().next().is_none()
+}
+
+/// Indexes of tars in their cache. The same bytes with a correct checksum reach more code.
+pub fn tar_index(bytes: &[u8]) -> bool {
+    let mut sealed = bytes.to_vec();
+    if let Some(body) = bytes.len().checked_sub(blake3::OUT_LEN) {
+        let sum = blake3::hash(&bytes[..body]);
+        sealed[body..].copy_from_slice(sum.as_bytes());
+    }
+    for bytes in [bytes, &sealed] {
+        if let Ok(stored) = parse_tar_indexes(bytes).map_err(one_line) {
+            for (tar, index) in &stored.0 {
+                for image in 0..index.len() {
+                    let (start, size) = index.range(image);
+                    assert!(start + size as u64 <= tar.stamp[0]);
+                    let _ = (index.name(image), index.label(image));
+                }
+            }
+            assert_eq!(parse_tar_indexes(&stored.to_bytes()).as_ref(), Ok(&stored));
+        }
+    }
+    parse_tar_indexes(bytes).is_ok()
+}
+
+/// Parquet files with a column of images: the footer, all labels and the first images.
+pub fn parquet(bytes: &[u8]) -> bool {
+    let Ok(file) = ParquetFile::parse(bytes).map_err(one_line) else {
+        return false;
+    };
+    assert!(file.len() <= bytes.len());
+    let labels = file.labels(bytes).map_err(one_line);
+    if let Ok(labels) = &labels {
+        assert!(labels.is_empty() || labels.len() == file.len());
+        assert!(labels.iter().flatten().all(|label| !label.trim().is_empty()));
+    }
+    let images = (0..file.len().min(16)).map(|row| file.image_bytes(bytes, row).map_err(one_line));
+    // All are read, whichever fails.
+    images.fold(labels.is_ok(), |is_good, image| is_good & image.is_ok())
+}
+
+/// Lists that are tables, with and without named columns. A table is accepted if all its rows name images.
+pub fn table(bytes: &[u8]) -> bool {
+    let lines = bytes.split(|&byte| byte == b'\n').count();
+    let mut accepted = false;
+    for columns in [None, Some("image,label,group"), Some("2,1")] {
+        let columns = columns.map(|columns| columns.parse().expect("the columns are well-formed"));
+        let Ok(table) = parse_table(bytes, columns.as_ref()).map_err(one_line) else {
+            continue;
+        };
+        assert!(table.rows.len() + table.bad.len() <= lines);
+        for row in &table.rows {
+            assert!((1..=lines).contains(&row.number), "{row:?}");
+            assert!(!row.path.is_empty() && !row.path.contains(char::is_control), "{row:?}");
+            let cells = [&row.class, &row.group];
+            assert!(cells.into_iter().flatten().all(|cell| !cell.is_empty()), "{row:?}");
+        }
+        for bad in &table.bad {
+            one_line(bad.reason);
+        }
+        accepted |= columns.is_none() && table.bad.is_empty() && !table.rows.is_empty();
+    }
+    accepted
+}
+
 /// A folder's index in its cache. The same bytes with a correct checksum reach more code.
 pub fn folder_index(bytes: &[u8]) -> bool {
     let mut sealed = bytes.to_vec();
@@ -163,6 +249,11 @@ fn sealed_cache(bytes: &[u8]) -> Vec<u8> {
         sealed[96..128].copy_from_slice(sum.as_bytes());
     }
     sealed
+}
+
+/// A name that goes into a message: a name in a tar may be long.
+fn one_line_name(name: &str) {
+    assert!(!name.contains(['\n', '\r']), "{name:?}");
 }
 
 fn one_line(error: impl Display) {

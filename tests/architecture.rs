@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("barlow-loss", &["barlow-simd"]),
     ("barlow-eval", &[]),
     ("barlow-report", &[]),
+    ("barlow-weights", &[]),
     (
         "barlow-engine",
         &[
@@ -46,16 +47,23 @@ const EDGES: &[(&str, &[&str])] = &[
             "barlow-engine",
             "barlow-loss",
             "barlow-model",
+            "barlow-weights",
         ],
     ),
     ("xtask", &[]),
 ];
 
 /// Members without tensors.
-const WITHOUT_BURN: &[&str] = &["barlow-augment", "barlow-simd", "barlow-eval", "barlow-report"];
+const WITHOUT_BURN: &[&str] = &[
+    "barlow-augment",
+    "barlow-simd",
+    "barlow-eval",
+    "barlow-report",
+    "barlow-weights",
+];
 
 /// Members that never see an image file.
-const WITHOUT_IMAGES: &[&str] = &["barlow-model", "barlow-ops", "barlow-loss"];
+const WITHOUT_IMAGES: &[&str] = &["barlow-model", "barlow-ops", "barlow-loss", "barlow-weights"];
 
 const NETWORK_CLIENTS: &[&str] = &["curl", "hf-hub", "hyper", "reqwest", "ureq"];
 

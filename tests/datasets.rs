@@ -235,3 +235,75 @@ fn a_list_of_files_takes_a_part_of_a_set() {
     train_on(&set.join("train.txt"), &run).succeed();
     assert!(summary(&run)["knn_top1"].is_null());
 }
+
+/// Adds a file to a tar: its header and its content in whole blocks.
+fn tar_member(tar: &mut Vec<u8>, name: &str, content: &[u8]) {
+    let mut header = [0; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    header[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+    header[148..156].fill(b' ');
+    header[156] = b'0';
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    tar.extend(header);
+    tar.extend(content);
+    tar.resize(tar.len().next_multiple_of(512), 0);
+}
+
+#[test]
+fn tars_and_parquet_files_are_sets_with_splits_and_labels() {
+    let folder = folder();
+    let set = folder.path().join("shards");
+    fs::create_dir(&set).unwrap();
+    let all = labelled_images(12);
+    let (test, train_images) = all.split_at(40);
+    let shards = [
+        ("train-000000.tar", &train_images[..50]),
+        ("train-000001.tar", &train_images[50..]),
+        ("val-000000.tar", test),
+    ];
+    for (name, images) in shards {
+        let mut tar = Vec::new();
+        for (number, (digit, file)) in images.iter().enumerate() {
+            tar_member(&mut tar, &format!("{number:05}.cls"), digit.to_string().as_bytes());
+            tar_member(&mut tar, &format!("{number:05}.jpg"), &fs::read(file).unwrap());
+        }
+        tar.resize(tar.len() + 1024, 0);
+        fs::write(set.join(name), tar).unwrap();
+    }
+    let run = folder.path().join("run");
+    let output = train_on(&set, &run).succeed();
+    for part in ["webdataset", "80 to train on", "10 classes"] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    assert!(summary(&run)["knn_top1"].is_number());
+    // A pattern has no test images.
+    let run = folder.path().join("pattern");
+    let output = train_on(&set.join("train-{000000..000001}.tar"), &run).succeed();
+    assert!(output.stderr.contains("80 to train on"), "{}", output.stderr);
+    assert!(summary(&run)["knn_top1"].is_null());
+
+    let hub = common::root().join("crates/data/tests/all/parquet_files/hub");
+    let output = Program::new()
+        .args([
+            "--config",
+            "smoke",
+            "--backend",
+            "cpu",
+            "--dry-run",
+            "--batch-size",
+            "4",
+            "--data",
+        ])
+        .arg(hub)
+        .succeed();
+    for part in ["parquet", "6 to train on", "10 classes"] {
+        assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
+    }
+    assert!(
+        output.stderr.contains("skipped     shards of a split without labels"),
+        "{}",
+        output.stderr
+    );
+}

@@ -1,9 +1,9 @@
-//! What a user looks at before training: the data set (`data`) and the views of an image (`views`).
+//! What a user looks at: the data set (`data`), the views of an image (`views`), a file of weights (`inspect`).
 
 use crate::common;
 
 use common::fixtures::labelled_images;
-use common::{Program, folder, root};
+use common::{Program, folder, root, smoke};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -88,4 +88,55 @@ fn the_views_of_an_image_are_drawn_into_the_current_folder() {
     assert!(output.stdout.contains("views.png"), "{}", output.stdout);
     let sheet = image::open(folder.path().join("views.png")).unwrap();
     assert!(sheet.width() > 8 * 24, "eight draws of 24 pixels: {}", sheet.width());
+}
+
+#[test]
+fn the_weights_of_a_run_and_of_a_pth_file_are_listed() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke("cpu", &run).args(["--epochs", "1"]).succeed();
+    let inspect = |file: &Path, flags: &[&str]| Program::new().arg("inspect").arg(file).args(flags).run();
+    let backbone = inspect(&run.join("backbone.safetensors"), &[]);
+    for part in ["conv1.weight", "layer4.1.bn2.running_var", "torchvision"] {
+        assert!(
+            backbone.stdout.contains(part),
+            "{part:?} is missing:\n{}",
+            backbone.stdout
+        );
+    }
+    let json: Value = serde_json::from_str(&inspect(&run.join("backbone.safetensors"), &["--json"]).stdout).unwrap();
+    let tensors = json["tensors"].as_array().expect("a list of tensors");
+    assert!(tensors.iter().any(|tensor| tensor["name"] == "conv1.weight"), "{json}");
+    let pth = root().join("crates/weights/tests/fixtures");
+    let fixture = fs::read_dir(pth).unwrap().map(|entry| entry.unwrap().path());
+    let fixture = fixture.filter(|path| path.extension().is_some_and(|extension| extension == "pth"));
+    let mut listed = 0;
+    for file in fixture {
+        let is_bad = file
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("bad-"));
+        let output = inspect(&file, &[]);
+        assert_eq!(
+            output.code,
+            if is_bad { 2 } else { 0 },
+            "{}: {}",
+            file.display(),
+            output.stderr
+        );
+        listed += 1;
+    }
+    assert!(listed > 10, "{listed} fixtures");
+    fs::write(folder.path().join("notes.pth"), "no weights").unwrap();
+    let refused = inspect(&folder.path().join("notes.pth"), &[]);
+    assert_eq!(
+        (refused.code, refused.stderr.lines().count()),
+        (2, 1),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains("neither a .pth nor a .safetensors file"),
+        "{}",
+        refused.stderr
+    );
 }

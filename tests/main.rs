@@ -13,6 +13,7 @@ mod examples;
 mod failures;
 mod image_cache;
 mod interruptions;
+mod layouts;
 mod looking;
 mod machines;
 mod methods;

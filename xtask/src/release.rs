@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Library crates, each after those that it depends on.
-const LIBRARIES: [&str; 13] = [
+const LIBRARIES: [&str; 14] = [
     "barlow-simd",
     "barlow-augment",
     "barlow-data",
@@ -18,6 +18,7 @@ const LIBRARIES: [&str; 13] = [
     "barlow-loss",
     "barlow-eval",
     "barlow-report",
+    "barlow-weights",
     "barlow-engine",
     "barlow-backend-cpu",
     "barlow-backend-gpu",

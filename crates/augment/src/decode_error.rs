@@ -13,9 +13,12 @@ pub enum DecodeError {
     /// There are no bytes.
     #[error("the file is empty")]
     Empty,
-    /// The first bytes are neither JPEG's nor PNG's.
-    #[error("not a JPEG or PNG image (by its first bytes, whatever its name)")]
+    /// The first bytes are no image's.
+    #[error("not a known image format (by its first bytes, whatever its name)")]
     UnknownFormat,
+    /// An image of a format that is not read.
+    #[error("{0} is not read; convert it to JPEG, PNG or WebP")]
+    Unreadable(&'static str),
     /// The image would be larger than the limits.
     #[error(
         "{width}x{height} pixels ({bytes} bytes decoded) is over the limit of {MAX_SIDE} pixels a side and \
@@ -29,9 +32,15 @@ pub enum DecodeError {
         /// Bytes of the decoded pixels.
         bytes: u64,
     },
-    /// A truncated JPEG: the decoder would fill the missing part with grey.
-    #[error("the JPEG data ends too early (a cut-off download?)")]
+    /// A truncated file: a decoder would fill the missing part with grey.
+    #[error("the image data ends too early (a cut-off download?)")]
     Truncated,
+    /// A rare kind of a format that is read.
+    #[error("{0}; convert it to PNG")]
+    UnsupportedKind(String),
+    /// A kind of JPEG that is not read.
+    #[error("a JPEG with {0}, which is not read; convert it to an ordinary JPEG or a PNG")]
+    JpegKind(&'static str),
     /// Image files provide grey, RGB or RGBA only.
     #[error("an image file gives 1, 3 or 4 channels, not {channels}; set model.in_channels")]
     Channels {
@@ -58,5 +67,10 @@ pub(crate) fn check_size(width: usize, height: usize, bytes: u64) -> Result<(), 
 
 /// The decoder's reason, on one line.
 pub(crate) fn damaged(error: impl Display) -> DecodeError {
-    DecodeError::Damaged(error.to_string().replace('\n', " "))
+    DecodeError::Damaged(one_line(error))
+}
+
+/// The text of an error, without line breaks.
+pub(crate) fn one_line(error: impl Display) -> String {
+    error.to_string().replace(['\n', '\r'], " ")
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use barlow_augment::DecodeError;
 
-use crate::{CacheError, ListError, SetError, VocError};
+use crate::{CacheError, ListError, SetError, ShardError, VocError};
 
 /// Why data could not be opened, read or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -33,32 +33,25 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// There is no image in the folder or in its class folders.
-    #[error("{} holds no images (jpg, jpeg, png), neither itself nor in folders one level below", path.display())]
+    #[error("{} holds no images (jpg, png, webp, …), neither itself nor in folders below{found}", path.display())]
     NoImages {
         /// The folder.
         path: PathBuf,
+        /// What it holds instead; empty or begins with a semicolon.
+        found: String,
     },
     /// Other class folders hold images, but this one holds none.
-    #[error("class folder {} holds no images (jpg, jpeg, png); add some or remove the folder", path.display())]
+    #[error("class folder {} holds no images (jpg, png, webp, …){found}; add some or remove the folder", path.display())]
     EmptyClass {
         /// The class folder.
         path: PathBuf,
+        /// What it holds instead; empty or begins with a comma.
+        found: String,
     },
-    /// Other class folders hold images, but this one holds only folders.
+    /// A folder below has a split's name: its labels and test images must not be lost among the others.
     #[error(
-        "class folder {} holds folders only (such as {folder}); put its images directly into it, or remove it",
-        path.display()
-    )]
-    NestedClass {
-        /// The class folder.
-        path: PathBuf,
-        /// Name of the first folder in it.
-        folder: String,
-    },
-    /// There are no images within one level, but a data set with splits further down.
-    #[error(
-        "{} holds no images, neither itself nor in folders one level below, but {} looks like a part of a data set; pass \
-         the folder that holds train",
+        "{} is no data set by itself, but {} looks like a part of one; pass the folder that holds train, or name the \
+         folders in it with data.train and data.test",
         path.display(),
         split.display()
     )]
@@ -67,6 +60,24 @@ pub enum DataError {
         path: PathBuf,
         /// The folder with a split's name.
         split: PathBuf,
+    },
+    /// What the folders are is not clear: splits or classes.
+    #[error("{}: {reason}; name the folders with data.train and data.test, such as {example}", path.display())]
+    UnclearFolders {
+        /// The folder.
+        path: PathBuf,
+        /// What is unclear.
+        reason: String,
+        /// Settings for one of the readings.
+        example: String,
+    },
+    /// Splits were named for a set whose format has its own.
+    #[error("data.train and data.test name folders or lists of images, and {} is of the format {format}; remove them", path.display())]
+    NamedSplits {
+        /// The set.
+        path: PathBuf,
+        /// Its format.
+        format: String,
     },
     /// A file name that cannot be stored. On Unix all can.
     #[error("the name of {} is not Unicode; rename it", path.display())]
@@ -80,6 +91,9 @@ pub enum DataError {
     /// A file list that cannot be used.
     #[error(transparent)]
     List(#[from] ListError),
+    /// A set of shards, tar or Parquet files, that cannot be used.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
     /// Images next to folders: whether the folders are classes is ambiguous.
     #[error(
         "{} holds images (as {image}) beside folders (as {folder}); move the images into class folders, or the folders \
@@ -111,6 +125,22 @@ pub enum DataError {
         path: PathBuf,
         /// What is wrong with it.
         reason: DecodeError,
+    },
+    /// The file of an image is not there or must not be read.
+    #[error("cannot read {}: {source}; restore or remove it, or set data.bad_images to \"skip\"", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// Part of the images cannot be held out.
+    #[error("data.holdout = {fraction}: {reason}")]
+    Holdout {
+        /// The requested fraction.
+        fraction: f64,
+        /// Why, and what to do.
+        reason: String,
     },
     /// Bad images are skipped, and no good one remains.
     #[error("none of the {count} images can be used; the first: {first}")]
@@ -177,7 +207,8 @@ impl DataError {
     /// Whether the error is about one file's content, so that loading can continue without this file.
     #[must_use]
     pub fn is_bad_image(&self) -> bool {
-        matches!(self, Self::BadImage { .. }) || matches!(self, Self::Set(error) if error.is_bad_image())
+        matches!(self, Self::BadImage { .. } | Self::Unreadable { .. })
+            || matches!(self, Self::Set(error) if error.is_bad_image())
     }
 
     /// The file or folder that the error is about, if any.
@@ -187,17 +218,20 @@ impl DataError {
             Self::MissingFolder { path }
             | Self::NotAFolder { path }
             | Self::Read { path, .. }
-            | Self::NoImages { path }
-            | Self::EmptyClass { path }
-            | Self::NestedClass { path, .. }
+            | Self::NoImages { path, .. }
+            | Self::EmptyClass { path, .. }
+            | Self::UnclearFolders { path, .. }
+            | Self::NamedSplits { path, .. }
             | Self::NestedSplit { path, .. }
             | Self::NameNotUnicode { path }
             | Self::MixedFolder { path, .. }
             | Self::UnknownClass { path, .. }
+            | Self::Unreadable { path, .. }
             | Self::BadImage { path, .. } => Some(path),
             Self::Voc(error) => Some(error.path()),
             Self::List(error) => Some(error.path()),
             Self::Set(error) => error.path(),
+            Self::Shard(error) => error.path(),
             Self::Cache(error) => Some(error.path()),
             _ => None,
         }

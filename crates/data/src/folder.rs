@@ -2,17 +2,17 @@
 //!
 //! This file must not know splits or batches, nor how a folder is listed.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barlow_augment::Image8;
 
 use crate::classes::places;
-use crate::index::scan;
-use crate::index::{FolderIndex, FolderLayout};
-use crate::index::{IndexCache, IndexNote};
+use crate::index::{FolderIndex, FolderLayout, FolderReading, IndexCache, IndexNote, scan};
+use crate::path_names::shown;
 use crate::read::{file_stamp, read_image};
-use crate::{DataError, ImageSource};
+use crate::{DataError, ImageSource, LeftOut};
 
 /// The images below one folder.
 #[derive(Debug, Clone)]
@@ -23,24 +23,26 @@ pub struct ImageFolder {
     classes: Vec<String>,
     /// Label of the images in each folder; empty without labels.
     labels: Vec<usize>,
+    left_out: LeftOut,
 }
 
 impl ImageFolder {
-    /// Lists `root/CLASS/*.jpg` (a set with labels) or `root/*.jpg` (without). If neither `root` nor a folder one level
-    /// below holds an image, those in folders of any depth (`root/2021/05/*.jpg`) are taken, without labels; links to
-    /// folders are followed one level below `root` only.
+    /// Lists the images of `root`: `root/*.jpg` without labels, or `root/CLASS/*.jpg` with the folders directly in `root` as
+    /// classes. Images in folders below a class folder belong to the class. If no class folder holds images itself, or in a
+    /// folder called `images`, all are taken without labels (`root/2021/05/*.jpg`). A single folder called `images`, next to
+    /// none but such as `labels`, stands for `root`. Links to folders are followed directly below `root` only.
     ///
-    /// Images are sorted by folder, then by name, each compared byte by byte. Hidden files and other kinds of files are
-    /// ignored; a file is recognised by its name here, by its content when it is read. A name that is not Unicode still
-    /// refers to its file, and is shown with replacement characters. Images are returned with `channels` channels: 1, 3 or
-    /// 4 ([`barlow_augment::decode_channels`]).
+    /// Images are sorted by folder, then by name, each compared by the bytes of its composed form (NFC). Other kinds of files,
+    /// hidden ones, what computers leave behind and runs of this program are counted ([`ImageFolder::left_out`]); a file is
+    /// recognised by its name here, by its content when it is read. A name that is not Unicode still refers to its file, and is
+    /// shown with replacement characters. Images are returned with `channels` channels: 1, 3 or 4
+    /// ([`barlow_augment::decode_channels`]).
     ///
     /// # Errors
-    /// [`DataError`] when the folder is missing, is not a folder, holds no image, holds images next to folders, has a class
-    /// folder without images, or holds a data set with splits somewhere below.
+    /// [`DataError`] when the folder is missing, is not a folder, holds no image, holds images next to folders of images, has
+    /// an empty class folder or one with pictures of other formats alone, or holds a data set with splits somewhere below.
     pub fn open(root: impl AsRef<Path>, channels: usize) -> Result<Self, DataError> {
-        let root = root.as_ref();
-        Ok(Self::from_index(root, scan(root)?.index, channels))
+        Ok(Self::open_as(root.as_ref(), FolderReading::Detected, channels, None)?.0)
     }
 
     /// As [`ImageFolder::open`], with the list of names read from `cache` while it is up to date and stored there otherwise.
@@ -52,28 +54,58 @@ impl ImageFolder {
         channels: usize,
         cache: &IndexCache,
     ) -> Result<(Self, IndexNote), DataError> {
-        let root = root.as_ref();
-        let (index, note) = cache.index(root)?;
-        Ok((Self::from_index(root, index, channels), note))
+        let (folder, note) = Self::open_as(root.as_ref(), FolderReading::Detected, channels, Some(cache))?;
+        Ok((folder, note.unwrap_or(IndexNote::Small)))
+    }
+
+    /// Opens a folder whose folders are read in the given way.
+    pub(crate) fn open_as(
+        root: &Path,
+        reading: FolderReading,
+        channels: usize,
+        cache: Option<&IndexCache>,
+    ) -> Result<(Self, Option<IndexNote>), DataError> {
+        let (index, left_out, note) = match cache {
+            Some(cache) => {
+                let (index, left_out, note) = cache.index(root, reading)?;
+                (index, left_out, Some(note))
+            }
+            None => {
+                let scan = scan(root, reading)?;
+                (scan.index, scan.left_out, None)
+            }
+        };
+        let folder = Self::from_index(root, index, channels);
+        Ok((Self { left_out, ..folder }, note))
     }
 
     /// The images of an index, unchecked. The disk is not accessed until an image is requested.
     #[must_use]
     pub fn from_index(root: impl Into<PathBuf>, index: FolderIndex, channels: usize) -> Self {
-        let classes: Vec<String> = match index.layout() {
-            FolderLayout::Classes => index
-                .folders()
-                .iter()
-                .map(|name| name.to_string_lossy().into())
-                .collect(),
+        let of_folders: Vec<String> = match index.layout() {
+            FolderLayout::Classes => index.class_names().collect(),
             FolderLayout::Flat | FolderLayout::Nested => Vec::new(),
         };
+        // Sorted here: two folders may be one class, in either form of its name.
+        let classes: BTreeSet<&String> = of_folders.iter().collect();
+        let numbers: HashMap<&String, usize> = classes.iter().copied().zip(0..).collect();
         Self {
             root: root.into(),
             channels,
             index,
-            labels: (0..classes.len()).collect(),
-            classes,
+            labels: of_folders.iter().map(|class| numbers[class]).collect(),
+            classes: classes.into_iter().cloned().collect(),
+            left_out: LeftOut::default(),
+        }
+    }
+
+    /// The same images without labels.
+    #[must_use]
+    pub fn without_labels(self) -> Self {
+        Self {
+            classes: Vec::new(),
+            labels: Vec::new(),
+            ..self
         }
     }
 
@@ -92,6 +124,12 @@ impl ImageFolder {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The files and folders in it that are not among the images; unknown of an index that was not listed here.
+    #[must_use]
+    pub fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
     /// How the images are laid out in it.
@@ -165,10 +203,4 @@ impl ImageSource for ImageFolder {
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         read_image(&self.path(index), self.channels).map(Arc::new)
     }
-}
-
-/// A path below a set's folder as shown to the user: `/` between the parts on every system.
-pub(crate) fn shown(path: &Path) -> String {
-    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-    parts.join("/")
 }

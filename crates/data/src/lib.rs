@@ -15,15 +15,24 @@ mod decoded;
 mod epoch;
 mod error;
 mod eval;
+mod extensions;
 mod folder;
 mod format;
+mod holdout;
 mod index;
 pub mod inspect;
+mod layout;
+mod left_out;
+mod leftovers;
 mod list;
+mod lists;
 mod loader;
 mod loader_config;
+mod parquet;
+mod path_names;
 mod read;
 mod sets;
+mod shards;
 mod shuffle;
 mod source;
 mod split_names;
@@ -31,6 +40,7 @@ mod splits;
 mod statistics;
 mod subset;
 mod voc;
+mod webdataset;
 
 pub use batch::{DeviceBatch, HostBatch, HostView};
 pub use burn_dataset::SourceDataset;
@@ -41,21 +51,27 @@ pub use decoded::DecodedSet;
 pub use epoch::EpochIter;
 pub use error::DataError;
 pub use eval::eval_pixels;
+pub use extensions::{IMAGE_EXTENSIONS, UNREADABLE_IMAGE_EXTENSIONS, unreadable_image_extension};
 pub use folder::ImageFolder;
 pub use format::{DataFormat, detect};
-pub use index::{
-    FolderIndex, FolderLayout, IMAGE_EXTENSIONS, IndexCache, IndexError, IndexNote, StoredIndex, parse_index,
+pub use holdout::{HeldOut, hold_out};
+pub use index::{FolderIndex, FolderLayout, IndexCache, IndexError, IndexNote, StoredIndex, parse_index};
+pub use left_out::{LeftOut, LeftOutCount, LeftOutReason};
+pub use list::{
+    BadLine, FileList, ListColumns, ListError, ListLine, ListOptions, Table, TableRow, parse_list, parse_table,
 };
-pub use list::{BadLine, FileList, ListError, ListLine, parse_list};
 pub use loader::ViewLoader;
 pub use loader_config::LoaderConfig;
+pub use parquet::{ParquetFile, ParquetSet};
 pub use sets::{
     CIFAR_SIDE, CifarFault, CifarKind, CifarSet, ConvertedItem, DatasetSource, IdxArray, IdxFault, IdxSet, IdxType,
     MAX_IDX_BYTES, MemorySet, SetError, Split, check_cifar_records, parse_cifar_names,
 };
+pub use shards::{LeftOutOfShards, ShardError, expand_pattern};
 pub use shuffle::shuffled_indices;
 pub use source::{BadImages, ImageSource, LabelledImage, Skipped};
 pub use splits::{OpenOptions, Splits};
 pub use statistics::channel_statistics;
 pub use subset::Subset;
 pub use voc::{AnnotatedObject, Annotation, BoundingBox, VocError, VocSet, parse_annotation};
+pub use webdataset::{StoredTars, TarFault, TarIndex, TarStamp, WebDataset, index_tar, parse_tar_indexes};

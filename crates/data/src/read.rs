@@ -2,7 +2,8 @@
 //!
 //! This file must not know sets.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -12,7 +13,7 @@ use crate::DataError;
 use crate::error::panic_message;
 
 /// Largest file that is read, in bytes: a larger one is a mistake, not a photograph.
-const MAX_FILE_BYTES: u64 = 512 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 512 << 20;
 
 /// Size in bytes and modification time in ns of a file; zeros if they cannot be read.
 pub(crate) fn file_stamp(path: &Path) -> [u64; 2] {
@@ -29,14 +30,29 @@ pub(crate) fn file_stamp(path: &Path) -> [u64; 2] {
 
 /// Reads a file and decodes it to `channels` channels.
 pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataError> {
-    let read_error = |source| DataError::Read {
-        path: path.into(),
-        source,
+    let read_error = |source: std::io::Error| match source.kind() {
+        // About this file alone: a broken link, one that was removed, one of another user.
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => DataError::Unreadable {
+            path: path.into(),
+            source,
+        },
+        // A link that leads in a circle.
+        _ if path.is_symlink() && fs::metadata(path).is_err() => DataError::Unreadable {
+            path: path.into(),
+            source,
+        },
+        _ => DataError::Read {
+            path: path.into(),
+            source,
+        },
     };
     let metadata = fs::metadata(path).map_err(read_error)?;
     if !metadata.is_file() {
         // Reading a pipe or a device may never end.
-        return Err(read_error(std::io::Error::other("it is not a file")));
+        return Err(DataError::Unreadable {
+            path: path.into(),
+            source: std::io::Error::other("it is not a file"),
+        });
     }
     let size = metadata.len();
     if size > MAX_FILE_BYTES {
@@ -47,8 +63,13 @@ pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataErr
         });
     }
     let bytes = fs::read(path).map_err(read_error)?;
+    decode_bytes(path, &bytes, channels)
+}
+
+/// Decodes the bytes of an image to `channels` channels; `path` names it in the error.
+pub(crate) fn decode_bytes(path: &Path, bytes: &[u8], channels: usize) -> Result<Image8, DataError> {
     // A decoder that panics on a hostile file must not end a long run.
-    let decoded = std::panic::catch_unwind(|| decode_channels(&bytes, channels)).unwrap_or_else(|payload| {
+    let decoded = std::panic::catch_unwind(|| decode_channels(bytes, channels)).unwrap_or_else(|payload| {
         Err(DecodeError::Damaged(format!(
             "the decoder panicked: {}",
             panic_message(&*payload)
@@ -58,4 +79,27 @@ pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataErr
         path: path.into(),
         reason,
     })
+}
+
+/// Fills `buffer` from the position `offset` of a file. The file's own position is not used.
+#[cfg(unix)]
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+/// Fills `buffer` from the position `offset` of a file. The file's own position changes, and nothing relies on it.
+#[cfg(windows)]
+pub(crate) fn read_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                buffer = &mut std::mem::take(&mut buffer)[read..];
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

@@ -39,6 +39,15 @@ pub trait ImageSource: Send + Sync {
         self.label(index).into_iter().collect()
     }
 
+    /// Group of image `index`, such as a patient's: images of one group are held out together. `None` in a set without groups.
+    ///
+    /// # Panics
+    /// If `index >= len`.
+    fn group(&self, index: usize) -> Option<u64> {
+        let _ = index;
+        None
+    }
+
     /// Name of image `index` in messages: its path below the set's folder, with `/` between the parts.
     ///
     /// # Panics

@@ -57,6 +57,10 @@ impl ImageSource for Subset {
         self.source.labels(self.indices[index])
     }
 
+    fn group(&self, index: usize) -> Option<u64> {
+        self.source.group(self.indices[index])
+    }
+
     fn name(&self, index: usize) -> String {
         self.source.name(self.indices[index])
     }

@@ -39,6 +39,7 @@ fn a_million_images_are_indexed_stored_read_and_shuffled_within_100_mb() {
         root: "/data/imagenet/train".into(),
         index,
         stamps: (0..CLASSES).map(|class| (format!("n{class:08}").into(), 0)).collect(),
+        left_out: Default::default(),
     };
     let (bytes, storing) = peak(|| stored.to_bytes().unwrap());
     let last = stored.index.path(stored.index.len() - 1);

@@ -183,6 +183,11 @@ impl RunDir {
         self.root.join("config.toml")
     }
 
+    /// What the data set was found to be.
+    pub fn data(&self) -> PathBuf {
+        self.root.join("data.json")
+    }
+
     /// One JSON object a line.
     pub fn metrics(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
@@ -240,10 +245,22 @@ impl RunDir {
     }
 }
 
-/// The default folder of a new run: `runs/<config>-<UTC time>`.
+/// The default folder of a new run: `runs/<config>-<UTC time>`, with a number for further runs of the same second.
 pub fn default_root(recipe: &str) -> PathBuf {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    Path::new("runs").join(format!("{recipe}-{}", timestamp(since)))
+    unused(&Path::new("runs").join(format!("{recipe}-{}", timestamp(since))))
+}
+
+/// The path if nothing lies there, else the first of `path-2`, `path-3`, ….
+fn unused(path: &Path) -> PathBuf {
+    let numbered = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!("-{number}"));
+        PathBuf::from(name)
+    };
+    let all = std::iter::once(path.to_owned()).chain((2..).map(numbered));
+    let mut free = all.filter(|path| !path.exists());
+    free.next().expect("there are more numbers than folders")
 }
 
 /// `YYYYMMDD-HHMMSS` in UTC.
@@ -280,6 +297,17 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 mod tests {
     use super::*;
     use crate::files::write_atomic;
+
+    #[test]
+    fn runs_of_the_same_second_have_their_own_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("smoke-1");
+        assert_eq!(unused(&root), root);
+        std::fs::create_dir(&root).unwrap();
+        assert_eq!(unused(&root), folder.path().join("smoke-1-2"));
+        std::fs::create_dir(folder.path().join("smoke-1-2")).unwrap();
+        assert_eq!(unused(&root), folder.path().join("smoke-1-3"));
+    }
 
     #[test]
     fn times_are_written_as_dates() {

@@ -110,8 +110,11 @@ fn what_is_not_a_whole_image_is_an_error() {
     ));
     assert!(matches!(
         decode(b"GIF89a\x01\x00\x01\x00"),
-        Err(DecodeError::UnknownFormat)
+        Err(DecodeError::Damaged(_))
     ));
+    let avif = decode(b"\0\0\0\x1Cftypavif\0\0\0\0").unwrap_err();
+    assert!(matches!(avif, DecodeError::Unreadable("AVIF")));
+    assert!(avif.to_string().contains("convert it"), "{avif}");
     let png = encode_png(&formula(40, 24)).unwrap();
     assert!(matches!(decode(&png[..png.len() / 2]), Err(DecodeError::Damaged(_))));
 }
@@ -187,6 +190,38 @@ fn crc32(bytes: &[u8]) -> u32 {
         }
         crc
     })
+}
+
+/// Headers of a few bytes that claim more pixels than the limits.
+#[test]
+fn a_small_file_of_any_format_cannot_claim_a_huge_image() {
+    let mut bmp = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+    bmp.extend([16_000_i32.to_le_bytes(), 16_000_i32.to_le_bytes()].concat());
+    bmp.extend(b"\x01\0\x18\0");
+    bmp.extend([0; 24]);
+    let qoi = [b"qoif".to_vec(), 16_000_u32.to_be_bytes().repeat(2), vec![3, 0]].concat();
+    let gif = b"GIF89a\xFF\xFF\xFF\xFF\0\0\0,\0\0\0\0\xFF\xFF\xFF\xFF\0\x02\x02\x4C\x01\0;".to_vec();
+    let pnm = b"P6 16000 16000 255\n".to_vec();
+    let jpeg = b"\xFF\xD8\xFF\xC2\0\x11\x08\x3E\x80\x3E\x80\x03\x01\x11\0\x02\x11\0\x03\x11\0".to_vec();
+    let entry = |tag: u16, value: u32| [&tag.to_le_bytes()[..], &[4, 0, 1, 0, 0, 0], &value.to_le_bytes()].concat();
+    let tags = [
+        entry(256, 16_000),
+        entry(257, 16_000),
+        entry(258, 8),
+        entry(262, 1),
+        entry(277, 1),
+        entry(278, 16_000),
+    ];
+    let strips = [entry(273, 8), entry(279, 4)];
+    let tiff = [&b"II*\0\x08\0\0\0\x08\0"[..], &tags.concat(), &strips.concat(), &[0; 4]].concat();
+    for bytes in [bmp, qoi, gif, pnm, jpeg, tiff] {
+        let error = decode(&bytes).unwrap_err();
+        assert!(
+            matches!(error, DecodeError::TooLarge { .. }),
+            "{:?}: {error}",
+            &bytes[..4]
+        );
+    }
 }
 
 /// `goldens/cmyk.py` makes the files and the numbers. Flat blocks, so that decoders differ by no more than rounding.

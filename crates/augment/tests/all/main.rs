@@ -7,5 +7,6 @@ mod golden_pipeline;
 mod golden_pixels;
 mod golden_resize;
 mod groups;
+mod pillow;
 mod pipeline;
 mod statistics;

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::CacheFault;
 use super::format::{CacheIndex, HEADER, short_fault, tail_offset};
 use crate::DataError;
+pub(crate) use crate::read::read_at as exact_at;
 
 /// The index of a file, or what is wrong with the file.
 pub(crate) type Index = Result<CacheIndex, CacheFault>;
@@ -46,29 +47,6 @@ pub(crate) fn index(file: &File) -> Result<Index, Error> {
     let mut tail = vec![0; (len - offset) as usize];
     exact_at(file, &mut tail, offset)?;
     Ok(CacheIndex::from_parts(&header, &tail))
-}
-
-/// Fills `buffer` from the position `offset`. The file's own position is not used.
-#[cfg(unix)]
-pub(crate) fn exact_at(file: &File, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-}
-
-/// Fills `buffer` from the position `offset`. The file's own position changes, and nothing relies on it.
-#[cfg(windows)]
-pub(crate) fn exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> Result<(), Error> {
-    while !buffer.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(read) => {
-                buffer = &mut std::mem::take(&mut buffer)[read..];
-                offset += read as u64;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// The error of a cache file that cannot be read.

@@ -16,12 +16,12 @@ use super::FolderIndex;
 use super::format::{StoredIndex, parse_index};
 use super::listing::{changed, nanoseconds};
 use super::names::to_bytes;
-use super::scan::{Scan, scan};
-use crate::DataError;
+use super::scan::{FolderReading, Scan, scan};
+use crate::{DataError, LeftOut};
 
 /// A folder that changed less than this before it was listed may change again within one tick of its file system's
 /// clock (two seconds on FAT), and its modification time would not show it.
-const SETTLED: Duration = Duration::from_secs(2);
+pub(crate) const SETTLED: Duration = Duration::from_secs(2);
 
 /// Where indexes are stored, and from which size of a set on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,26 +91,43 @@ impl IndexCache {
     /// The file of the index of `root`, whether or not it exists.
     #[must_use]
     pub fn file(&self, root: &Path) -> PathBuf {
+        self.file_of(root, FolderReading::Detected)
+    }
+
+    /// A folder that is read as a split may have other classes, so it has another index.
+    fn file_of(&self, root: &Path, reading: FolderReading) -> PathBuf {
         let root = real(root);
         let name = match to_bytes(root.as_os_str()) {
             Some(bytes) => blake3::hash(bytes),
             None => blake3::hash(root.to_string_lossy().as_bytes()),
         };
-        self.folder.join(format!("{}.index", &name.to_hex()[..32]))
+        let kind = match reading {
+            FolderReading::Detected => "",
+            FolderReading::Split => "-split",
+        };
+        self.folder.join(format!("{}{kind}.index", &name.to_hex()[..32]))
     }
 
-    /// The index of `root`: the stored one if it is up to date, otherwise a new one.
-    pub(crate) fn index(&self, root: &Path) -> Result<(FolderIndex, IndexNote), DataError> {
-        let file = self.file(root);
+    /// The index of `root` and what it leaves out: the stored one if it is up to date, otherwise a new one.
+    pub(crate) fn index(
+        &self,
+        root: &Path,
+        reading: FolderReading,
+    ) -> Result<(FolderIndex, LeftOut, IndexNote), DataError> {
+        let file = self.file_of(root, reading);
         let replaced = match self.load(root, &file) {
-            Ok(Some(index)) => return Ok((index, IndexNote::Used { file })),
+            Ok(Some(stored)) => return Ok((stored.index, stored.left_out, IndexNote::Used { file })),
             Ok(None) => None,
             Err(reason) => Some(reason),
         };
         let settled = SystemTime::now().checked_sub(SETTLED).and_then(nanoseconds);
-        let Scan { index, stamps } = scan(root)?;
+        let Scan {
+            index,
+            stamps,
+            left_out,
+        } = scan(root, reading)?;
         if index.len() < self.min_images {
-            return Ok((index, IndexNote::Small));
+            return Ok((index, left_out, IndexNote::Small));
         }
         let stamps: Option<Vec<(PathBuf, i64)>> = stamps
             .into_iter()
@@ -122,22 +139,23 @@ impl IndexCache {
             })
             .collect();
         let Some(stamps) = stamps else {
-            return Ok((index, IndexNote::Unsettled));
+            return Ok((index, left_out, IndexNote::Unsettled));
         };
         let stored = StoredIndex {
             root: real(root),
             index,
             stamps,
+            left_out,
         };
         let note = match store(&stored, &file) {
             Ok(()) => IndexNote::Stored { file, replaced },
             Err(reason) => IndexNote::NotStored { reason },
         };
-        Ok((stored.index, note))
+        Ok((stored.index, stored.left_out, note))
     }
 
     /// The stored index, `None` if there is no file, or why it is not used.
-    fn load(&self, root: &Path, file: &Path) -> Result<Option<FolderIndex>, String> {
+    fn load(&self, root: &Path, file: &Path) -> Result<Option<StoredIndex>, String> {
         let bytes = match fs::read(file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -153,7 +171,7 @@ impl IndexCache {
         if !stored.stamps.par_iter().all(is_same) {
             return Err("out of date".into());
         }
-        Ok(Some(stored.index))
+        Ok(Some(stored))
     }
 }
 
@@ -163,9 +181,13 @@ fn real(root: &Path) -> PathBuf {
     real.unwrap_or_else(|_| root.into())
 }
 
-/// Writes to a temporary file and renames it, so that another program never reads a partial index.
 fn store(stored: &StoredIndex, file: &Path) -> Result<(), String> {
     let bytes = stored.to_bytes().ok_or("a path in it is too long or not Unicode")?;
+    store_bytes(&bytes, file)
+}
+
+/// Writes to a temporary file and renames it, so that another program never reads a partial index.
+pub(crate) fn store_bytes(bytes: &[u8], file: &Path) -> Result<(), String> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let told = |path: &Path, error: std::io::Error| format!("cannot write {}: {error}", path.display());
     fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
@@ -175,7 +197,7 @@ fn store(stored: &StoredIndex, file: &Path) -> Result<(), String> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut temporary = builder.tempfile_in(folder).map_err(|error| told(folder, error))?;
-    temporary.write_all(&bytes).map_err(|error| told(file, error))?;
+    temporary.write_all(bytes).map_err(|error| told(file, error))?;
     temporary.persist(file).map_err(|error| told(file, error.error))?;
     Ok(())
 }

@@ -1,20 +1,21 @@
 //! [`FolderIndex`], a compact list of the images of a folder: a million images take some 30 MB.
 //!
 //! Order is part of the contract (sample numbers key the random draws): folders by path, files by name within, each
-//! compared byte by byte. This file must not read the disk.
+//! compared by the bytes of its composed form. This file must not read the disk.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::names::Names;
 use crate::DataError;
+use crate::path_names::{by_name, class_name};
 
 /// The layout of images below a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderLayout {
     /// Directly in the folder: no labels.
     Flat,
-    /// In one folder for each class.
+    /// In one folder for each class, or in folders below it.
     Classes,
     /// In folders of folders, such as photos by year and month: no labels.
     Nested,
@@ -24,7 +25,9 @@ pub enum FolderLayout {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderIndex {
     layout: FolderLayout,
-    /// Path of each folder below the root; a single empty one for a flat set.
+    /// Folders above those of the classes in each folder's path: 1 of `images/CLASS`.
+    prefix: usize,
+    /// Path of each folder below the root; a single one for a flat set, usually empty.
     folders: Names,
     /// Names of the images in each folder.
     files: Vec<Names>,
@@ -55,12 +58,16 @@ impl FolderIndex {
             }
             parts.push((PathBuf::from(folder), names.sorted()));
         }
-        parts.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Self::from_sorted(layout, parts)
+        parts.sort_by(|(a, _), (b, _)| by_name(a, b));
+        Self::from_sorted(layout, 0, parts)
     }
 
     /// As [`FolderIndex::new`], from sorted parts.
-    pub(crate) fn from_sorted(layout: FolderLayout, parts: Vec<(PathBuf, Names)>) -> Result<Self, DataError> {
+    pub(crate) fn from_sorted(
+        layout: FolderLayout,
+        prefix: usize,
+        parts: Vec<(PathBuf, Names)>,
+    ) -> Result<Self, DataError> {
         let (mut folders, mut files) = (Names::default(), Vec::with_capacity(parts.len()));
         for (path, names) in parts {
             if !folders.push(path.as_os_str()) {
@@ -68,10 +75,10 @@ impl FolderIndex {
             }
             files.push(names);
         }
-        Ok(Self::from_names(layout, folders, files))
+        Ok(Self::from_names(layout, prefix, folders, files))
     }
 
-    pub(crate) fn from_names(layout: FolderLayout, folders: Names, files: Vec<Names>) -> Self {
+    pub(crate) fn from_names(layout: FolderLayout, prefix: usize, folders: Names, files: Vec<Names>) -> Self {
         assert_eq!(folders.len(), files.len(), "folders and lists of files");
         let mut starts = vec![0];
         starts.extend(files.iter().scan(0, |total, names| {
@@ -80,6 +87,7 @@ impl FolderIndex {
         }));
         Self {
             layout,
+            prefix,
             folders,
             files,
             starts,
@@ -123,6 +131,19 @@ impl FolderIndex {
         assert!(index < self.len(), "image {index} of a set of {}", self.len());
         // The last folder that starts at or before it: empty folders start where the next one does.
         self.starts.partition_point(|&start| start <= index) - 1
+    }
+
+    /// Name of the class of each folder, in composed form; a folder above those of the classes has an empty one.
+    pub(crate) fn class_names(&self) -> impl ExactSizeIterator<Item = String> {
+        self.folders.iter().map(|folder| {
+            let class = Path::new(folder).iter().nth(self.prefix);
+            class.map(class_name).unwrap_or_default()
+        })
+    }
+
+    /// Folders above those of the classes.
+    pub(crate) fn prefix(&self) -> usize {
+        self.prefix
     }
 
     /// Paths of the folders below the root.

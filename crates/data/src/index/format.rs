@@ -8,10 +8,11 @@ use std::path::{Component, PathBuf, is_separator};
 
 use super::names::Names;
 use super::{FolderIndex, FolderLayout};
+use crate::{LeftOut, LeftOutCount, LeftOutReason};
 
 const MAGIC: [u8; 8] = *b"BTWINIDX";
 /// Incremented when the format changes or when a listing includes other files than before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HASH_BYTES: usize = blake3::OUT_LEN;
 
 /// An index with its folder and the folders that were listed for it.
@@ -23,6 +24,8 @@ pub struct StoredIndex {
     pub index: FolderIndex,
     /// Every folder listed, below the root, with the time of its last change in nanoseconds from 1970.
     pub stamps: Vec<(PathBuf, i64)>,
+    /// What the listing left out.
+    pub left_out: LeftOut,
 }
 
 /// Why bytes are not a valid index.
@@ -81,6 +84,8 @@ pub fn parse_index(bytes: &[u8]) -> Result<StoredIndex, IndexError> {
         }
         files.push(names);
     }
+    let prefix = usize::from(rest.take(1)?[0]);
+    let left_out = rest.left_out()?;
     let body = bytes.len() - rest.0.len();
     if rest.take(HASH_BYTES)? != blake3::hash(&bytes[..body]).as_bytes() {
         return Err(IndexError::Damaged("the checksum differs"));
@@ -90,8 +95,9 @@ pub fn parse_index(bytes: &[u8]) -> Result<StoredIndex, IndexError> {
     }
     Ok(StoredIndex {
         root: PathBuf::from(root.get(0)),
-        index: FolderIndex::from_names(layout, folders, files),
+        index: FolderIndex::from_names(layout, prefix, folders, files),
         stamps,
+        left_out,
     })
 }
 
@@ -111,7 +117,9 @@ impl StoredIndex {
             .into_iter()
             .chain(self.index.files());
         let names: usize = all.map(|names| 8 + 2 * names.len() + names.bytes().len()).sum();
-        let mut bytes = Vec::with_capacity(MAGIC.len() + 5 + names + 8 * self.stamps.len() + HASH_BYTES);
+        let left_out: usize = self.left_out.iter().map(|(_, count)| 64 + count.first.len()).sum();
+        let fixed = MAGIC.len() + 16 + HASH_BYTES;
+        let mut bytes = Vec::with_capacity(fixed + names + 8 * self.stamps.len() + left_out);
         bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());
         bytes.push(match self.index.layout() {
@@ -128,6 +136,8 @@ impl StoredIndex {
         for names in self.index.files() {
             write_names(&mut bytes, names)?;
         }
+        bytes.push(u8::try_from(self.index.prefix()).ok()?);
+        write_left_out(&mut bytes, &self.left_out)?;
         let hash = blake3::hash(&bytes);
         bytes.extend(hash.as_bytes());
         Some(bytes)
@@ -141,6 +151,21 @@ fn write_names(bytes: &mut Vec<u8>, names: &Names) -> Option<()> {
         bytes.extend(u16::try_from(length).ok()?.to_le_bytes());
     }
     bytes.extend(names.bytes());
+    Some(())
+}
+
+/// The number of reasons, then for each its code, its number, and its extension and first path with their lengths.
+fn write_left_out(bytes: &mut Vec<u8>, left_out: &LeftOut) -> Option<()> {
+    bytes.extend(u16::try_from(left_out.iter().len()).ok()?.to_le_bytes());
+    for (reason, LeftOutCount { count, first }) in left_out.iter() {
+        let (code, extension) = reason.code();
+        bytes.push(code);
+        bytes.extend(count.to_le_bytes());
+        for text in [extension, first] {
+            bytes.extend(u16::try_from(text.len()).ok()?.to_le_bytes());
+            bytes.extend(text.as_bytes());
+        }
+    }
     Some(())
 }
 
@@ -177,6 +202,28 @@ impl<'a> Reader<'a> {
 
     fn u32(&mut self) -> Result<u32, IndexError> {
         Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn text(&mut self) -> Result<&'a str, IndexError> {
+        let length = u16::from_le_bytes(self.array()?);
+        std::str::from_utf8(self.take(usize::from(length))?)
+            .map_err(|_| IndexError::Damaged("a text that is not UTF-8"))
+    }
+
+    fn left_out(&mut self) -> Result<LeftOut, IndexError> {
+        let mut left_out = LeftOut::default();
+        let (count, damaged) = (
+            u16::from_le_bytes(self.array()?),
+            IndexError::Damaged("an unknown reason"),
+        );
+        for _ in 0..count {
+            let code = self.take(1)?[0];
+            let count = u64::from_le_bytes(self.array()?);
+            let reason = LeftOutReason::from_code(code, self.text()?).ok_or(damaged)?;
+            let first = self.text()?.to_owned();
+            left_out.merge_one(reason, LeftOutCount { count, first });
+        }
+        Ok(left_out)
     }
 
     fn names(&mut self) -> Result<Names, IndexError> {

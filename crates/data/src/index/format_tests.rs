@@ -8,7 +8,16 @@ fn stored() -> StoredIndex {
         root: "/data/photos".into(),
         index: FolderIndex::new(FolderLayout::Classes, folders).unwrap(),
         stamps: vec![("".into(), -5), ("a".into(), i64::MAX), ("b".into(), 7)],
+        left_out: left_out(),
     }
+}
+
+fn left_out() -> LeftOut {
+    let mut left_out = LeftOut::default();
+    left_out.add(LeftOutReason::Leftover, ".DS_Store");
+    left_out.add(LeftOutReason::of_extension(Some("webp")), "a/ä.webp");
+    left_out.add(LeftOutReason::of_extension(Some("webp")), "a/z.webp");
+    left_out
 }
 
 /// Bytes with a correct checksum, so that only their structure is wrong.

@@ -10,9 +10,9 @@ mod names;
 mod scan;
 
 pub use cache::{IndexCache, IndexNote};
+pub(crate) use cache::{SETTLED, store_bytes};
 pub use folder_index::{FolderIndex, FolderLayout};
 pub use format::{IndexError, StoredIndex, parse_index};
-pub use listing::IMAGE_EXTENSIONS;
-pub(crate) use listing::{has_image_extension, list};
+pub(crate) use listing::{RUN_CHECKPOINTS, RUN_FILES, list};
 pub(crate) use names::Names;
-pub(crate) use scan::scan;
+pub(crate) use scan::{FolderReading, scan};

@@ -5,6 +5,8 @@
 
 use std::ffi::OsStr;
 
+use crate::path_names::sort_key;
+
 /// Concatenated file names, accessed by index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Names {
@@ -70,16 +72,24 @@ impl Names {
         (0..self.len()).map(|index| self.raw(index).len())
     }
 
-    /// The same names, sorted byte by byte, without excess capacity.
+    /// The same names, sorted by the bytes of their composed forms, without excess capacity.
     pub(crate) fn sorted(self) -> Self {
-        if (1..self.len()).all(|index| self.raw(index - 1) <= self.raw(index)) {
+        let mut order: Vec<usize>;
+        if !self.bytes.is_ascii() {
+            order = (0..self.len()).collect();
+            order.sort_by_cached_key(|&index| {
+                let key = sort_key(self.get(index)).into_owned();
+                (key, self.raw(index).to_vec())
+            });
+        } else if (1..self.len()).all(|index| self.raw(index - 1) <= self.raw(index)) {
             let Self { mut bytes, mut ends } = self;
             bytes.shrink_to_fit();
             ends.shrink_to_fit();
             return Self { bytes, ends };
+        } else {
+            order = (0..self.len()).collect();
+            order.sort_unstable_by_key(|&index| self.raw(index));
         }
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_unstable_by_key(|&index| self.raw(index));
         let mut sorted = Self {
             bytes: Vec::with_capacity(self.bytes.len()),
             ends: Vec::with_capacity(self.ends.len()),

@@ -27,7 +27,10 @@ pub enum ListError {
         path: PathBuf,
     },
     /// A line cannot be understood.
-    #[error("{} line {line} {reason}; write a path, and after a tab its class if it has one", path.display())]
+    #[error(
+        "{} line {line} {reason}; write a path, and after a tab its class if it has one, or set data.bad_images to \"skip\"",
+        path.display()
+    )]
     BadLine {
         /// The list.
         path: PathBuf,
@@ -36,8 +39,19 @@ pub enum ListError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The columns of a table are not clear.
+    #[error("{} {reason}", path.display())]
+    Columns {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The file of a line was not found.
-    #[error("{} line {line}: there is no {name}; tried {looked}", path.display())]
+    #[error(
+        "{} line {line}: there is no {name}; tried {looked}; set data.list_root to the folder that its paths begin at",
+        path.display()
+    )]
     MissingFile {
         /// The list.
         path: PathBuf,
@@ -61,6 +75,14 @@ pub enum ListError {
 }
 
 impl ListError {
+    /// The line that the error is about, 0 if it is about the whole list.
+    pub(super) fn line(&self) -> usize {
+        match self {
+            Self::BadLine { line, .. } | Self::MissingFile { line, .. } | Self::NoClass { line, .. } => *line,
+            Self::Missing { .. } | Self::NoTrainList { .. } | Self::Empty { .. } | Self::Columns { .. } => 0,
+        }
+    }
+
     /// The list that the error is about.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -69,6 +91,7 @@ impl ListError {
             | Self::NoTrainList { path }
             | Self::Empty { path }
             | Self::BadLine { path, .. }
+            | Self::Columns { path, .. }
             | Self::MissingFile { path, .. }
             | Self::NoClass { path, .. } => path,
         }

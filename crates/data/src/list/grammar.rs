@@ -7,12 +7,12 @@
 //! 4. `PATH CLASS` or `PATH,CLASS`, the path ending at the last image extension that a comma or blank follows:
 //!    `my cat.jpg tabby cat` and `my cat.jpg,tabby cat` are the path `my cat.jpg` and the class `tabby cat`.
 //!
-//! Blanks around path and class are ignored; lines end in LF or CRLF; a byte order mark is skipped. This file must not
-//! access files.
+//! Blanks around path and class are ignored; lines end in LF or CRLF; a byte order mark is skipped. Lines of other forms have
+//! several readings, of which the files decide. This file must not access files.
 
 use std::path::Path;
 
-use crate::index::{IMAGE_EXTENSIONS, has_image_extension};
+use crate::extensions::{IMAGE_EXTENSIONS, has_image_extension};
 
 /// One line that names an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,23 +39,71 @@ pub struct BadLine {
 /// # Errors
 /// The first line that is not UTF-8 or not in the grammar above.
 pub fn parse_list(bytes: &[u8]) -> Result<Vec<ListLine<'_>>, BadLine> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut lines = Vec::new();
-    for (line, number) in bytes.split(|&byte| byte == b'\n').zip(1..) {
-        let bad = |reason| BadLine { number, reason };
-        let line = std::str::from_utf8(line)
-            .map_err(|_| bad("is not UTF-8"))?
-            .trim_end_matches('\r');
-        if line.contains(|c: char| c.is_control() && c != '\t') {
-            return Err(bad("holds a control character, so this is no list of paths"));
-        }
-        if line.trim().is_empty() || line.trim_start().starts_with('#') {
-            continue;
-        }
-        let (path, class) = parts(line).ok_or_else(|| bad("names no image (jpg, jpeg, png)"))?;
+    for line in text_lines(bytes) {
+        let (number, line) = line?;
+        let (path, class) = parts(line).ok_or(BadLine {
+            number,
+            reason: NAMES_NO_IMAGE,
+        })?;
         lines.push(ListLine { number, path, class });
     }
     Ok(lines)
+}
+
+/// Why a line is bad that is text and no path of an image.
+pub(super) const NAMES_NO_IMAGE: &str = "names no image (jpg, png, webp, …)";
+
+/// The lines that are neither blank nor comments, with their numbers.
+pub(super) fn text_lines(bytes: &[u8]) -> impl Iterator<Item = Result<(usize, &str), BadLine>> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let lines = bytes.split(|&byte| byte == b'\n').zip(1..);
+    lines.filter_map(|(line, number)| {
+        let bad = |reason| Some(Err(BadLine { number, reason }));
+        let Ok(line) = std::str::from_utf8(line) else {
+            return bad("is not UTF-8");
+        };
+        let line = line.trim_end_matches('\r');
+        if line.contains(|c: char| c.is_control() && c != '\t') {
+            return bad("holds a control character, so this is no list of paths");
+        }
+        let is_text = !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        is_text.then_some(Ok((number, line)))
+    })
+}
+
+/// A way to read a line. A list as published may have its columns in another order, or paths without extensions: only the
+/// files can tell which is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LineReading<'a> {
+    pub(super) path: &'a str,
+    pub(super) class: Option<&'a str>,
+    /// Whether the class stands before the path: then it may be the number of the line instead.
+    pub(super) is_before: bool,
+}
+
+/// All ways to read a line, that of the grammar first.
+pub(super) fn readings(line: &str) -> impl Iterator<Item = LineReading<'_>> {
+    fn reading<'a>(path: &'a str, class: Option<&'a str>, is_before: bool) -> LineReading<'a> {
+        LineReading { path, class, is_before }
+    }
+    let line = line.trim();
+    let separators = [',', ' ', '\t'];
+    let usual = parts(line).map(|(path, class)| reading(path, class, false));
+    // `1 images/001.Black_footed_Albatross/x.jpg`, as CUB's: a number or a class first.
+    let before = line.split_once(separators).and_then(|(first, rest)| {
+        let rest = rest.trim_start_matches(separators);
+        let (path, class) = parts(rest)?;
+        let first = (!first.is_empty()).then_some(first);
+        Some(reading(path, class.or(first), class.is_none()))
+    });
+    // `apple_pie/1005649`, as Food-101's: no extension.
+    let bare = (!line.is_empty()).then(|| reading(line, None, false));
+    let bare_with_class = line.rsplit_once(separators).and_then(|(path, class)| {
+        let (path, class) = (path.trim_end_matches(separators), class.trim());
+        (!path.is_empty() && !class.is_empty()).then(|| reading(path, Some(class), false))
+    });
+    [usual, before, bare, bare_with_class].into_iter().flatten()
 }
 
 /// Whether a text looks like a list: it has a line that names an image.
@@ -145,6 +193,25 @@ mod tests {
         ] {
             assert_eq!(parse_list(text).unwrap_err().number, number, "{text:?}");
         }
+    }
+
+    #[test]
+    fn lines_as_published_have_the_reading_that_is_meant() {
+        let read = |line: &'static str| {
+            readings(line)
+                .map(|reading| (reading.path, reading.class))
+                .collect::<Vec<_>>()
+        };
+        for (line, path, class) in [
+            ("real/train/1.jpg 3", "real/train/1.jpg", Some("3")),
+            ("1 images/001.Black/x 1.jpg", "images/001.Black/x 1.jpg", Some("1")),
+            ("cat,a.jpg", "a.jpg", Some("cat")),
+            ("apple_pie/1005649", "apple_pie/1005649", None),
+            ("apple_pie/1005649 7", "apple_pie/1005649", Some("7")),
+        ] {
+            assert!(read(line).contains(&(path, class)), "{line}: {:?}", read(line));
+        }
+        assert_eq!(read(""), []);
     }
 
     #[test]

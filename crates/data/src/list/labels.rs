@@ -5,32 +5,27 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use super::{ListError, ListLine};
+use super::ListLine;
+use crate::path_names::nfc;
 
 /// Classes, sorted, and the class of each line; both empty without labels.
 pub(super) type Labels = (Vec<String>, Vec<usize>);
 
 /// Classes as written; or else, if every file's name begins with a WordNet id, that id; or else the folder of each file,
 /// if every path has one and they are not all the same.
-pub(super) fn labels(list: &Path, lines: &[ListLine<'_>]) -> Result<Labels, ListError> {
-    if let Some(with) = lines.iter().find(|line| line.class.is_some()) {
-        if let Some(without) = lines.iter().find(|line| line.class.is_none()) {
-            return Err(ListError::NoClass {
-                path: list.into(),
-                line: without.number,
-                other: with.number,
-            });
-        }
-        return Ok(numbered(lines.iter().filter_map(|line| line.class).collect()));
+pub(super) fn labels(lines: &[ListLine<'_>]) -> Labels {
+    let written: Option<Vec<&str>> = lines.iter().map(|line| line.class).collect();
+    if let Some(written) = written {
+        return numbered(written);
     }
     let ids: Option<Vec<&str>> = lines.iter().map(|line| wordnet_id(line.path)).collect();
     if let Some(ids) = ids {
-        return Ok(numbered(ids));
+        return numbered(ids);
     }
     let folders: Option<Vec<&str>> = lines.iter().map(|line| folder(line.path)).collect();
     match folders {
-        Some(folders) if folders.iter().any(|folder| *folder != folders[0]) => Ok(numbered(folders)),
-        _ => Ok((Vec::new(), Vec::new())),
+        Some(folders) if folders.iter().any(|folder| *folder != folders[0]) => numbered(folders),
+        _ => (Vec::new(), Vec::new()),
     }
 }
 
@@ -47,8 +42,9 @@ fn folder(path: &str) -> Option<&str> {
 }
 
 fn numbered(of_lines: Vec<&str>) -> Labels {
-    let classes: BTreeSet<&str> = of_lines.iter().copied().collect();
+    let of_lines: Vec<_> = of_lines.into_iter().map(nfc).collect();
+    let classes: BTreeSet<&str> = of_lines.iter().map(|class| &**class).collect();
     let numbers: HashMap<&str, usize> = classes.iter().copied().zip(0..).collect();
-    let labels = of_lines.iter().map(|class| numbers[class]).collect();
+    let labels = of_lines.iter().map(|class| numbers[&**class]).collect();
     (classes.into_iter().map(str::to_owned).collect(), labels)
 }

@@ -127,6 +127,31 @@ impl CifarKind {
             .any(|folder| self.has_files(folder))
     }
 
+    /// Whether `root`, or the archive's own folder in it, holds the Python version of this set, which is not read.
+    #[must_use]
+    pub fn is_python_at(self, root: &Path) -> bool {
+        [root.to_owned(), root.join(self.python_folder())]
+            .iter()
+            .any(|folder| self.has_python_files(folder))
+    }
+
+    fn has_python_files(self, folder: &Path) -> bool {
+        let names: &[&str] = if self == Self::Cifar10 {
+            &["data_batch_1", "batches.meta"]
+        } else {
+            &["train", "test", "meta"]
+        };
+        names.iter().all(|name| folder.join(name).is_file())
+    }
+
+    fn python_folder(self) -> &'static str {
+        if self == Self::Cifar10 {
+            "cifar-10-batches-py"
+        } else {
+            "cifar-100-python"
+        }
+    }
+
     fn has_files(self, folder: &Path) -> bool {
         let (train, test) = (self.files(Split::Train), self.files(Split::Test));
         // `train.bin` alone could belong to any set: the file of class names identifies CIFAR-100.

@@ -27,6 +27,16 @@ pub enum SetError {
         /// The folder that was searched.
         folder: PathBuf,
     },
+    /// There are several sets where one is wanted.
+    #[error("{} holds several sets, {} and {}; pass the folder of one of them", folder.display(), first.display(), second.display())]
+    Several {
+        /// The folder that was searched.
+        folder: PathBuf,
+        /// The first set.
+        first: PathBuf,
+        /// Another one.
+        second: PathBuf,
+    },
     /// A file is larger than any file of its kind.
     #[error("{} has {bytes} bytes, over the limit of {limit}; is it the right file?", path.display())]
     TooLarge {
@@ -114,6 +124,7 @@ impl SetError {
         match self {
             Self::MissingPart { folder: path, .. }
             | Self::PythonCifar { folder: path }
+            | Self::Several { folder: path, .. }
             | Self::TooLarge { path, .. }
             | Self::Cifar { path, .. }
             | Self::Idx { path, .. } => Some(path),

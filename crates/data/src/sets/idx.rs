@@ -44,6 +44,7 @@ impl IdxSet {
         if !root.is_dir() {
             return Err(DataError::MissingFolder { path: root.into() });
         }
+        let root = &find_folder(root)?;
         let train_labels = part(root, Split::Train, Kind::Labels)?;
         let images = part(root, split, Kind::Images)?;
         let (labels, classes) = if split == Split::Train {
@@ -98,7 +99,7 @@ impl IdxSet {
     /// # Errors
     /// As [`IdxSet::open`].
     pub fn open_splits(root: impl AsRef<Path>, channels: usize) -> Result<(Self, Option<Self>), DataError> {
-        let root = root.as_ref();
+        let root = &find_folder(root.as_ref())?;
         let train = Self::open(root, Split::Train, channels)?;
         let has_test = [Kind::Images, Kind::Labels]
             .iter()
@@ -107,12 +108,10 @@ impl IdxSet {
         Ok((train, test.transpose()?))
     }
 
-    /// Whether `root` holds files of such a set.
+    /// Whether `root` holds files of such a set, or the folders that torchvision keeps them in: `raw` or `MNIST/raw`.
     #[must_use]
     pub fn is_at(root: &Path) -> bool {
-        [Kind::Images, Kind::Labels]
-            .iter()
-            .any(|&kind| find(root, Split::Train, kind).is_some())
+        !folders(root).is_empty()
     }
 
     /// Image `index` as it is stored.
@@ -157,6 +156,46 @@ impl ImageSource for IdxSet {
         Ok(Arc::new(
             image.expect("the channels were checked when the set was opened"),
         ))
+    }
+}
+
+/// A folder with more entries than this is not searched: they are images or classes of another format.
+const MAX_ENTRIES: usize = 100;
+
+/// The folders of such sets: `root` itself, its `raw`, or the `raw` of the folders in it.
+fn folders(root: &Path) -> Vec<PathBuf> {
+    let has_files = |folder: &Path| {
+        let kinds = [Kind::Images, Kind::Labels];
+        kinds.iter().any(|&kind| find(folder, Split::Train, kind).is_some())
+    };
+    for own in [root.to_owned(), root.join("raw")] {
+        if has_files(&own) {
+            return vec![own];
+        }
+    }
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let mut below: Vec<PathBuf> = entries
+        .take(MAX_ENTRIES + 1)
+        .map(|entry| entry.path().join("raw"))
+        .collect();
+    if below.len() > MAX_ENTRIES {
+        return Vec::new();
+    }
+    below.retain(|raw| has_files(raw));
+    below.sort();
+    below
+}
+
+/// The only folder of such a set; `root` if there is none, so that what is missing is named.
+fn find_folder(root: &Path) -> Result<PathBuf, DataError> {
+    match &folders(root)[..] {
+        [] => Ok(root.into()),
+        [one] => Ok(one.clone()),
+        [first, second, ..] => Err(DataError::Set(SetError::Several {
+            folder: root.into(),
+            first: first.clone(),
+            second: second.clone(),
+        })),
     }
 }
 

@@ -17,6 +17,7 @@ pub use cifar::CifarSet;
 pub use cifar_records::{CIFAR_SIDE, CifarFault, CifarKind, check_cifar_records, parse_cifar_names};
 pub use dataset::{ConvertedItem, DatasetSource};
 pub use error::SetError;
+pub(crate) use files::read_whole;
 pub use idx::IdxSet;
 pub use idx_format::{IdxArray, IdxFault, IdxType, MAX_IDX_BYTES};
 pub use memory::MemorySet;

@@ -44,7 +44,7 @@ pub enum VocError {
     },
     /// A listed image is missing.
     #[error(
-        "{} line {line}: {} holds no image {id} (jpg, jpeg, png); add it or remove the line",
+        "{} line {line}: {} holds no image {id} (jpg, png, webp, …); add it or remove the line",
         list.display(),
         images.display()
     )]

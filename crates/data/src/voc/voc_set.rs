@@ -64,7 +64,10 @@ impl VocSet {
             .map(|id| id.to_string_lossy().into())
             .collect();
         if ids.is_empty() {
-            return Err(DataError::NoImages { path: images });
+            return Err(DataError::NoImages {
+                path: images,
+                found: String::new(),
+            });
         }
         ids.sort();
         Self::read(root, &images, (1..).zip(ids).collect(), channels)

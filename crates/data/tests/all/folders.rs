@@ -64,7 +64,7 @@ fn every_wrong_folder_is_named_in_one_line() {
     assert!(matches!(open_error(&file), DataError::NotAFolder { path } if path == file));
     let empty_class = dir.path().join("cow");
     fs::create_dir(&empty_class).unwrap();
-    assert!(matches!(open_error(dir.path()), DataError::EmptyClass { path } if path == empty_class));
+    assert!(matches!(open_error(dir.path()), DataError::EmptyClass { path, .. } if path == empty_class));
     fs::remove_dir(&empty_class).unwrap();
     assert!(ImageFolder::open(dir.path(), 3).is_ok());
     write(dir.path(), "stray.png", b"");
@@ -115,7 +115,11 @@ fn a_broken_link_is_reported_and_a_pipe_is_not_read() {
     );
     let set = ImageFolder::open(dir.path(), 3).unwrap();
     assert_eq!(names(&set), ["ant/000.png", "ant/link.png", "bee/000.png"]);
-    assert!(matches!(set.image(1), Err(DataError::Read { .. })));
+    let error = set.image(1).unwrap_err();
+    assert!(
+        matches!(error, DataError::Unreadable { .. }) && error.is_bad_image(),
+        "{error}"
+    );
 }
 
 #[test]
@@ -170,9 +174,26 @@ fn splits_are_found_and_share_the_training_classes() {
     assert_eq!(test.classes(), ["ant", "bee", "cow"]);
     // "cow" is the second class of `val` and the third of `train`.
     assert_eq!((test.label(0), test.label(1)), (Some(0), Some(2)));
-    // `test` takes precedence over `val`; without class folders it has no labels.
+    // A labelled `val` takes precedence over a `test` without labels, and a labelled `test` over both.
     write(dir.path(), "test/x.png", b"");
-    let test = Splits::open(dir.path(), &OpenOptions::default()).unwrap().test.unwrap();
+    let splits = Splits::open(dir.path(), &OpenOptions::default()).unwrap();
+    assert!(
+        splits.notes.iter().any(|note| note.contains("test/ has no labels")),
+        "{:?}",
+        splits.notes
+    );
+    assert_eq!(splits.test.unwrap().len(), 2);
+    fs::remove_dir_all(dir.path().join("val")).unwrap();
+    let splits = Splits::open(dir.path(), &OpenOptions::default()).unwrap();
+    assert!(
+        splits
+            .notes
+            .iter()
+            .any(|note| note.contains("test/ has no class folders")),
+        "{:?}",
+        splits.notes
+    );
+    let test = splits.test.unwrap();
     assert_eq!((test.name(0), test.label(0)), ("x.png".to_owned(), None));
 }
 

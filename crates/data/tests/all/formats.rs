@@ -63,7 +63,9 @@ fn a_list_is_a_text_file_or_a_train_txt_that_names_images() {
     let text = |name: &str, text: &str| write(dir.path(), name, text.as_bytes());
     assert_eq!(detect(text("subset.txt", "")).unwrap(), DataFormat::List);
     assert_eq!(detect(text("subset", "a.png\n")).unwrap(), DataFormat::List);
-    for file in [text("set.tar", "ustar"), dir.path().join("a.png")] {
+    assert_eq!(detect(text("set.tar", "")).unwrap(), DataFormat::WebDataset);
+    assert_eq!(detect(text("set.parquet", "")).unwrap(), DataFormat::Parquet);
+    for file in [text("set.zip", "PK"), dir.path().join("a.png")] {
         assert!(matches!(detect(&file), Err(DataError::NotAFolder { path }) if path == file));
     }
     assert!(matches!(
@@ -182,9 +184,24 @@ fn formats_are_written_in_a_config_as_they_are_shown() {
         DataFormat::Idx,
         DataFormat::Voc,
         DataFormat::List,
+        DataFormat::WebDataset,
+        DataFormat::Parquet,
     ];
     let names = all.map(|format| format.to_string());
-    assert_eq!(names, ["auto", "folder", "cifar10", "cifar100", "idx", "voc", "list"]);
+    assert_eq!(
+        names,
+        [
+            "auto",
+            "folder",
+            "cifar10",
+            "cifar100",
+            "idx",
+            "voc",
+            "list",
+            "webdataset",
+            "parquet"
+        ]
+    );
     for (format, name) in all.into_iter().zip(names) {
         use serde::de::IntoDeserializer;
         use serde::de::value::Error;

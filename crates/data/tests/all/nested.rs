@@ -16,16 +16,6 @@ fn open_error(dir: &tempfile::TempDir) -> DataError {
 }
 
 #[test]
-fn a_class_folder_of_folders_is_told_apart_from_an_empty_one() {
-    let dir = folder(&["ant/0.png", "bee/small/0.png"]);
-    let error = open_error(&dir);
-    assert!(
-        matches!(&error, DataError::NestedClass { path, folder } if path.ends_with("bee") && folder == "small"),
-        "{error}"
-    );
-}
-
-#[test]
 fn photos_in_folders_of_folders_are_a_set_without_labels() {
     let dir = folder(&[
         "2021/05/b.png",

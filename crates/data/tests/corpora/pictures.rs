@@ -10,6 +10,38 @@ use flate2::{Compression, Crc};
 
 use crate::seeds::{Files, named};
 
+/// Files of the differential test against Pillow (crates/augment/tests/all/pillow), which lie in the corpus themselves.
+const PILLOW: [&str; 28] = [
+    "progressive.jpg",
+    "one-scan-a-component.jpg",
+    "cmyk.jpg",
+    "odd-sampling.jpg",
+    "motion.jpg",
+    "lossy.webp",
+    "alpha.webp",
+    "lossless.webp",
+    "animated.webp",
+    "turned.webp",
+    "rgb.bmp",
+    "palette.bmp",
+    "one-bit.bmp",
+    "lzw.tif",
+    "palette.tif",
+    "fax.tif",
+    "cmyk.tif",
+    "turned.tif",
+    "palette.gif",
+    "animated.gif",
+    "interlaced.gif",
+    "binary.ppm",
+    "bits.pbm",
+    "text.ppm",
+    "rgb.qoi",
+    "rgba.qoi",
+    "packed-profile.png",
+    "packed-xmp.png",
+];
+
 /// A shipped JPEG, PNG files of every pixel type, and some invalid ones.
 pub fn pictures() -> Files {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
@@ -17,7 +49,7 @@ pub fn pictures() -> Files {
     let rgb = encode_png(&RgbImage8::from_fn(5, 4, |x, y| [x as u8 * 50, y as u8 * 60, 7])).unwrap();
     let orientation = b"MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     let colours: Vec<u8> = (0..48).collect();
-    named([
+    let mut files = named([
         ("valid-sign.jpg", jpeg("sign-digits-64/test/3/IMG_1325.jpg")),
         ("valid-rgb.png", rgb),
         ("valid-grey1.png", png(9, 1, 0, &[0xAA, 0x80], &[])),
@@ -46,7 +78,13 @@ pub fn pictures() -> Files {
             "gif",
             b"GIF89a\x01\0\x01\0\x80\0\0\xFF\xFF\xFF\0\0\0!\xF9\x04\x01\0\0\0\0,".to_vec(),
         ),
-    ])
+    ]);
+    files.extend(PILLOW.iter().map(|name| {
+        let name = format!("valid-{name}");
+        let bytes = fs::read(assets.join("../fuzz/corpus/image").join(&name)).unwrap();
+        (name, bytes)
+    }));
+    files
 }
 
 /// A PNG of two equal rows, with other chunks before the pixels.

@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use barlow_augment::{RgbImage8, encode_png, keyed_rng};
-use barlow_data::{BadImages, DiskCache, DiskCacheConfig, FolderIndex, FolderLayout, ImageFolder, StoredIndex};
+use barlow_data::{
+    BadImages, DiskCache, DiskCacheConfig, FolderIndex, FolderLayout, ImageFolder, LeftOut, LeftOutReason, StoredIndex,
+    StoredTars, TarStamp, index_tar,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rand::RngExt;
@@ -22,7 +26,11 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         ("image", pictures()),
         ("image_cache", image_cache()),
         ("list", list()),
+        ("parquet", parquet()),
+        ("table", table()),
+        ("tar_index", tar_index()),
         ("voc", voc()),
+        ("webdataset", webdataset()),
     ] {
         for (number, (name, bytes)) in files.into_iter().enumerate() {
             if let Some(name) = name.strip_prefix("valid-") {
@@ -154,6 +162,35 @@ fn list() -> Files {
     ])
 }
 
+fn table() -> Files {
+    let text = |text: &str| text.as_bytes().to_vec();
+    named([
+        (
+            "valid-names.csv",
+            text("image,label\na b.jpg,\"tabby, cat\"\nc.png,dog\n"),
+        ),
+        (
+            "valid-order.tsv",
+            text("\u{FEFF}# a table\nn\tlabel\tfilename\r\n1\tKätzchen\tä.png\r\n"),
+        ),
+        ("valid-semicolons.csv", text("group;image\n1;\"a\"\"b.jpg\"\n\n2;c\n")),
+        ("valid-bare.csv", text("cat,a.jpg\ndog,b.jpg\n")),
+        ("three.csv", text("a.jpg,cat,1\n")),
+        ("unknown.csv", text("who,what\nann,7\n")),
+        ("latin-1.csv", b"image,label\nK\xE4tze.jpg,x\n".to_vec()),
+        ("no-path.csv", text("image,label\n,cat\n")),
+        ("open-quote.csv", text("image,label\n\"a.jpg,cat\n")),
+        ("empty.csv", Vec::new()),
+    ])
+}
+
+fn left_out() -> LeftOut {
+    let mut left_out = LeftOut::default();
+    left_out.add(LeftOutReason::Leftover, ".DS_Store");
+    left_out.add(LeftOutReason::OtherFormat("webp".into()), "a/ä.webp");
+    left_out
+}
+
 fn folder_index() -> Files {
     let index = |layout, folders: &[(&str, &[&str])], stamps: &[(&str, i64)]| {
         let folders = folders.iter().map(|(folder, files)| (*folder, files.to_vec()));
@@ -161,6 +198,7 @@ fn folder_index() -> Files {
             root: "/data/photos".into(),
             index: FolderIndex::new(layout, folders).unwrap(),
             stamps: stamps.iter().map(|(folder, time)| (folder.into(), *time)).collect(),
+            left_out: left_out(),
         };
         stored.to_bytes().unwrap()
     };
@@ -216,6 +254,136 @@ fn image_cache() -> Files {
         ("version-99", version),
         ("pixels-overflow", pixels),
         ("tail", [&grey[..], b"x"].concat()),
+        ("empty", Vec::new()),
+    ])
+}
+
+/// A tar of these members; `change` may alter each header before its checksum.
+fn tar(members: &[(&str, &[u8])], change: impl Fn(&mut tar::Header)) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mtime(0);
+        change(&mut header);
+        builder.append_data(&mut header, name, *bytes).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn webdataset() -> Files {
+    let long = format!("{}.png", "long".repeat(40));
+    let plain = |members: &[(&str, &[u8])]| tar(members, |_| {});
+    let two = plain(&[
+        ("a.cls", b"0"),
+        ("a.png", b"pixels"),
+        ("b.cls", b"1"),
+        ("b.png", b"pixels"),
+    ]);
+    let mut pax = tar::Builder::new(Vec::new());
+    for (name, bytes) in [("d/a.json", &br#"{"label": "cat"}"#[..]), ("d/a.png", b"pixels")] {
+        pax.append_pax_extensions([("path", name.as_bytes())]).unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mtime(0);
+        pax.append_data(&mut header, "x", bytes).unwrap();
+    }
+    let mut huge = two.clone();
+    huge[124..136].copy_from_slice(b"\x80\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF");
+    let in_sum = |place: usize| {
+        if (148..156).contains(&place) {
+            32
+        } else {
+            u32::from(huge[place])
+        }
+    };
+    let sum: u32 = (0..512).map(in_sum).sum();
+    huge[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    named([
+        ("valid-two.tar", two.clone()),
+        (
+            "valid-long-name.tar",
+            plain(&[(&long, b"pixels"), ("a.txt", b"1"), ("a.jpg", b"pixels")]),
+        ),
+        ("valid-pax.tar", pax.into_inner().unwrap()),
+        (
+            "valid-orphans.tar",
+            plain(&[("b.png", b"x"), ("a.png", b"y"), ("b.cls", b"2"), ("a.cls", b"1")]),
+        ),
+        ("huge.tar", huge),
+        (
+            "links.tar",
+            tar(&[("a.png", b"")], |header| {
+                header.set_entry_type(tar::EntryType::Symlink)
+            }),
+        ),
+        (
+            "sparse.tar",
+            tar(&[("a.png", b"")], |header| {
+                header.set_entry_type(tar::EntryType::GNUSparse)
+            }),
+        ),
+        ("bad-json.tar", plain(&[("a.png", b"x"), ("a.json", b"{\"label\": ")])),
+        (
+            "repeated.tar",
+            plain(&[("a.png", b"x"), ("b.png", b"x"), ("a.png", b"y")]),
+        ),
+        ("lines.tar", plain(&[("a\nb.cls", b"1"), ("c.png", b"x")])),
+        ("empty.tar", vec![0; 1024]),
+        ("text", b"not a tar ".repeat(60)),
+    ])
+}
+
+fn tar_index() -> Files {
+    let stored = |members: &[(&str, &[u8])]| {
+        let bytes = tar(members, |_| {});
+        let tar = TarStamp {
+            path: "/data/train-0.tar".into(),
+            stamp: [bytes.len() as u64, 7],
+        };
+        StoredTars(vec![(tar, index_tar(&bytes))]).to_bytes()
+    };
+    let labelled = stored(&[
+        ("a.cls", b"0"),
+        ("a.png", b"pixels"),
+        ("b.cls", b"dog"),
+        ("b.png", b"pixels"),
+    ]);
+    let faults = stored(&[
+        ("a.cls", b"0"),
+        ("b.png", b"x"),
+        ("b.npy", b"x"),
+        ("b.png", b"x"),
+        ("c.txt", b"a b"),
+    ]);
+    let mut version = labelled.clone();
+    version[8] = 99;
+    named([
+        ("valid-labelled", labelled.clone()),
+        ("valid-faults", faults),
+        ("valid-none", StoredTars::default().to_bytes()),
+        ("version-99", version),
+        ("tail", [&labelled[..], b"x"].concat()),
+        ("empty", Vec::new()),
+    ])
+}
+
+/// Files that pyarrow made, which make.py next to them describes.
+fn parquet() -> Files {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/parquet_files");
+    let file = |name: &str| fs::read(folder.join(name)).unwrap();
+    let tiny = file("tiny.parquet");
+    let mut footer = tiny.clone();
+    let length = footer.len() - 8;
+    footer[length + 2] = 0xFF;
+    named([
+        ("valid-tiny", tiny.clone()),
+        ("valid-v2", file("tiny-v2.parquet")),
+        ("valid-delta", file("delta.parquet")),
+        ("no-image", file("no-image.parquet")),
+        ("footer-too-long", footer),
+        ("encrypted", [&tiny[..tiny.len() - 4], b"PARE"].concat()),
+        ("marks-only", b"PAR1\0\0\0\0PAR1".to_vec()),
         ("empty", Vec::new()),
     ])
 }

@@ -7,7 +7,8 @@ use toml::Value;
 
 /// Keys, or prefixes of keys, that cannot change within a run, because the steps already made would not match: another network
 /// or optimiser state, or other batches at the same step numbers.
-const FIXED: [&str; 7] = [
+const FIXED: [&str; 8] = [
+    "data.holdout",
     "data.train_images",
     "method.",
     "model.",

@@ -12,13 +12,30 @@ use std::path::PathBuf;
 pub struct DataConfig {
     /// The data set. A path that starts with `assets/` is searched for from the working directory upwards.
     pub path: PathBuf,
+    /// Folder or list of the training images, below `path`, where it is not found by its name; of a folder, the folders in it are
+    /// classes (`"."` is the data set itself).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<PathBuf>,
+    /// Folder or list of the images to evaluate on, below `path`, where it is not found by its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    /// Fraction of the training images that is held out of the training (above 0, below 1), of each class alike and by whole
+    /// groups, chosen by `run.seed`; features are evaluated on them instead of on the set's own test images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
+    /// Folder that the paths of a list begin at, if they are not found next to the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_root: Option<PathBuf>,
+    /// Columns of a list that is a table, by their names or numbers: `"image,label"` or `"image,label,group"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<String>,
     /// Number of training images to use, spread evenly over their order (the order of the classes in a set of folders); all if
     /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_images: Option<usize>,
     /// How the data set is laid out.
     pub format: DataFormat,
-    /// What to do with a file that cannot be decoded.
+    /// What to do with a file that cannot be read or decoded, and with a bad line of a list.
     pub bad_images: BadImages,
     /// Threads that compute views; 0 computes them between steps; all cores if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +52,11 @@ impl Default for DataConfig {
     fn default() -> Self {
         Self {
             path: PathBuf::new(),
+            train: None,
+            test: None,
+            holdout: None,
+            list_root: None,
+            columns: None,
             train_images: None,
             format: DataFormat::default(),
             bad_images: BadImages::default(),

@@ -33,6 +33,10 @@ impl ResolvedConfig {
             return Err(DataPathError::NotUnicode(absolute));
         }
         self.config.data.path = absolute;
+        if let Some(root) = &self.config.data.list_root {
+            let absolute = std::path::absolute(root).unwrap_or_else(|_| root.clone());
+            self.config.data.list_root = Some(absolute);
+        }
         Ok(self)
     }
 

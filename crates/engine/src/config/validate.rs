@@ -3,6 +3,7 @@
 use super::{Config, ConfigError, DataCache, Normalize, NormalizeName, default_rates};
 use crate::method::MethodDefinition;
 use barlow_augment::{EvalTransform, Normalization};
+use barlow_data::ListColumns;
 use barlow_model::ProjectorConfig;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -51,6 +52,18 @@ impl Config {
         within("model.width", model.width, 1, WIDEST >> 5)?;
         within("model.in_channels", model.in_channels, 1, MOST_CHANNELS)?;
         at_least("data.train_images", data.train_images.unwrap_or(2), 2)?;
+        if let Some(fraction) = data.holdout {
+            let fits = fraction > 0.0 && fraction < 1.0;
+            check(
+                "data.holdout",
+                fraction,
+                fits,
+                "it must be above 0 and below 1, such as 0.1",
+            )?;
+        }
+        if let Some(columns) = &data.columns {
+            ListColumns::from_str(columns).map_err(|error| range("data.columns", format!("\"{columns}\""), error))?;
+        }
         within("data.queue", data.queue, 1, MOST_THREADS)?;
         within("data.workers", data.workers.unwrap_or(0), 0, MOST_THREADS)?;
         if let DataCache::Side(side) = data.cache {

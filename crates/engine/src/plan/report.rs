@@ -7,6 +7,9 @@ use crate::toml_word::toml_word;
 use crate::units::{bytes, grouped};
 use std::path::Path;
 
+/// What to do where there are labels and nothing to evaluate on.
+const HOLD_OUT: &str = "--holdout 0.1 measures it on a tenth of the training images";
+
 impl Plan {
     /// The lines of the plan: what was chosen and why.
     pub fn report(&self, device: &DeviceLabel, out: &Path) -> Vec<String> {
@@ -27,7 +30,11 @@ impl Plan {
         let labels = match (self.images.classes, self.images.test) {
             (0, _) => "no labels: accuracy is not measured".to_owned(),
             (1, _) => "one class: accuracy is not measured".to_owned(),
-            (classes, 0) => format!("{classes} classes, no test images: accuracy is not measured"),
+            (classes, 0) if self.images.unlabelled_test > 0 => format!(
+                "{classes} classes, no labels of the {} test images: accuracy is not measured ({HOLD_OUT})",
+                self.images.unlabelled_test
+            ),
+            (classes, 0) => format!("{classes} classes, no test images: accuracy is not measured ({HOLD_OUT})"),
             (classes, test) => format!("{test} test images, {classes} classes (labels are for the probes only)"),
         };
         let backbone = match model.backbone {

@@ -104,6 +104,7 @@ mod tests {
             train: 1662,
             test: 400,
             classes: 10,
+            unlabelled_test: 0,
             format: DataFormat::Folder,
         };
         let plan = |config: Config| {

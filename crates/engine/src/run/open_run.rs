@@ -9,7 +9,7 @@ use crate::config::{Change, Config, rule};
 use crate::console::Console;
 use crate::context::RunContext;
 use crate::error::RunError;
-use crate::files::write_atomic;
+use crate::files::{write_atomic, write_json};
 use crate::metrics::{MetricsLog, MetricsSink, TensorBoard};
 use crate::optim::Optimizer;
 use crate::plan::loader_config;
@@ -108,6 +108,9 @@ fn announce(
         let images = sources.skipped.count;
         let plural = if images == 1 { "" } else { "s" };
         console.warn(&format!("{images} image{plural} skipped; the first: {first}"));
+    }
+    if sources.left_out.is_worth_a_warning() {
+        console.warn(&format!("skipped: {}", sources.left_out));
     }
     if let [only] = sources.classes.as_slice() {
         console.warn(&format!(
@@ -221,6 +224,7 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         ..progress
     };
     if is_new {
+        write_json(&context.run.data(), &context.sources.summary())?;
         examples::save(&context)?;
     }
     let step = progress.step;

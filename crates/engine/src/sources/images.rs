@@ -1,7 +1,7 @@
 //! The images of a run.
 
 use barlow_augment::Normalization;
-use barlow_data::{DataFormat, ImageSource, Skipped};
+use barlow_data::{DataFormat, ImageSource, LeftOut, Skipped};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -20,6 +20,14 @@ pub struct Sources {
     pub normalization: Normalization,
     /// Images skipped because they could not be decoded.
     pub skipped: Skipped,
+    /// Files, folders and lines of the data set that are not among the images.
+    pub left_out: LeftOut,
+    /// How the data set was read where it could be read otherwise, a line each.
+    pub notes: Vec<String>,
+    /// Test images that cannot be evaluated on, because they have no labels.
+    pub unlabelled_test: usize,
+    /// The fraction of the training images that was held out as test images.
+    pub held_out: Option<f64>,
 }
 
 /// How many images a run has.
@@ -31,6 +39,8 @@ pub struct ImageCounts {
     pub test: usize,
     /// Classes; 0 without labels.
     pub classes: usize,
+    /// Test images without labels, on which features cannot be evaluated.
+    pub unlabelled_test: usize,
     /// The format of the data set.
     pub format: DataFormat,
 }
@@ -49,8 +59,12 @@ impl Sources {
     /// are dropped then. The normalisation is not stored with a run: a resumed one must be given the same.
     pub fn of(train: Arc<dyn ImageSource>, test: Option<Arc<dyn ImageSource>>, normalization: Normalization) -> Self {
         let classes = classes(train.as_ref());
-        let test = test.filter(|test| can_be_evaluated(test.as_ref(), &classes));
+        let (test, unlabelled_test) = evaluated(test, &classes);
         Self {
+            left_out: LeftOut::default(),
+            notes: Vec::new(),
+            unlabelled_test,
+            held_out: None,
             classes,
             train,
             test,
@@ -66,6 +80,7 @@ impl Sources {
             train: self.train.len(),
             test: self.test.as_ref().map_or(0, |test| test.len()),
             classes: self.classes.len(),
+            unlabelled_test: self.unlabelled_test,
             format: self.format,
         }
     }
@@ -89,9 +104,15 @@ pub(super) fn classes(source: &dyn ImageSource) -> Vec<String> {
     }
 }
 
-/// Test images next to class folders, without classes of their own, cannot be evaluated.
-pub(super) fn can_be_evaluated(test: &dyn ImageSource, classes: &[String]) -> bool {
-    classes.is_empty() || (!test.is_empty() && test.label(0).is_some())
+/// The test images that can be evaluated, and how many cannot be: next to class folders, those without classes of their own.
+pub(super) fn evaluated(
+    test: Option<Arc<dyn ImageSource>>,
+    classes: &[String],
+) -> (Option<Arc<dyn ImageSource>>, usize) {
+    match test {
+        Some(test) if !classes.is_empty() && (test.is_empty() || test.label(0).is_none()) => (None, test.len()),
+        test => (test, 0),
+    }
 }
 
 /// A digest of the names and labels of a set, in their order. Not of the files: that would access each of a million.

@@ -4,7 +4,9 @@ mod error;
 mod image_cache;
 mod images;
 mod open;
+mod summary;
 
 pub use error::SourceError;
 pub use images::{ImageCounts, Images, Sources};
 pub use open::open;
+pub use summary::{DataSummary, LeftOutEntry, PartSummary};

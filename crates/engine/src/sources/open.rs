@@ -1,12 +1,15 @@
 //! Opens the images of a config: where the data set is, how it is read, what its pixels are normalised with.
 
 use super::image_cache::ImageCache;
-use super::images::{can_be_evaluated, classes};
+use super::images::{classes, evaluated};
 use super::{SourceError, Sources};
 use crate::cache_folder::cache_folder;
-use crate::config::{Config, Normalize, NormalizeName, locate_data};
+use crate::config::{Config, DataConfig, Normalize, NormalizeName, locate_data};
 use barlow_augment::Normalization;
-use barlow_data::{ImageSource, IndexCache, IndexNote, OpenOptions, Skipped, Splits, Subset, channel_statistics};
+use barlow_data::{
+    ImageSource, IndexCache, IndexNote, OpenOptions, Skipped, Splits, Subset, channel_statistics, hold_out,
+};
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// Opens the data set and caches its images as the config says. `say` prints lines for the user; nothing is written
@@ -17,21 +20,47 @@ use std::sync::Arc;
 pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sources, SourceError> {
     let root = locate_data(&config.data.path)?;
     let data = &config.data;
-    let options = OpenOptions {
-        format: data.format,
-        channels: config.model.in_channels,
-        index_cache: cache_folder()
-            .filter(|_| may_write)
-            .map(|folder| IndexCache::new(folder.join("index"))),
-        list_root: None,
-    };
-    let splits = Splits::open(&root, &options)?;
+    let index_cache = cache_folder()
+        .filter(|_| may_write)
+        .map(|folder| IndexCache::new(folder.join("index")));
+    let mut splits = Splits::open(&root, &options(data, config.model.in_channels, index_cache))?;
     for note in &splits.index {
         if *note != IndexNote::Small {
             say(&format!("index       {note}"));
         }
     }
+    for note in &splits.notes {
+        say(&format!("layout      {note}"));
+    }
+    // The caller warns of it where images may be missing.
+    let is_warned_of = may_write && splits.left_out.is_worth_a_warning();
+    if !splits.left_out.is_empty() && !is_warned_of {
+        say(&format!("skipped     {}", splits.left_out));
+    }
     let classes = classes(splits.train.as_ref());
+    // The name of its cache: each part of a set has its own.
+    let (mut train_name, mut test_name) = ("train".to_owned(), "test".to_owned());
+    if let Some(fraction) = data.holdout {
+        let had_test = splits.test.is_some();
+        let seed = config.run.seed;
+        let parts = hold_out(&splits.train, fraction, seed)?;
+        splits.train = Arc::new(parts.train);
+        splits.test = Some(Arc::new(parts.test));
+        let instead = if had_test {
+            "; the set's own test images are not used"
+        } else {
+            ""
+        };
+        let (held_out, count) = (splits.test.as_ref().map_or(0, |test| test.len()), splits.train.len());
+        let note = format!(
+            "{held_out} of {} images are held out (data.holdout){instead}",
+            held_out + count
+        );
+        say(&format!("holdout     {note}"));
+        splits.notes.push(note);
+        train_name = format!("train-{fraction}-{seed}");
+        test_name = format!("test-{fraction}-{seed}");
+    }
     let cache = ImageCache {
         cache: data.cache,
         bad_images: data.bad_images,
@@ -42,13 +71,14 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
     };
     let mut skipped = Skipped::default();
     let part = some_of(splits.train, data.train_images)?;
-    // Each part of a set has its own cache.
-    let name = data
-        .train_images
-        .map_or("train".to_owned(), |count| format!("train-{count}"));
-    let train = cache.cached(part, &name, &mut skipped)?;
-    let test = splits.test.filter(|test| can_be_evaluated(test.as_ref(), &classes));
-    let test = test.map(|test| cache.cached(test, "test", &mut skipped)).transpose()?;
+    if let Some(count) = data.train_images {
+        train_name = format!("{train_name}-{count}");
+    }
+    let train = cache.cached(part, &train_name, &mut skipped)?;
+    let (test, unlabelled_test) = evaluated(splits.test, &classes);
+    let test = test
+        .map(|test| cache.cached(test, &test_name, &mut skipped))
+        .transpose()?;
     let normalization = match &data.normalize {
         Normalize::Named(NormalizeName::Imagenet) => Normalization::imagenet(),
         Normalize::Named(NormalizeName::Data) => channel_statistics(train.as_ref(), data.bad_images)?,
@@ -64,7 +94,29 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         format: splits.format,
         normalization,
         skipped,
+        left_out: splits.left_out,
+        notes: splits.notes,
+        unlabelled_test,
+        held_out: data.holdout,
     })
+}
+
+/// How the config says that the data set is opened.
+fn options(data: &DataConfig, channels: usize, index_cache: Option<IndexCache>) -> OpenOptions {
+    OpenOptions {
+        format: data.format,
+        channels,
+        index_cache,
+        train: data.train.clone(),
+        test: data.test.clone(),
+        list_root: data.list_root.clone(),
+        // A config that was validated has no other.
+        columns: data
+            .columns
+            .as_deref()
+            .and_then(|columns| FromStr::from_str(columns).ok()),
+        bad_images: data.bad_images,
+    }
 }
 
 /// The given number of images of a set, spread evenly over it.
@@ -101,5 +153,88 @@ mod tests {
             some_of(set, Some(21)),
             Err(SourceError::TooFew { wanted: 21, found: 20 })
         ));
+    }
+
+    /// Two classes of ten images, with `more` after the config's keys of `[data]`.
+    fn open_folder(root: &std::path::Path, seed: u64, more: &str) -> Result<Sources, SourceError> {
+        let png = barlow_augment::encode_png(&RgbImage8::from_fn(2, 2, |_, _| [9; 3])).unwrap();
+        for (class, number) in ["ant", "bee"]
+            .iter()
+            .flat_map(|class| (0..10).map(move |number| (class, number)))
+        {
+            let folder = root.join(class);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(format!("{number}.png")), &png).unwrap();
+        }
+        let text = format!(
+            "[run]\nseed = {seed}\n[data]\npath = {:?}\n{more}\n",
+            root.display().to_string()
+        );
+        let config: Config = toml::from_str(&text).unwrap();
+        config.validate().unwrap();
+        open(&config, false, &|_| {})
+    }
+
+    #[test]
+    fn held_out_images_are_the_test_images_and_the_same_after_resuming() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = open_folder(folder.path(), 0, "").unwrap();
+        assert_eq!((whole.counts().train, whole.counts().test), (20, 0));
+        let parts = open_folder(folder.path(), 0, "holdout = 0.2").unwrap();
+        let counts = parts.counts();
+        assert_eq!((counts.train, counts.test, counts.classes), (16, 4, 2));
+        let names = |set: &dyn ImageSource| (0..set.len()).map(|index| set.name(index)).collect::<Vec<_>>();
+        let test = parts.test.as_ref().unwrap();
+        assert!(
+            names(test.as_ref())
+                .iter()
+                .all(|name| !names(parts.train.as_ref()).contains(name))
+        );
+        assert_eq!(
+            (0..4).map(|index| test.label(index)).collect::<Vec<_>>(),
+            [Some(0), Some(0), Some(1), Some(1)]
+        );
+        // What a resumed run is checked against.
+        let images = |seed, more: &str| open_folder(folder.path(), seed, more).unwrap().images();
+        assert_eq!(images(0, "holdout = 0.2"), parts.images());
+        assert_ne!(images(1, "holdout = 0.2"), parts.images());
+        assert_ne!(images(0, ""), parts.images());
+        // A part of the images is of those that are trained on.
+        let some = open_folder(folder.path(), 0, "holdout = 0.2\ntrain_images = 6").unwrap();
+        assert!(
+            names(some.train.as_ref())
+                .iter()
+                .all(|name| names(parts.train.as_ref()).contains(name))
+        );
+        assert_eq!((some.counts().train, some.counts().test), (6, 4));
+    }
+
+    #[test]
+    fn the_keys_of_lists_and_splits_reach_the_data_set() {
+        let folder = tempfile::tempdir().unwrap();
+        open_folder(folder.path(), 0, "").unwrap();
+        let lists = tempfile::tempdir().unwrap();
+        std::fs::write(
+            lists.path().join("t.csv"),
+            "kind,what,n\nx,ant/1.png,0\ny,bee/2.png,1\nx,gone.png,2\n",
+        )
+        .unwrap();
+        let config = |more: &str| -> Config {
+            let list = lists.path().join("t.csv").display().to_string();
+            let root = folder.path().display().to_string();
+            toml::from_str(&format!(
+                "[data]\npath = {list:?}\nlist_root = {root:?}\ncolumns = \"what,kind\"\n{more}"
+            ))
+            .unwrap()
+        };
+        let error = open(&config(""), false, &|_| {}).err().unwrap().to_string();
+        assert!(error.contains("line 4"), "{error}");
+        let sources = open(&config("bad_images = \"skip\""), false, &|_| {}).unwrap();
+        assert_eq!(
+            (sources.classes, sources.train.len(), sources.left_out.is_empty()),
+            (vec!["x".into(), "y".into()], 2, false)
+        );
+        let classes = open_folder(folder.path(), 0, "train = \"ant\"\ntest = \"bee\"").unwrap();
+        assert_eq!((classes.counts().train, classes.counts().test), (10, 10));
     }
 }

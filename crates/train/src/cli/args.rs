@@ -43,6 +43,9 @@ pub(super) struct RunArgs {
     /// [default: the recipe's; sign-digits: assets/sign-digits-64]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Recipe")]
     pub data: Option<PathBuf>,
+    /// Fraction of the training images to hold out and evaluate on, such as 0.1 [default: the recipe's; none]
+    #[arg(long, global = true, value_name = "FRACTION", help_heading = "Recipe")]
+    pub holdout: Option<f64>,
     /// Seed of all random numbers [default: the recipe's; sign-digits: 0]
     #[arg(long, global = true, value_name = "N", help_heading = "Recipe")]
     pub seed: Option<u64>,
@@ -93,6 +96,8 @@ pub(super) enum Command {
     Data(DataArgs),
     /// Write a picture with several random draws of an image's views, for inspection
     Views(ViewsArgs),
+    /// List what lies in a file of weights (.pth, .safetensors, a checkpoint): names, shapes, types, and whose layout it is
+    Inspect(InspectArgs),
     /// List the methods: what each minimises, its parts, source and recipes
     Methods(JsonArgs),
     /// List the available backends and devices, and their capabilities
@@ -254,6 +259,17 @@ pub(super) struct ReportArgs {
     pub runs: Vec<PathBuf>,
 }
 
+/// Flags of `inspect`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct InspectArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Flags of `data`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct DataArgs {
@@ -268,7 +284,7 @@ pub(super) struct DataArgs {
 /// Flags of `views`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ViewsArgs {
-    /// A JPEG or PNG
+    /// An image: JPEG, PNG, WebP, TIFF, …
     #[arg(long, value_name = "FILE")]
     pub image: PathBuf,
 }

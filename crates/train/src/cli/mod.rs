@@ -54,6 +54,7 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
         Command::Knn(probe) => commands::probe::knn(&resolve::probe(&args.run, &probe.from)?),
         Command::Linear(probe) => commands::probe::linear(&resolve::probe(&args.run, &probe.from)?),
         Command::Report(report) => commands::report::run(&report.runs, args.run.out.as_deref()),
+        Command::Inspect(inspect) => commands::inspect::run(&inspect.file, inspect.json),
         Command::Data(data) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
             let console = Terminal::new(args.run.quiet);

@@ -55,6 +55,7 @@ fn layers(args: &RunArgs) -> Result<Layers, RunError> {
     let mut flags = Vec::new();
     let mut flag = |key, value: Option<Value>| flags.extend(value.map(|value| (key, value)));
     flag("data.path", data_path(args)?);
+    flag("data.holdout", args.holdout.map(Value::Float));
     flag("run.seed", args.seed.map(|seed| integer("--seed", seed)).transpose()?);
     flag(
         "train.epochs",
@@ -167,11 +168,34 @@ fn any_format(args: &RunArgs) -> Option<(&'static str, Value)> {
     (!given).then(|| ("data.format", Value::String(DataFormat::Auto.to_string())))
 }
 
-/// The number of images that a run used of its own data set does not apply to another one.
+/// What a run used of its own data set, and how it was read, does not apply to another one.
 fn take_all_of_other_images(args: &RunArgs, config: &mut Config) {
-    let given = args.sets.iter().any(|set| set.starts_with("data.train_images"));
-    if args.data.is_some() && !given {
-        config.data.train_images = None;
+    if args.data.is_none() {
+        return;
+    }
+    let given = |key: &str| {
+        args.sets
+            .iter()
+            .any(|set| set.split('=').next().is_some_and(|set| set.trim() == key))
+    };
+    let data = &mut config.data;
+    if !given("data.train_images") {
+        data.train_images = None;
+    }
+    if !given("data.holdout") && args.holdout.is_none() {
+        data.holdout = None;
+    }
+    if !given("data.train") {
+        data.train = None;
+    }
+    if !given("data.test") {
+        data.test = None;
+    }
+    if !given("data.list_root") {
+        data.list_root = None;
+    }
+    if !given("data.columns") {
+        data.columns = None;
     }
 }
 
@@ -225,6 +249,9 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, RunError
         layers.flags.push(("data.path", data));
         layers.flags.extend(any_format(args));
     }
+    layers
+        .flags
+        .extend(args.holdout.map(|fraction| ("data.holdout", Value::Float(fraction))));
     let (_, mut config) = load_ours(&layers)?;
     take_all_of_other_images(args, &mut config);
     // Features of a few thousand images are not worth the start-up of a GPU unless one is requested.

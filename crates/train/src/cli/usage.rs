@@ -53,6 +53,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         Command::Knn(_) => ("knn", &["--backend", "--device", "--threads", "--set", "--data"]),
         Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
         Command::Report(_) => ("report", &["--out"]),
+        Command::Inspect(_) => ("inspect", &[]),
         Command::Data(_) => ("data", &["--threads", "--config", "--set", "--data", "--out"]),
         Command::Views(_) => ("views", &["--config", "--set", "--seed", "--out"]),
         Command::Methods(_) => ("methods", &[]),

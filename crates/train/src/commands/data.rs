@@ -71,6 +71,10 @@ pub fn run(request: &DataRequest<'_>, console: &Terminal) -> Result<(), RunError
             "format": request.sources.format.to_string(),
             "train": train_census,
             "test": test_census,
+            "unlabelled_test": request.sources.unlabelled_test,
+            "held_out": request.sources.held_out,
+            "skipped": request.sources.summary().left_out,
+            "notes": request.sources.notes,
             "duplicates": repeated,
             "sheet": request.out.display().to_string(),
         });
@@ -85,7 +89,21 @@ pub fn run(request: &DataRequest<'_>, console: &Terminal) -> Result<(), RunError
     print_part("train", &train_census);
     match &test_census {
         Some(census) => print_part("test", census),
+        None if request.sources.unlabelled_test > 0 => print_result(&format!(
+            "test        {} images without labels: accuracy is not measured",
+            request.sources.unlabelled_test
+        )),
         None => print_result("test        none: accuracy is not measured"),
+    }
+    // One line for each reason, as the run says it in one.
+    for line in request
+        .sources
+        .left_out
+        .to_string()
+        .split("; ")
+        .filter(|line| !line.is_empty())
+    {
+        print_result(&format!("skipped     {line}"));
     }
     print_duplicates(&repeated);
     let row = if train_census.classes.is_empty() {

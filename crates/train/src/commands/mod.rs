@@ -5,6 +5,7 @@ pub mod bench;
 pub mod conformance;
 pub mod data;
 pub mod devices;
+pub mod inspect;
 pub mod methods;
 pub mod pretrain;
 pub mod probe;

@@ -108,6 +108,9 @@ fn evaluate(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64)
         ))
     })?;
     let sources = sources::open(&request.config, true, &|line| request.console.line(line)).map_err(RunError::usage)?;
+    if sources.left_out.is_worth_a_warning() {
+        request.console.warn(&format!("skipped: {}", sources.left_out));
+    }
     let evaluated = request
         .selected
         .run(|device| device.evaluate(&checkpoint, &sources, &request.config, with_linear));

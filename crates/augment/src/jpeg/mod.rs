@@ -1,0 +1,16 @@
+//! JPEG decoder: bytes to the pixels that libjpeg-turbo makes of them, and Pillow returns.
+//!
+//! This file must contain only module declarations and re-exports.
+
+mod bits;
+mod blocks;
+mod decode;
+mod frame;
+mod huffman;
+mod idct;
+mod output;
+mod scan;
+mod segments;
+mod standard_tables;
+
+pub(crate) use decode::decode;

@@ -1,0 +1,48 @@
+//! Weight files: PyTorch's `.pth` and safetensors, read on demand and written.
+//!
+//! [`WeightsFile`] opens a file of any of these formats, lists its contents and reads single tensors; [`recognise`] detects the
+//! layout of common trainers and maps its names to torchvision's; [`write_pth`] and [`write_safetensors`] write files. No code in a
+//! file is ever executed: a pickle is data here, and whatever is not a tensor, number, text, dict or list is an opaque value with
+//! the name of its class.
+//!
+//! This crate must not depend on Burn: it knows names, shapes and values.
+//!
+//! ```
+//! use barlow_weights::{OutTensor, Values, WeightsFile, write_pth};
+//!
+//! let tensor = OutTensor {
+//!     name: "fc.weight",
+//!     shape: &[2, 3],
+//!     values: Values::F32(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+//! };
+//! let mut bytes = Vec::new();
+//! write_pth(&mut bytes, &[tensor])?;
+//! let file = WeightsFile::from_bytes(bytes)?;
+//! assert_eq!(file.tensors()[0].shape, [2, 3]);
+//! assert_eq!(file.read_f32("fc.weight")?[5], 6.0);
+//! # Ok::<(), barlow_weights::WeightsError>(())
+//! ```
+
+mod contents;
+mod dtype;
+mod error;
+mod file;
+mod inspect;
+mod layout;
+mod pickle;
+mod pth;
+mod safetensors;
+mod source;
+mod stored;
+mod tree;
+mod write;
+mod zip;
+
+pub use contents::Format;
+pub use dtype::Dtype;
+pub use error::{Fault, WeightsError};
+pub use file::{RawTensor, TensorInfo, WeightsFile};
+pub use inspect::{InspectOptions, inspect_json, inspect_text};
+pub use layout::{Backbone, Layout, Mapped, Origin, recognise};
+pub use tree::Tree;
+pub use write::{OutTensor, Values, write_pth, write_safetensors};
