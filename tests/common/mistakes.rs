@@ -238,4 +238,41 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
     (&["--backend", "tpu"], 2, &["'tpu'", "auto, cuda, wgpu, cpu"]),
     (&["lineal", "--from", "earlier"], 2, &["'lineal'", "'linear'"]),
     (&["linear"], 2, &["--from <RUN>"]),
+    // Benchmarks, and what is looked at.
+    (&["bench", "step", "--case", "1,2"], 2, &["--case", "N,WIDTH,PIXELS,D"]),
+    (&["bench", "step", "--repeats", "0"], 2, &["--repeats", "from 1"]),
+    (
+        &["bench", "step", "--seed", "3"],
+        2,
+        &["--seed does nothing with bench"],
+    ),
+    (
+        &["bench", "loss", "--form", "fast"],
+        2,
+        &["auto, direct, gram, reference"],
+    ),
+    (
+        &["bench", "ops", "--backend", "cpu", "--case", "nosuch"],
+        2,
+        &["nosuch", "no operation of resnet50"],
+    ),
+    (
+        &["conformance", "--quiet", "--backend", "cpu", "--case", "nosuch"],
+        2,
+        &["nosuch", "no comparison"],
+    ),
+    (&["inspect", "nothing.pth"], 2, &["nothing.pth"]),
+    (
+        &["data", "--data", "no/such/folder"],
+        2,
+        &["no/such/folder", "pass a folder"],
+    ),
+    (&["data", "--epochs", "3"], 2, &["--epochs does nothing with data"]),
+    (&["--holdout", "1.5"], 2, &["data.holdout", "below 1"]),
+    (&["--set", "data.train=nosuch"], 2, &["nosuch", "pass a folder"]),
+    (
+        &["--set", "data.format=parquet"],
+        2,
+        &["sign-digits-64", "parquet", "pass the folder"],
+    ),
 ];
