@@ -41,7 +41,7 @@ pub fn run(mut command: Command, limit: Duration, end: End, stdout: &Path, stder
         return Ok(ended(status, stderr));
     }
     if end == End::Stop {
-        signal(&child, Signal::Interrupt);
+        signal(&child, Signal::Terminate);
         if wait(&mut child, start, limit)?.is_some() {
             signal(&child, Signal::Kill);
             return Ok((Status::Ok, String::new()));
@@ -88,7 +88,8 @@ fn ended(status: ExitStatus, stderr: &Path) -> (Status, String) {
 }
 
 enum Signal {
-    Interrupt,
+    /// Not an interrupt: a shell starts background jobs with that ignored, and everything below them inherits it.
+    Terminate,
     Kill,
 }
 
@@ -110,7 +111,7 @@ fn in_own_group(command: &mut Command) {
 #[cfg(unix)]
 fn signal(child: &Child, signal: Signal) {
     let number = match signal {
-        Signal::Interrupt => libc::SIGINT,
+        Signal::Terminate => libc::SIGTERM,
         Signal::Kill => libc::SIGKILL,
     };
     // SAFETY: the group is that of our own child; that it is gone already is an error without effect.
@@ -156,10 +157,10 @@ mod tests {
 
     #[test]
     fn what_runs_as_long_as_it_may_is_asked_to_stop() {
-        let script = "trap 'echo stopped; exit 130' INT; while :; do sleep 0.05; done";
+        let script = "trap 'echo stopped; exit 130' TERM; while :; do sleep 0.05; done";
         let (status, _, output) = shell(script, 2.0, End::Stop);
         assert_eq!((status, output.as_str()), (Status::Ok, "stopped\n"));
-        let (status, _, _) = shell("trap '' INT; while :; do sleep 0.05; done", 1.0, End::Stop);
+        let (status, _, _) = shell("trap '' TERM; while :; do sleep 0.05; done", 1.0, End::Stop);
         assert_eq!(status, Status::CutOff);
     }
 
