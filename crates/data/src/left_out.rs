@@ -146,7 +146,7 @@ impl LeftOut {
     }
 
     /// Counts `count` more of a reason; `first` names the first of them.
-    pub(crate) fn add_many(&mut self, reason: LeftOutReason, count: u64, first: impl Into<String>) {
+    pub fn add_many(&mut self, reason: LeftOutReason, count: u64, first: impl Into<String>) {
         let first = first.into();
         self.merge_one(reason, LeftOutCount { count, first });
     }
@@ -213,20 +213,22 @@ impl LeftOut {
     }
 }
 
-impl fmt::Display for LeftOut {
-    /// One line: the number for each reason, with an example.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (reason, count)) in self.0.iter().enumerate() {
-            let comma = if number == 0 { "" } else { "; " };
-            let first: String = count
-                .first
-                .chars()
-                .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
-                .collect();
+impl LeftOut {
+    /// A text for each reason: its number, with an example. An example may be an error, with any punctuation.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(reason, count)| {
+            let visible = |c| if char::is_control(c) { '\u{FFFD}' } else { c };
+            let first: String = count.first.chars().map(visible).collect();
             let such = if count.count == 1 { "" } else { "such as " };
-            write!(f, "{comma}{}: {such}{first}", reason.named(count.count))?;
-        }
-        Ok(())
+            format!("{}: {such}{first}", reason.named(count.count))
+        })
+    }
+}
+
+impl fmt::Display for LeftOut {
+    /// All reasons on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -251,6 +253,20 @@ mod tests {
             "3 files .avif (a format that is not read): such as cat/a.avif; 1 hidden or system file: .DS_Store"
         );
         assert!(all.is_worth_a_warning());
+    }
+
+    #[test]
+    fn an_example_with_punctuation_stays_one_line() {
+        let mut all = LeftOut::default();
+        all.add(LeftOutReason::BadLine, "a.txt line 2: it is empty; remove it");
+        all.add(LeftOutReason::Leftover, ".DS_Store");
+        let lines: Vec<String> = all.lines().collect();
+        let expected = [
+            "1 bad line of a list: a.txt line 2: it is empty; remove it",
+            "1 hidden or system file: .DS_Store",
+        ];
+        assert_eq!(lines, expected);
+        assert_eq!(all.to_string(), expected.join("; "));
     }
 
     #[test]

@@ -6,13 +6,14 @@
 use std::ffi::OsStr;
 use std::path::{Component, PathBuf, is_separator};
 
+use super::bytes::ByteReader;
+use super::error::IndexError;
 use super::names::Names;
+use super::version::VERSION;
 use super::{FolderIndex, FolderLayout};
 use crate::{LeftOut, LeftOutCount, LeftOutReason};
 
 const MAGIC: [u8; 8] = *b"BTWINIDX";
-/// Incremented when the format changes or when a listing includes other files than before.
-const VERSION: u32 = 2;
 const HASH_BYTES: usize = blake3::OUT_LEN;
 
 /// An index with its folder and the folders that were listed for it.
@@ -28,29 +29,12 @@ pub struct StoredIndex {
     pub left_out: LeftOut,
 }
 
-/// Why bytes are not a valid index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum IndexError {
-    /// The first bytes are not those of an index.
-    #[error("not an index")]
-    Foreign,
-    /// The index was written by another release.
-    #[error("of version {0} instead of {VERSION}")]
-    Version(u32),
-    /// The bytes end too early.
-    #[error("cut short")]
-    Truncated,
-    /// The content is inconsistent or does not match its checksum.
-    #[error("damaged: {0}")]
-    Damaged(&'static str),
-}
-
 /// Parses a complete stored index: the structure first, then the checksum.
 ///
 /// # Errors
 /// [`IndexError`].
 pub fn parse_index(bytes: &[u8]) -> Result<StoredIndex, IndexError> {
-    let mut rest = Reader(bytes);
+    let mut rest = ByteReader(bytes);
     if rest.take(MAGIC.len()).ok() != Some(&MAGIC[..]) {
         return Err(IndexError::Foreign);
     }
@@ -186,41 +170,21 @@ fn is_file_name(name: &OsStr) -> bool {
     !matches!(bytes, b"" | b"." | b"..") && !bytes.iter().any(leads_away)
 }
 
-/// The bytes that are still to be read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], IndexError> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(IndexError::Truncated)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], IndexError> {
-        self.take(N)?.try_into().map_err(|_| IndexError::Truncated)
-    }
-
-    fn u32(&mut self) -> Result<u32, IndexError> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    fn text(&mut self) -> Result<&'a str, IndexError> {
-        let length = u16::from_le_bytes(self.array()?);
+impl<'a> ByteReader<'a> {
+    fn short_text(&mut self) -> Result<&'a str, IndexError> {
+        let length = self.u16()?;
         std::str::from_utf8(self.take(usize::from(length))?)
             .map_err(|_| IndexError::Damaged("a text that is not UTF-8"))
     }
 
     fn left_out(&mut self) -> Result<LeftOut, IndexError> {
         let mut left_out = LeftOut::default();
-        let (count, damaged) = (
-            u16::from_le_bytes(self.array()?),
-            IndexError::Damaged("an unknown reason"),
-        );
+        let (count, damaged) = (self.u16()?, IndexError::Damaged("an unknown reason"));
         for _ in 0..count {
-            let code = self.take(1)?[0];
-            let count = u64::from_le_bytes(self.array()?);
-            let reason = LeftOutReason::from_code(code, self.text()?).ok_or(damaged)?;
-            let first = self.text()?.to_owned();
+            let code = self.u8()?;
+            let count = self.u64()?;
+            let reason = LeftOutReason::from_code(code, self.short_text()?).ok_or(damaged)?;
+            let first = self.short_text()?.to_owned();
             left_out.merge_one(reason, LeftOutCount { count, first });
         }
         Ok(left_out)
@@ -228,7 +192,7 @@ impl<'a> Reader<'a> {
 
     fn names(&mut self) -> Result<Names, IndexError> {
         // The lengths are read before memory is allocated for the names, so a false count fails here.
-        let count = usize::try_from(u64::from_le_bytes(self.array()?)).map_err(|_| IndexError::Truncated)?;
+        let count = usize::try_from(self.u64()?).map_err(|_| IndexError::Truncated)?;
         let lengths = self.take(count.checked_mul(2).ok_or(IndexError::Truncated)?)?;
         let lengths = lengths
             .chunks_exact(2)

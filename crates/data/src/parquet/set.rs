@@ -198,11 +198,7 @@ impl ParquetSet {
         };
         set.drop_unlabelled(bad_images, &mut left_out)?;
         if set.is_empty() {
-            let found = left_out
-                .iter()
-                .next()
-                .map(|first| format!(" ({first})"))
-                .unwrap_or_default();
+            let found = left_out.first_in_brackets();
             return Err(ShardError::NoImages { path: set.place, found }.into());
         }
         Ok(Opened {

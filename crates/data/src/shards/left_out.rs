@@ -40,8 +40,9 @@ impl LeftOuts {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &LeftOutOfShards> {
-        self.0.iter()
+    /// The first reason in brackets, for a message that there are no images; empty without one.
+    pub(crate) fn first_in_brackets(&self) -> String {
+        self.0.first().map_or(String::new(), |first| format!(" ({first})"))
     }
 
     pub(crate) fn into_vec(self) -> Vec<LeftOutOfShards> {

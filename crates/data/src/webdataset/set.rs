@@ -94,11 +94,7 @@ impl WebDataset {
         }
         let set = Self::of(paths, indexes, classes, channels, place);
         if set.is_empty() {
-            let found = left_out
-                .iter()
-                .next()
-                .map(|first| format!(" ({first})"))
-                .unwrap_or_default();
+            let found = left_out.first_in_brackets();
             return Err(ShardError::NoImages { path: set.place, found }.into());
         }
         Ok(Opened { set, left_out, note })

@@ -6,6 +6,7 @@
 use super::header::BLOCK;
 use super::{TarFault, TarIndex};
 use crate::IndexError;
+use crate::index::ByteReader;
 use crate::read::MAX_FILE_BYTES;
 use crate::shards::NO_LABEL;
 
@@ -32,7 +33,7 @@ pub struct StoredTars(pub Vec<(TarStamp, TarIndex)>);
 /// # Errors
 /// [`IndexError`].
 pub fn parse_tar_indexes(bytes: &[u8]) -> Result<StoredTars, IndexError> {
-    let mut rest = Reader(bytes);
+    let mut rest = ByteReader(bytes);
     if rest.take(MAGIC.len()).ok() != Some(&MAGIC[..]) {
         return Err(IndexError::Foreign);
     }
@@ -116,32 +117,7 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-/// The bytes that are still to be read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], IndexError> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(IndexError::Truncated)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], IndexError> {
-        self.take(N)?.try_into().map_err(|_| IndexError::Truncated)
-    }
-
-    fn u8(&mut self) -> Result<u8, IndexError> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    fn u32(&mut self) -> Result<u32, IndexError> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    fn u64(&mut self) -> Result<u64, IndexError> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-
+impl ByteReader<'_> {
     fn text(&mut self) -> Result<String, IndexError> {
         let length = self.u32()? as usize;
         let text = std::str::from_utf8(self.take(length)?);

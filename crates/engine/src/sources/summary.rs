@@ -49,23 +49,29 @@ pub struct LeftOutEntry {
 impl Sources {
     /// What the data set was found to be; reads all labels.
     pub fn summary(&self) -> DataSummary {
-        let mut left_out = self.left_out.clone();
-        for _ in 0..self.skipped.count {
-            left_out.add(LeftOutReason::BadImage, self.skipped.first.clone().unwrap_or_default());
-        }
-        let entry = |(reason, count): (&LeftOutReason, &LeftOutCount)| LeftOutEntry {
-            reason: reason.clone(),
-            count: count.clone(),
-        };
         DataSummary {
             format: self.format,
             train: part(self.train.as_ref()),
             test: self.test.as_deref().map(part),
             unlabelled_test: self.unlabelled_test,
             held_out: self.held_out,
-            left_out: left_out.iter().map(entry).collect(),
+            left_out: self.left_out_by_reason(),
             notes: self.notes.clone(),
         }
+    }
+
+    /// What was left out by reason, the images that could not be decoded included.
+    pub fn left_out_by_reason(&self) -> Vec<LeftOutEntry> {
+        let mut left_out = self.left_out.clone();
+        if self.skipped.count > 0 {
+            let first = self.skipped.first.clone().unwrap_or_default();
+            left_out.add_many(LeftOutReason::BadImage, self.skipped.count as u64, first);
+        }
+        let entry = |(reason, count): (&LeftOutReason, &LeftOutCount)| LeftOutEntry {
+            reason: reason.clone(),
+            count: count.clone(),
+        };
+        left_out.iter().map(entry).collect()
     }
 }
 

@@ -95,14 +95,7 @@ pub fn run(request: &DataRequest<'_>, console: &Terminal) -> Result<(), RunError
         )),
         None => print_result("test        none: accuracy is not measured"),
     }
-    // One line for each reason, as the run says it in one.
-    for line in request
-        .sources
-        .left_out
-        .to_string()
-        .split("; ")
-        .filter(|line| !line.is_empty())
-    {
+    for line in request.sources.left_out.lines() {
         print_result(&format!("skipped     {line}"));
     }
     print_duplicates(&repeated);

@@ -1,6 +1,8 @@
 //! Memory test of reading: a tensor takes its own size and a window, a listing nothing, a hostile file a bounded amount. A
 //! separate test binary, because it counts every byte that the process allocates.
 
+// One counting allocator for the tests of both crates.
+#[path = "../../../data/tests/allocations/mod.rs"]
 mod allocations;
 
 use std::sync::atomic::Ordering;
