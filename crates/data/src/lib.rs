@@ -21,6 +21,7 @@ mod format;
 mod holdout;
 mod index;
 pub mod inspect;
+mod joined;
 mod layout;
 mod left_out;
 mod leftovers;
@@ -56,6 +57,7 @@ pub use folder::ImageFolder;
 pub use format::{DataFormat, detect};
 pub use holdout::{HeldOut, hold_out};
 pub use index::{FolderIndex, FolderLayout, IndexCache, IndexError, IndexNote, StoredIndex, parse_index};
+pub use joined::Joined;
 pub use left_out::{LeftOut, LeftOutCount, LeftOutReason};
 pub use list::{
     BadLine, FileList, ListColumns, ListError, ListLine, ListOptions, Table, TableRow, parse_list, parse_table,

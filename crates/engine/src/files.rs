@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::io::Write;
-use std::path::Path;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 /// Prefix of the names of incomplete files.
 pub(crate) const PARTIAL: &str = ".partial-";
@@ -25,6 +25,71 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         sync_folder(parent)
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A file that is written piece by piece and appears whole when it is [persisted](StreamedFile::persist); dropped before, it
+/// leaves nothing.
+pub(crate) struct StreamedFile {
+    file: std::io::BufWriter<tempfile::NamedTempFile>,
+    path: PathBuf,
+}
+
+impl StreamedFile {
+    /// Begins the file in the folder of `path`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// With the path.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let parent = folder_of(path).context("a file has a folder")?;
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot create the folder {}", parent.display()))?;
+        let file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(parent);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self {
+            file: std::io::BufWriter::new(file),
+            path: path.to_owned(),
+        })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// With the path.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.file.write_all(bytes);
+        written.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    /// Replaces the first bytes, which were written before.
+    ///
+    /// # Errors
+    /// With the path.
+    pub(crate) fn overwrite_start(&mut self, bytes: &[u8]) -> Result<()> {
+        let file = &mut self.file;
+        let written = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| file.write_all(bytes))
+            .and_then(|()| file.seek(SeekFrom::End(0)));
+        written.with_context(|| format!("cannot write {}", self.path.display()))?;
+        Ok(())
+    }
+
+    /// Gives the file its name; returns it.
+    ///
+    /// # Errors
+    /// With the path; the file that was there stays.
+    pub(crate) fn persist(self) -> Result<PathBuf> {
+        let Self { file, path } = self;
+        let parent = folder_of(&path).context("a file has a folder")?.to_owned();
+        let finish = || -> std::io::Result<()> {
+            let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| error.error)?;
+            make_readable(&path)?;
+            sync_folder(&parent)
+        };
+        finish().with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
 }
 
 /// The folder of a file; a name alone is in the current one, which has no empty name.

@@ -11,6 +11,7 @@ pub mod conformance;
 pub mod console;
 pub mod context;
 pub mod device;
+pub mod embed;
 pub mod error;
 pub mod evaluation;
 pub mod files;

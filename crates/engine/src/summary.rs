@@ -1,5 +1,6 @@
 //! `summary.json`: the result of a run, with the field names of the program's contract.
 
+use crate::evaluation::LinearProtocol;
 use crate::metrics::Readings;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,9 @@ pub struct Summary {
     pub linear_top1: Option<f64>,
     /// Top-5 accuracy of the linear probe; null with five classes or fewer.
     pub linear_top5: Option<f64>,
+    /// How the linear probe was trained; absent without one and in summaries of earlier versions, whose probe is exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linear_protocol: Option<LinearProtocol>,
     /// Source of the initial weights; absent if they were initialised at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,

@@ -1,6 +1,7 @@
 //! A checkpoint in host memory: a run at one step.
 
 use super::Progress;
+use crate::config::Config;
 use barlow_model::StateDict;
 
 /// A run at one step.
@@ -18,6 +19,17 @@ pub struct Checkpoint {
     pub teacher: StateDict,
     /// The method's own state besides its weights; empty for most.
     pub method: StateDict,
+}
+
+impl Checkpoint {
+    /// The weights of the network that is evaluated: the teacher's where the config's method says so.
+    pub fn evaluated(&self, config: &Config) -> &StateDict {
+        let spec = config.method_definition().spec(&config.method_inputs(None));
+        match &spec.teacher {
+            Some(teacher) if teacher.evaluated => &self.teacher,
+            _ => &self.model,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ pub struct Progress {
     pub untrained: UntrainedAccuracy,
     /// The best kNN accuracy so far, with its step.
     pub best: Option<(f64, u64)>,
+    /// The epoch is complete and its evaluation is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub evaluation_due: bool,
 }
 
 impl Progress {
@@ -65,6 +68,7 @@ impl Progress {
             from: None,
             untrained: UntrainedAccuracy::default(),
             best: None,
+            evaluation_due: false,
         }
     }
 }

@@ -31,6 +31,8 @@ pub use model::{BackboneKind, ModelSection};
 pub use rates::{peak_rates, rule, settle_rates};
 pub use recipes::{DEFAULT_RECIPE, RECIPES, find_recipe};
 pub use resolved::ResolvedConfig;
-pub use sections::{EvalConfig, OptimizerConfig, OptimizerKind, Precision, RunConfig, ScheduleConfig, TrainConfig};
+pub use sections::{
+    EvalConfig, LinearEvaluation, OptimizerConfig, OptimizerKind, Precision, RunConfig, ScheduleConfig, TrainConfig,
+};
 pub use suggest::nearest;
 pub use validate::MOST_THREADS;

@@ -133,12 +133,31 @@ pub struct EvalConfig {
     pub crop: usize,
     /// Train a linear probe alongside the network, if there are labels; it does not affect the network.
     pub online: bool,
+    /// Evaluate the network before its first step, too, for comparison.
+    pub untrained: bool,
+    /// The linear evaluation before the first step and at the end.
+    pub linear: LinearEvaluation,
     /// Epochs between two kNN measurements; 0 measures at the end only.
     pub every: u64,
+    /// The most training images that vote in kNN, a stratified part of them; 0 for all.
+    pub knn_images: usize,
     /// Number of neighbours that vote in kNN.
     pub knn_k: usize,
     /// Temperature of the kNN votes' weights.
     pub knn_temperature: f64,
+}
+
+/// The linear evaluation of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinearEvaluation {
+    /// `exact` where images × features × classes are few enough, else the accuracy of the online probe.
+    #[default]
+    Auto,
+    /// Logistic regression to convergence on the features of all training images.
+    Exact,
+    /// None.
+    Off,
 }
 
 impl Default for EvalConfig {
@@ -147,7 +166,10 @@ impl Default for EvalConfig {
             resize: 256,
             crop: 224,
             online: true,
+            untrained: true,
+            linear: LinearEvaluation::Auto,
             every: 10,
+            knn_images: 50_000,
             knn_k: 20,
             knn_temperature: 0.07,
         }

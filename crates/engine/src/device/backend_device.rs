@@ -2,15 +2,14 @@
 
 use super::{ComputeDevice, PreparedTraining, RunRequest};
 use crate::backend::TrainBackend;
-use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::conformance::{By, Case, Values};
 use crate::error::RunError;
-use crate::evaluation::{Accuracy, evaluate_checkpoint};
+use crate::evaluation::{Network, network_of};
 use crate::run::Run;
-use crate::sources::Sources;
 use crate::timing::{Repeats, Timing, Workload};
 use anyhow::Result;
+use barlow_model::StateDict;
 use std::fmt;
 
 /// A device of the backend `B`.
@@ -70,14 +69,8 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
         Ok(Box::new(prepared))
     }
 
-    fn evaluate(
-        &self,
-        checkpoint: &Checkpoint,
-        sources: &Sources,
-        config: &Config,
-        with_linear: bool,
-    ) -> Result<Option<Accuracy>> {
-        evaluate_checkpoint::<B::InnerBackend>(checkpoint, sources, config, with_linear, &self.device)
+    fn network(&self, weights: &StateDict, config: &Config, projector: bool) -> Result<Box<dyn Network>> {
+        network_of::<B::InnerBackend>(weights, config, projector, &self.device)
     }
 
     fn conformance(&self, case: &Case, by: By) -> Values {

@@ -2,17 +2,16 @@
 
 use super::PreparedTraining;
 use crate::backend::DeviceLabel;
-use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::conformance::{By, Case, Values};
 use crate::console::Console;
 use crate::error::RunError;
-use crate::evaluation::Accuracy;
+use crate::evaluation::Network;
 use crate::run::RunOrigin;
-use crate::sources::Sources;
 use crate::stop::StopFlag;
 use crate::timing::{Repeats, Timing, Workload};
 use anyhow::Result;
+use barlow_model::StateDict;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -27,17 +26,11 @@ pub trait ComputeDevice: Debug + Send + Sync {
     /// [`RunError::Usage`] if the run is not possible.
     fn prepare(&self, request: RunRequest) -> Result<Box<dyn PreparedTraining>, RunError>;
 
-    /// Evaluates the network of a checkpoint; `None` if accuracy cannot be measured.
+    /// The config's network with `weights` by the names of a checkpoint; with its projector if `projector`.
     ///
     /// # Errors
-    /// If the checkpoint does not fit the config, or an image cannot be read.
-    fn evaluate(
-        &self,
-        checkpoint: &Checkpoint,
-        sources: &Sources,
-        config: &Config,
-        with_linear: bool,
-    ) -> Result<Option<Accuracy>>;
+    /// If the network is a custom one, or the weights do not fit the config.
+    fn network(&self, weights: &StateDict, config: &Config, projector: bool) -> Result<Box<dyn Network>>;
 
     /// Computes a case of the conformance suite.
     fn conformance(&self, case: &Case, by: By) -> Values;

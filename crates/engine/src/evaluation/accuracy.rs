@@ -1,17 +1,40 @@
 //! The result of an evaluation.
 
-use barlow_eval::{Collapse, LinearResult};
+use barlow_eval::Collapse;
+use serde::{Deserialize, Serialize};
 
 /// Accuracy of one set of features.
 #[derive(Clone, Debug)]
 pub struct Accuracy {
     /// kNN accuracy on the test images, in [0, 1].
     pub knn_top1: f64,
-    /// The result of the linear probe, if requested.
-    pub linear: Option<LinearResult>,
+    /// Accuracy of a linear classifier, if there is one.
+    pub linear: Option<LinearAccuracy>,
     /// The collapse measures of the test images' features.
     pub collapse: Collapse,
-    /// The same of the embeddings of some of them, and the [`spectrum`](barlow_eval::spectrum) of these; if the projector was
-    /// given.
+    /// The same of the embeddings of some of them, and the [`spectrum`](barlow_eval::spectrum) of these; if they were asked for.
     pub embeddings: Option<(Collapse, Vec<f64>)>,
+}
+
+/// How a linear classifier was trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinearProtocol {
+    /// To convergence on the features of all training images.
+    Exact,
+    /// By SGD alongside the network, on the views of its steps.
+    Online,
+}
+
+/// Accuracy of a linear classifier on the test images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearAccuracy {
+    /// How it was trained.
+    pub protocol: LinearProtocol,
+    /// Fraction whose class was predicted correctly, in [0, 1].
+    pub top1: f64,
+    /// Fraction whose class is among the five highest scores; `None` with five classes or fewer.
+    pub top5: Option<f64>,
+    /// L-BFGS steps of an exact probe, and whether it converged.
+    pub iterations: Option<(usize, bool)>,
 }

@@ -1,193 +1,155 @@
-//! The evaluation of a network: features of the labelled images, kNN and linear-probe accuracy.
+//! The evaluation of a network: kNN and linear accuracy on the labelled images, and whether the features have collapsed.
 //!
-//! The network runs on the run's own device, in `Eval` mode; kNN and the probe always run on the CPU.
+//! The network runs on its own device, in `Eval` mode; kNN and the probes always run on the CPU.
 
-use super::host::to_host;
-use super::{Accuracy, evaluation_chunk};
-use crate::config::{Config, EvalConfig};
+use super::features::{FeaturePass, LabelledFeatures};
+use super::part::stratified_part;
+use super::watch::{EvaluationError, Watch};
+use super::{Accuracy, LinearAccuracy, LinearProtocol, Network, Rows};
+use crate::config::Config;
 use crate::sources::Sources;
-use anyhow::{Context, Result};
-use barlow_augment::EvalTransform;
-use barlow_data::{BadImages, ImageSource, eval_pixels};
-use barlow_eval::{Collapse, Features, KnnConfig, LinearConfig, knn, linear_probe, spectrum, spread_rows};
-use barlow_model::{Backbone, Mlp, NormMode};
-use barlow_ops::NormOps;
-use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
-use std::ops::Range;
+use anyhow::Context;
+use barlow_data::{ImageSource, Subset};
+use barlow_eval::{Collapse, KnnConfig, LinearConfig, LinearModel, knn, linear_probe, spectrum, spread_rows};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The largest number of images whose embeddings are analysed: embeddings are wide.
 const MOST_EMBEDDED: usize = 512;
 
-/// Rows of representations with the images' labels.
-#[derive(Clone, Debug)]
-pub struct LabelledFeatures {
-    /// [images, width], row by row.
-    pub rows: Vec<f32>,
-    /// Number of features per image.
-    pub width: usize,
-    /// One label per image.
-    pub labels: Vec<usize>,
+/// The linear classifier of an evaluation.
+#[derive(Clone, Copy, Debug)]
+pub enum LinearWanted<'a> {
+    /// None.
+    No,
+    /// One that is trained to convergence on the features of all training images.
+    Exact,
+    /// One that was trained before.
+    Trained(&'a LinearModel),
 }
 
-/// Evaluates a backbone on the run's images; `None` if there are fewer than two classes or no test images.
+/// Evaluates a network on a run's images; `None` if there are fewer than two classes or no test images.
+///
+/// kNN votes among `eval.knn_images` training images; only an exact probe reads them all.
 ///
 /// # Errors
-/// If an image cannot be read.
-pub fn accuracy<B: NormOps>(
-    backbone: &impl Backbone<B>,
-    projector: Option<&Mlp<B>>,
+/// If an image cannot be read, or the evaluation should stop.
+pub fn evaluate(
+    network: &dyn Network,
     sources: &Sources,
     config: &Config,
-    with_linear: bool,
-    device: &B::Device,
-) -> Result<Option<Accuracy>> {
+    linear: LinearWanted<'_>,
+    with_embeddings: bool,
+    watch: &Watch<'_>,
+) -> Result<Option<Accuracy>, EvaluationError> {
     let Some(test) = &sources.test else { return Ok(None) };
-    if sources.classes.len() < 2 {
+    let classes = sources.classes.len();
+    if classes < 2 {
         return Ok(None);
     }
-    let transform = EvalTransform::new(config.eval.resize, config.eval.crop, sources.normalization.clone())?;
-    let chunk = evaluation_chunk(config);
-    let pass = Pass {
-        transform,
-        chunk,
-        bad_images: config.data.bad_images,
+    let pass = FeaturePass::new(config, sources.normalization.clone())?;
+    let voters = voters(sources.train.as_ref(), classes, config.eval.knn_images)?;
+    let (train, neighbours) = match (linear, voters) {
+        (_, None) => (pass.labelled(network, sources.train.as_ref(), "training", watch)?, None),
+        (LinearWanted::Exact, Some(_)) => {
+            let train = pass.labelled(network, sources.train.as_ref(), "training", watch)?;
+            // By the labels of the images that could be read: unusable ones may be skipped.
+            let part = stratified_part(&train.labels, classes, config.eval.knn_images);
+            let part = train.part(&part);
+            (train, Some(part))
+        }
+        (_, Some(voters)) => {
+            let part = Subset::new(Arc::clone(&sources.train), voters);
+            (pass.labelled(network, &part, "training", watch)?, None)
+        }
     };
-    let train = features(backbone, sources.train.as_ref(), &pass, device)?;
-    let test = features(backbone, test.as_ref(), &pass, device)?;
-    let mut accuracy = scores(&train, &test, sources.classes.len(), &config.eval, with_linear);
-    accuracy.embeddings = projector.map(|projector| {
-        let (rows, width) = embeddings(projector, &test, chunk, device);
-        (Collapse::of(&rows, width), spectrum(&rows, width))
-    });
-    Ok(Some(accuracy))
-}
-
-/// The projector's embeddings of some images' features, row by row, with their width; batches are as large as for the images.
-fn embeddings<B: NormOps>(
-    projector: &Mlp<B>,
-    features: &LabelledFeatures,
-    chunk: usize,
-    device: &B::Device,
-) -> (Vec<f32>, usize) {
-    let (mut out, mut width) = (Vec::new(), 0);
-    for rows in spread_rows(&features.rows, features.width, MOST_EMBEDDED).chunks(chunk) {
-        let mut filled = rows.concat();
-        filled.resize(chunk * features.width, 0.0);
-        let representations = Tensor::<B, 2>::from_data(TensorData::new(filled, [chunk, features.width]), device);
-        let embeddings = projector.forward(representations, NormMode::Eval);
-        width = embeddings.dims()[1];
-        out.extend(&to_host(embeddings)[..rows.len() * width]);
-    }
-    (out, width)
-}
-
-fn scores(
-    train: &LabelledFeatures,
-    test: &LabelledFeatures,
-    classes: usize,
-    config: &EvalConfig,
-    with_linear: bool,
-) -> Accuracy {
-    let collapse = Collapse::of(&test.rows, test.width);
-    let train = train.view(classes);
-    let test = test.view(classes);
-    let neighbours = knn(
-        &train,
-        &test,
+    let test = pass.labelled(network, test.as_ref(), "test", watch)?;
+    let neighbours = neighbours.as_ref().map_or(Cow::Borrowed(&train), Cow::Borrowed);
+    let mut phase = watch.phase("classifying by neighbours".to_owned(), 1);
+    phase.at(0)?;
+    let votes = knn(
+        &neighbours.view(classes),
+        &test.view(classes),
         &KnnConfig {
-            k: config.knn_k,
-            temperature: config.knn_temperature,
+            k: config.eval.knn_k,
+            temperature: config.eval.knn_temperature,
         },
     );
-    let linear = with_linear.then(|| linear_probe(&train, &test, &LinearConfig::default()));
-    Accuracy {
-        knn_top1: neighbours.top1,
-        linear,
-        collapse,
-        embeddings: None,
-    }
-}
-
-impl LabelledFeatures {
-    fn view(&self, classes: usize) -> Features<'_> {
-        Features {
-            rows: &self.rows,
-            width: self.width,
-            labels: &self.labels,
-            classes,
-        }
-    }
-}
-
-/// The settings of a forward pass over all images.
-struct Pass {
-    transform: EvalTransform,
-    /// Batch size.
-    chunk: usize,
-    bad_images: BadImages,
-}
-
-/// Representations of every labelled image of `source`, in its order.
-fn features<B: Backend>(
-    backbone: &impl Backbone<B>,
-    source: &dyn ImageSource,
-    pass: &Pass,
-    device: &B::Device,
-) -> Result<LabelledFeatures> {
-    let Pass {
-        transform,
-        chunk,
-        bad_images,
-    } = pass;
-    let mut out = LabelledFeatures {
-        rows: Vec::new(),
-        width: 0,
-        labels: Vec::new(),
+    let mut phase = watch.phase("training the linear probe".to_owned(), 1);
+    phase.at(0)?;
+    let linear = match linear {
+        LinearWanted::No => None,
+        LinearWanted::Exact => Some(exact(&train, &test, classes)),
+        LinearWanted::Trained(model) => Some(trained(model, &test, classes)),
     };
-    for start in (0..source.len()).step_by(*chunk) {
-        let range = start..source.len().min(start + chunk);
-        let (mut pixels, labels) = read_chunk(source, transform, range, *bad_images)?;
-        // Padded with black images: a GPU tunes its kernels for every new shape, and images do not affect each other here.
-        pixels.resize(chunk * transform.values(), 0.0);
-        let shape = [
-            *chunk,
-            transform.normalization.channels(),
-            transform.crop,
-            transform.crop,
-        ];
-        let images = Tensor::<B, 4>::from_data(TensorData::new(pixels, shape), device);
-        let representations = backbone.forward(images, NormMode::Eval);
-        out.width = representations.dims()[1];
-        out.rows.extend(&to_host(representations)[..labels.len() * out.width]);
-        out.labels.extend(labels);
-    }
-    Ok(out)
+    Ok(Some(Accuracy {
+        knn_top1: votes.top1,
+        linear,
+        collapse: Collapse::of(&test.rows, test.width),
+        embeddings: with_embeddings
+            .then(|| embeddings(network, &test, pass.chunk))
+            .flatten()
+            .map(|Rows { values, width }| (Collapse::of(&values, width), spectrum(&values, width))),
+    }))
 }
 
-/// Pixels and labels of the images in `range`, without bad ones if these are skipped.
-fn read_chunk(
-    source: &dyn ImageSource,
-    transform: &EvalTransform,
-    range: Range<usize>,
-    bad_images: BadImages,
-) -> Result<(Vec<f32>, Vec<usize>)> {
-    let label = |index| source.label(index).context("a set with classes has labels");
-    match eval_pixels(source, transform, range.clone()) {
-        Ok(pixels) => return Ok((pixels, range.map(label).collect::<Result<_>>()?)),
-        Err(error) if bad_images == BadImages::Skip && error.is_bad_image() => {}
-        Err(error) => return Err(error.into()),
+/// The training images that vote in kNN; `None` for all of them.
+fn voters(train: &dyn ImageSource, classes: usize, most: usize) -> Result<Option<Vec<usize>>, EvaluationError> {
+    if most == 0 || train.len() <= most {
+        return Ok(None);
     }
-    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    for index in range {
-        match eval_pixels(source, transform, index..index + 1) {
-            Ok(row) => {
-                pixels.extend(row);
-                labels.push(label(index)?);
-            }
-            Err(error) if error.is_bad_image() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok((pixels, labels))
+    let labels: Option<Vec<usize>> = (0..train.len()).map(|index| train.label(index)).collect();
+    let labels = labels.context("a set with classes has labels")?;
+    Ok(Some(stratified_part(&labels, classes, most)))
 }
+
+fn exact(train: &LabelledFeatures, test: &LabelledFeatures, classes: usize) -> LinearAccuracy {
+    let probe = linear_probe(&train.view(classes), &test.view(classes), &LinearConfig::default());
+    LinearAccuracy {
+        protocol: LinearProtocol::Exact,
+        top1: probe.top1,
+        top5: probe.top5,
+        iterations: Some((probe.iterations, probe.converged)),
+    }
+}
+
+/// The accuracy of a classifier that was trained before.
+fn trained(model: &LinearModel, test: &LabelledFeatures, classes: usize) -> LinearAccuracy {
+    let ranks: Vec<usize> = (test.rows.chunks_exact(test.width).zip(&test.labels))
+        .map(|(row, &label)| {
+            let scores = model.logits(row);
+            let above = scores
+                .iter()
+                .enumerate()
+                .filter(|&(class, &score)| score > scores[label] || (score == scores[label] && class < label));
+            above.count()
+        })
+        .collect();
+    let within = |rank: usize| ranks.iter().filter(|&&own| own < rank).count() as f64 / ranks.len() as f64;
+    LinearAccuracy {
+        protocol: LinearProtocol::Online,
+        top1: within(1),
+        top5: (classes > 5).then(|| within(5)),
+        iterations: None,
+    }
+}
+
+/// The projector's embeddings of some of the images' features; batches are as large as for the images.
+fn embeddings(network: &dyn Network, features: &LabelledFeatures, chunk: usize) -> Option<Rows> {
+    let mut out = Rows::default();
+    for rows in spread_rows(&features.rows, features.width, MOST_EMBEDDED).chunks(chunk) {
+        let mut values = rows.concat();
+        values.resize(chunk * features.width, 0.0);
+        let embeddings = network.embeddings(Rows {
+            values,
+            width: features.width,
+        })?;
+        out.width = embeddings.width;
+        out.values.extend(&embeddings.values[..rows.len() * embeddings.width]);
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+#[path = "evaluate_tests.rs"]
+mod tests;

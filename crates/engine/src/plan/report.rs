@@ -3,6 +3,7 @@
 use super::Plan;
 use crate::backend::DeviceLabel;
 use crate::config::{BackboneKind, OptimizerKind};
+use crate::evaluation::linear_choice;
 use crate::toml_word::toml_word;
 use crate::units::{bytes, grouped};
 use std::path::Path;
@@ -85,6 +86,7 @@ impl Plan {
             format!("method      {}", self.method.describe()),
             format!("loss        {}; {range} for N {n}, D {d}", self.outlook.settings),
         ];
+        lines.extend(self.evaluation().map(|text| format!("evaluation  {text}")));
         let memory = self.memory();
         lines.push(format!(
             "memory      at least {} on the device: activations {}, weights, gradients and optimiser {}, loss {}; {} on the host for \
@@ -97,6 +99,26 @@ impl Plan {
         ));
         lines.push(format!("run         {}", out.display()));
         lines
+    }
+
+    /// What of the training images the evaluation does not read, and why; `None` if it reads them all or there is none.
+    fn evaluation(&self) -> Option<String> {
+        let (config, images) = (&self.config, &self.images);
+        if images.classes < 2 || images.test == 0 {
+            return None;
+        }
+        let features = config.backbone().ok()?.feature_dim();
+        let (_, reason) = linear_choice(config, images.train, features, images.classes);
+        let most = config.eval.knn_images;
+        let part = (most > 0 && images.train > most).then(|| {
+            format!(
+                "kNN votes among {} of {} training images (eval.knn_images)",
+                grouped(most),
+                grouped(images.train)
+            )
+        });
+        let parts: Vec<String> = part.into_iter().chain(reason).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 
     /// Where the rate of the weights comes from.

@@ -256,10 +256,12 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         // resume from newly initialised weights.
         write_atomic(&context.run.config(), text.as_bytes())?;
     }
-    if step == 0 {
-        trainer.measure_untrained()?;
-    }
-    let outcome = trainer.run();
+    let measured = if step == 0 && config.eval.untrained {
+        trainer.measure_untrained()
+    } else {
+        Ok(())
+    };
+    let outcome = measured.and_then(|()| trainer.run());
     context.console.finish();
     let steps = trainer.steps() - step;
     let outcome = outcome.and_then(|()| {

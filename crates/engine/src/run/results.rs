@@ -71,6 +71,7 @@ fn summary(context: &RunContext, standing: &Standing) -> Summary {
         knn_top1: accuracy.map(|accuracy| accuracy.knn_top1),
         linear_top1: linear.map(|linear| linear.top1),
         linear_top5: linear.and_then(|linear| linear.top5),
+        linear_protocol: linear.map(|linear| linear.protocol),
         from: progress.from.clone(),
         untrained_knn_top1: progress.untrained.knn_top1,
         untrained_linear_top1: progress.untrained.linear_top1,

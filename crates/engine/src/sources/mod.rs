@@ -8,5 +8,5 @@ mod summary;
 
 pub use error::SourceError;
 pub use images::{ImageCounts, Images, Sources};
-pub use open::open;
+pub use open::{AllImages, open, open_all};
 pub use summary::{DataSummary, LeftOutEntry, PartSummary};

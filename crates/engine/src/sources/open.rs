@@ -7,8 +7,10 @@ use crate::cache_folder::cache_folder;
 use crate::config::{Config, DataConfig, Normalize, NormalizeName, locate_data};
 use barlow_augment::Normalization;
 use barlow_data::{
-    ImageSource, IndexCache, IndexNote, OpenOptions, Skipped, Splits, Subset, channel_statistics, hold_out,
+    ImageSource, IndexCache, IndexNote, Joined, LeftOut, OpenOptions, Skipped, Splits, Subset, channel_statistics,
+    hold_out,
 };
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -18,25 +20,8 @@ use std::sync::Arc;
 /// # Errors
 /// [`SourceError`].
 pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sources, SourceError> {
-    let root = locate_data(&config.data.path)?;
     let data = &config.data;
-    let index_cache = cache_folder()
-        .filter(|_| may_write)
-        .map(|folder| IndexCache::new(folder.join("index")));
-    let mut splits = Splits::open(&root, &options(data, config.model.in_channels, index_cache))?;
-    for note in &splits.index {
-        if *note != IndexNote::Small {
-            say(&format!("index       {note}"));
-        }
-    }
-    for note in &splits.notes {
-        say(&format!("layout      {note}"));
-    }
-    // The caller warns of it where images may be missing.
-    let is_warned_of = may_write && splits.left_out.is_worth_a_warning();
-    if !splits.left_out.is_empty() && !is_warned_of {
-        say(&format!("skipped     {}", splits.left_out));
-    }
+    let (root, mut splits) = read(config, may_write, say)?;
     let classes = classes(splits.train.as_ref());
     // The name of its cache: each part of a set has its own.
     let (mut train_name, mut test_name) = ("train".to_owned(), "test".to_owned());
@@ -79,14 +64,7 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
     let test = test
         .map(|test| cache.cached(test, &test_name, &mut skipped))
         .transpose()?;
-    let normalization = match &data.normalize {
-        Normalize::Named(NormalizeName::Imagenet) => Normalization::imagenet(),
-        Normalize::Named(NormalizeName::Data) => channel_statistics(train.as_ref(), data.bad_images)?,
-        Normalize::Given { mean, std } => Normalization {
-            mean: mean.clone(),
-            std: std.clone(),
-        },
-    };
+    let normalization = normalization(config, train.as_ref())?;
     Ok(Sources {
         train,
         test,
@@ -98,6 +76,68 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         notes: splits.notes,
         unlabelled_test,
         held_out: data.holdout,
+    })
+}
+
+/// Every image of the config's data set, whatever its splits are, in the order of the names, and the statistics that pixels are
+/// normalised with. Nothing is cached.
+///
+/// # Errors
+/// [`SourceError`].
+pub fn open_all(config: &Config, say: &dyn Fn(&str)) -> Result<AllImages, SourceError> {
+    let (_, splits) = read(config, true, say)?;
+    let normalization = normalization(config, splits.train.as_ref())?;
+    let images = std::iter::once(splits.train).chain(splits.test).collect();
+    Ok(AllImages {
+        images: Joined::new(images),
+        normalization,
+        left_out: splits.left_out,
+    })
+}
+
+/// Every image of a data set.
+pub struct AllImages {
+    /// The images, sorted by name.
+    pub images: Joined,
+    /// Statistics that pixels are normalised with.
+    pub normalization: Normalization,
+    /// Files, folders and lines of the data set that are not among the images.
+    pub left_out: LeftOut,
+}
+
+/// Finds and reads the data set of the config; prints how it was read.
+fn read(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<(PathBuf, Splits), SourceError> {
+    let root = locate_data(&config.data.path)?;
+    let data = &config.data;
+    let index_cache = cache_folder()
+        .filter(|_| may_write)
+        .map(|folder| IndexCache::new(folder.join("index")));
+    let splits = Splits::open(&root, &options(data, config.model.in_channels, index_cache))?;
+    for note in &splits.index {
+        if *note != IndexNote::Small {
+            say(&format!("index       {note}"));
+        }
+    }
+    for note in &splits.notes {
+        say(&format!("layout      {note}"));
+    }
+    // The caller warns of it where images may be missing.
+    let is_warned_of = may_write && splits.left_out.is_worth_a_warning();
+    if !splits.left_out.is_empty() && !is_warned_of {
+        say(&format!("skipped     {}", splits.left_out));
+    }
+    Ok((root, splits))
+}
+
+/// The statistics that the config says, or those of `train`.
+fn normalization(config: &Config, train: &dyn ImageSource) -> Result<Normalization, SourceError> {
+    Ok(match &config.data.normalize {
+        Normalize::Named(NormalizeName::Imagenet) => Normalization::imagenet(),
+        Normalize::Named(NormalizeName::Data) => channel_statistics(train, config.data.bad_images)?,
+        Normalize::Given { mean, std } => Normalization {
+            mean: mean.clone(),
+            std: std.clone(),
+        },
     })
 }
 

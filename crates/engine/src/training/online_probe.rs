@@ -1,6 +1,8 @@
 //! The online linear probe, trained alongside the network on the representations that each step computes anyway: an accuracy
 //! curve for the cost of a small matrix product. No gradient leaves it, so it does not affect the network.
 
+use crate::evaluation::to_host;
+use barlow_eval::LinearModel;
 use barlow_model::{HostTensor, StateDict};
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
@@ -90,6 +92,19 @@ impl<B: Backend> OnlineProbe<B> {
             .into_iter()
             .zip(self.tensors.iter().map(host))
             .collect()
+    }
+
+    /// The classifier as it is, for evaluation on the host.
+    pub fn classifier(&self) -> LinearModel {
+        let [weight, bias, ..] = &self.tensors;
+        let [features, classes] = weight.dims();
+        let host = |tensor: Tensor<B, 2>| -> Vec<f64> { to_host(tensor).into_iter().map(f64::from).collect() };
+        LinearModel {
+            mean: vec![0.0; features],
+            deviation: vec![1.0; features],
+            weight: host(weight.clone().transpose().reshape([classes, features])),
+            bias: host(bias.clone()),
+        }
     }
 
     /// Restores what [`OnlineProbe::state`] gave; a state of another form leaves the probe as it is.

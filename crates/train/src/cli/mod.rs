@@ -51,8 +51,14 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             let (selected, request) = resolve::pretrain(&args.run, pretrain.from.as_deref(), stop)?;
             commands::pretrain::run(&selected, request)
         }
-        Command::Knn(probe) => commands::probe::knn(&resolve::probe(&args.run, &probe.from)?),
-        Command::Linear(probe) => commands::probe::linear(&resolve::probe(&args.run, &probe.from)?),
+        Command::Knn(probe) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            commands::probe::knn(&resolve::probe(&args.run, &probe.from, stop)?)
+        }
+        Command::Linear(probe) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            commands::probe::linear(&resolve::probe(&args.run, &probe.from, stop)?)
+        }
         Command::Report(report) => commands::report::run(&report.runs, args.run.out.as_deref()),
         Command::Inspect(inspect) => commands::inspect::run(&inspect.file, inspect.json),
         Command::Data(data) => {

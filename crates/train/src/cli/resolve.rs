@@ -238,7 +238,7 @@ pub(super) fn images(args: &RunArgs, console: &Terminal) -> Result<(PathBuf, Sou
 }
 
 /// The request of a probe.
-pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, RunError> {
+pub(super) fn probe(args: &RunArgs, from: &str, stop: StopFlag) -> Result<ProbeRequest, RunError> {
     let (root, last) = split_last(from);
     let run = RunDir::open(&PathBuf::from(root)).map_err(RunError::usage)?;
     let mut layers = Layers {
@@ -267,5 +267,6 @@ pub(super) fn probe(args: &RunArgs, from: &str) -> Result<ProbeRequest, RunError
         config,
         selected,
         console: Terminal::new(args.quiet),
+        stop,
     })
 }

@@ -7,10 +7,11 @@ use barlow_engine::checkpoint::{Checkpoint, Damaged};
 use barlow_engine::config::Config;
 use barlow_engine::console::Console;
 use barlow_engine::error::RunError;
-use barlow_engine::evaluation::Accuracy;
+use barlow_engine::evaluation::{Accuracy, LinearWanted, Watch, evaluate as evaluate_network};
 use barlow_engine::files::write_json;
 use barlow_engine::run_dir::RunDir;
 use barlow_engine::sources;
+use barlow_engine::stop::StopFlag;
 use barlow_train::device::Selected;
 use serde::Serialize;
 
@@ -26,6 +27,8 @@ pub struct ProbeRequest {
     pub selected: Selected,
     /// Where messages go.
     pub console: Terminal,
+    /// Set when the evaluation should stop.
+    pub stop: StopFlag,
 }
 
 /// `eval/knn.json`.
@@ -54,7 +57,7 @@ struct LinearReport<'a> {
 /// # Errors
 /// When the run has no checkpoint, or the images no labels.
 pub fn knn(request: &ProbeRequest) -> Result<(), RunError> {
-    let (accuracy, step) = evaluate(request, false)?;
+    let (accuracy, step) = evaluate(request, LinearWanted::No)?;
     let eval = &request.config.eval;
     let data = request.config.data.path.to_string_lossy();
     let report = KnnReport {
@@ -77,14 +80,15 @@ pub fn knn(request: &ProbeRequest) -> Result<(), RunError> {
 /// # Errors
 /// When the run has no checkpoint, or the images no labels.
 pub fn linear(request: &ProbeRequest) -> Result<(), RunError> {
-    let (accuracy, step) = evaluate(request, true)?;
+    let (accuracy, step) = evaluate(request, LinearWanted::Exact)?;
     let linear = accuracy.linear.context("a probe was requested")?;
     let data = request.config.data.path.to_string_lossy();
+    let (iterations, converged) = linear.iterations.context("an exact probe has iterations")?;
     let report = LinearReport {
         linear_top1: linear.top1,
         linear_top5: linear.top5,
-        iterations: linear.iterations,
-        converged: linear.converged,
+        iterations,
+        converged,
         data: &data,
         step,
     };
@@ -96,7 +100,7 @@ pub fn linear(request: &ProbeRequest) -> Result<(), RunError> {
     Ok(())
 }
 
-fn evaluate(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64), RunError> {
+fn evaluate(request: &ProbeRequest, linear: LinearWanted<'_>) -> Result<(Accuracy, u64), RunError> {
     let kept = Checkpoint::chosen(&request.run, request.last)?;
     for Damaged { error, .. } in &kept.damaged {
         request.console.warn(&format!("{error:#}"));
@@ -111,9 +115,14 @@ fn evaluate(request: &ProbeRequest, with_linear: bool) -> Result<(Accuracy, u64)
     if sources.left_out.is_worth_a_warning() {
         request.console.warn(&format!("skipped: {}", sources.left_out));
     }
-    let evaluated = request
-        .selected
-        .run(|device| device.evaluate(&checkpoint, &sources, &request.config, with_linear));
+    let watch = Watch {
+        console: &request.console,
+        stop: &request.stop,
+    };
+    let evaluated = request.selected.run(|device| {
+        let network = device.network(checkpoint.evaluated(&request.config), &request.config, false)?;
+        evaluate_network(network.as_ref(), &sources, &request.config, linear, false, &watch)
+    });
     let accuracy = evaluated?.ok_or_else(|| {
         let path = request.config.data.path.display();
         RunError::usage(match sources.classes.as_slice() {

@@ -6,7 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::evaluation::Accuracy;
 use crate::training::{OnlineProbe, Phase, Teacher, TrainBackbone};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 use barlow_model::{Model, StateDict, state_dict};
 use burn::module::AutodiffModule;
 
@@ -63,15 +63,16 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     /// Evaluates the trained network.
     ///
     /// # Errors
-    /// When an image cannot be read, or the best checkpoint cannot be written.
-    pub fn finish(mut self) -> Result<FinishedTraining<B, M>> {
+    /// [`RunError::Interrupted`] if the evaluation should stop; [`RunError::Failed`] when an image cannot be read, or the best
+    /// checkpoint cannot be written.
+    pub fn finish(mut self) -> Result<FinishedTraining<B, M>, RunError> {
         if let Some(first) = &self.loader.skipped().first {
             let count = self.loader.skipped().count;
             self.context
                 .console
                 .warn(&format!("{count} images were replaced by others; the first: {first}"));
         }
-        let accuracy = self.measure(true, true)?;
+        let accuracy = self.measure_trained()?;
         if let Some(accuracy) = &accuracy
             && self.record(self.context.plan.config.train.epochs, accuracy)?
         {
@@ -81,7 +82,9 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             Some(teacher) => teacher.model().clone(),
             None => self.model.as_ref().expect("present between two steps").valid(),
         };
-        ensure!(self.progress.last_epoch.is_some(), "a finished run has losses");
+        if self.progress.last_epoch.is_none() {
+            return Err(anyhow!("a finished run has losses").into());
+        }
         let standing = self.standing(accuracy);
         Ok(FinishedTraining { model, standing })
     }

@@ -3,12 +3,15 @@
 use super::Trainer;
 use crate::backend::TrainBackend;
 use crate::console::Status;
-use crate::evaluation::{Accuracy, accuracy};
+use crate::error::RunError;
+use crate::evaluation::{
+    Accuracy, EvaluationError, LinearChoice, LinearWanted, NetworkOnDevice, Watch, evaluate, linear_choice,
+};
 use crate::host_memory;
 use crate::metrics::{EvaluationMetric, Metric, ReadingMeans, Readings, TrainingMetric};
 use crate::optim::LearningRates;
 use crate::summary::{UntrainedAccuracy, start_of};
-use crate::training::{Phase, TrainBackbone};
+use crate::training::{OnlineProbe, Phase, TrainBackbone};
 use anyhow::{Result, anyhow};
 use barlow_eval::Collapse;
 use burn::module::AutodiffModule;
@@ -117,33 +120,54 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     }
 
     /// Evaluates the network as it is, or its teacher where the method says so; the embeddings too where they are logged.
-    pub(super) fn measure(&self, with_linear: bool, with_embeddings: bool) -> Result<Option<Accuracy>> {
-        let online;
+    ///
+    /// # Errors
+    /// If an image cannot be read, or the run should stop.
+    pub(super) fn measure(
+        &self,
+        linear: LinearWanted<'_>,
+        with_embeddings: bool,
+    ) -> Result<Option<Accuracy>, EvaluationError> {
         let model = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
-            Some(teacher) => teacher.model(),
-            None => {
-                online = self.model.as_ref().expect("present between two steps").valid();
-                &online
-            }
+            Some(teacher) => teacher.model().clone(),
+            None => self.model.as_ref().expect("present between two steps").valid(),
+        };
+        let network = NetworkOnDevice {
+            backbone: model.backbone,
+            projector: with_embeddings.then_some(model.heads.projector),
+            device: self.device.clone(),
+        };
+        let context = self.context;
+        let watch = Watch {
+            console: context.console.as_ref(),
+            stop: &context.stop,
         };
         self.profile.time(Phase::Monitors, || {
-            accuracy(
-                &model.backbone,
-                with_embeddings.then_some(&model.heads.projector),
-                &self.context.sources,
-                &self.context.plan.config,
-                with_linear,
-                &self.device,
-            )
+            let config = &context.plan.config;
+            evaluate(&network, &context.sources, config, linear, with_embeddings, &watch)
         })
     }
 
-    /// Evaluates the network before its first step.
+    /// The linear evaluation that the config and the size of the set call for.
+    fn linear_choice(&self) -> LinearChoice {
+        let context = self.context;
+        let model = self.model.as_ref().expect("present between two steps");
+        let features = model.backbone.feature_dim();
+        let (images, classes) = (context.sources.train.len(), context.sources.classes.len());
+        linear_choice(&context.plan.config, images, features, classes).0
+    }
+
+    /// Evaluates the network before its first step. The online probe knows nothing yet, so only an exact one is trained.
     ///
     /// # Errors
-    /// When an image cannot be read.
-    pub fn measure_untrained(&mut self) -> Result<()> {
-        let Some(accuracy) = self.measure(true, false)? else {
+    /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] if an image cannot be read.
+    pub fn measure_untrained(&mut self) -> Result<(), RunError> {
+        let linear = match self.linear_choice() {
+            LinearChoice::Exact => LinearWanted::Exact,
+            LinearChoice::Online | LinearChoice::Off => LinearWanted::No,
+        };
+        let measured = self.measure(linear, false);
+        let Some(accuracy) = self.evaluated(measured)? else {
             return Ok(());
         };
         let linear_top1 = accuracy.linear.as_ref().map(|linear| linear.top1);
@@ -151,12 +175,39 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             knn_top1: Some(accuracy.knn_top1),
             linear_top1,
         };
-        let linear = linear_top1.unwrap_or_default();
+        let linear = linear_top1.map_or(String::new(), |linear| format!(", linear top-1 {linear:.4}"));
         self.context.console.line(&format!(
-            "{}: kNN top-1 {:.4}, linear top-1 {linear:.4}",
+            "{}: kNN top-1 {:.4}{linear}",
             start_of(self.progress.from.as_deref()),
             accuracy.knn_top1
         ));
         Ok(())
+    }
+
+    /// Evaluates the trained network.
+    ///
+    /// # Errors
+    /// As for [`Trainer::measure_untrained`].
+    pub(super) fn measure_trained(&mut self) -> Result<Option<Accuracy>, RunError> {
+        let probe = self.probe.as_ref().map(OnlineProbe::classifier);
+        let linear = match (self.linear_choice(), &probe) {
+            (LinearChoice::Exact, _) => LinearWanted::Exact,
+            (LinearChoice::Online, Some(probe)) => LinearWanted::Trained(probe),
+            (LinearChoice::Online | LinearChoice::Off, _) => LinearWanted::No,
+        };
+        let measured = self.measure(linear, true);
+        self.evaluated(measured)
+    }
+
+    /// The result of an evaluation; a checkpoint is written if it was interrupted, and it is repeated when the run is resumed.
+    pub(super) fn evaluated(
+        &mut self,
+        measured: Result<Option<Accuracy>, EvaluationError>,
+    ) -> Result<Option<Accuracy>, RunError> {
+        match measured {
+            Ok(accuracy) => Ok(accuracy),
+            Err(EvaluationError::Stopped(_)) => Err(self.interrupt()?),
+            Err(EvaluationError::Failed(error)) => Err(error.into()),
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::context::RunContext;
 use crate::error::RunError;
+use crate::evaluation::LinearWanted;
 use crate::method::{Clock, EmaTiming, Method};
 use crate::metrics::{MetricsSink, ReadingMeans, Readings};
 use crate::optim::{Optimizer, StepRates};
@@ -180,6 +181,10 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         self.context
             .console
             .start(self.progress.step, plan.schedule.total_steps);
+        if self.progress.evaluation_due {
+            let is_best = self.evaluate_if_due(self.progress.step / plan.steps_per_epoch)?;
+            self.save(is_best)?;
+        }
         while self.progress.step < plan.schedule.total_steps {
             if self.context.stop.is_set() {
                 return Err(self.interrupt()?);
@@ -304,6 +309,21 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         }
     }
 
+    /// The evaluation after `done` epochs, if it is due; whether it is the best so far. An interrupted one is still due when the
+    /// run is resumed.
+    fn evaluate_if_due(&mut self, done: u64) -> Result<bool, RunError> {
+        if !self.progress.evaluation_due {
+            return Ok(false);
+        }
+        let measured = self.measure(LinearWanted::No, true);
+        let accuracy = self.evaluated(measured)?;
+        self.progress.evaluation_due = false;
+        match accuracy {
+            Some(accuracy) => Ok(self.record(done, &accuracy)?),
+            None => Ok(false),
+        }
+    }
+
     fn end_epoch(&mut self, done: u64) -> Result<(), RunError> {
         let config = &self.context.plan.config;
         let last = done == config.train.epochs;
@@ -311,10 +331,8 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         self.progress.losses = ReadingMeans::default();
         // The last epoch is evaluated with the linear probe, after its checkpoint is safe.
         let evaluate = !last && config.eval.every > 0 && done.is_multiple_of(config.eval.every);
-        let mut is_best = false;
-        if evaluate && let Some(accuracy) = self.measure(false, true)? {
-            is_best = self.record(done, &accuracy)?;
-        }
+        self.progress.evaluation_due = evaluate;
+        let is_best = self.evaluate_if_due(done)?;
         if last || is_best || done.is_multiple_of(config.train.checkpoint_every) {
             self.save(is_best)?;
         }

@@ -1,0 +1,37 @@
+//! A network of given weights.
+
+use super::Network;
+use super::network::NetworkOnDevice;
+use crate::config::Config;
+use anyhow::{Context, Result};
+use barlow_model::{StateDict, load_state_dict, strip_prefix};
+use barlow_ops::ModelOps;
+
+/// The network of a config with `weights`, by the names of a checkpoint, on a device; with the projector if `projector`.
+///
+/// # Errors
+/// If the network is a custom one, or the weights do not fit the config.
+pub fn network_of<B: ModelOps>(
+    weights: &StateDict,
+    config: &Config,
+    projector: bool,
+    device: &B::Device,
+) -> Result<Box<dyn Network>> {
+    let backbone = config.backbone()?.init::<B>(device);
+    let features = barlow_model::Backbone::<B>::feature_dim(&backbone);
+    let backbone =
+        load_state_dict(backbone, &strip_prefix(weights, "backbone.")).context("the weights do not fit the model")?;
+    let projector = projector
+        .then(|| {
+            let spec = config.method_definition().spec(&config.method_inputs(None));
+            let projector = spec.heads.projector.init::<B>(features, device);
+            load_state_dict(projector, &strip_prefix(weights, "projector."))
+                .context("the weights of the projector do not fit the config")
+        })
+        .transpose()?;
+    Ok(Box::new(NetworkOnDevice {
+        backbone,
+        projector,
+        device: device.clone(),
+    }))
+}
