@@ -46,8 +46,8 @@ pub use error::{Fault, WeightsError};
 pub use export::{Export, ExportError, ExportFormat, ExportModel, ModelCard, ModelTensor, export};
 pub use file::{RawTensor, TensorInfo, WeightsFile};
 pub use import::{
-    Ignored, Import, ImportError, ImportFault, ImportOptions, ImportTensor, ProjectorImport, ProjectorLayer,
-    ProjectorNorm, ShapeMismatch, import,
+    Ignored, Import, ImportError, ImportFault, ImportOptions, ImportTensor, ModelSettings, ProjectorImport,
+    ProjectorLayer, ProjectorNorm, ShapeMismatch, import,
 };
 pub use inspect::{InspectOptions, inspect_json, inspect_text};
 pub use layout::{Architecture, Layout, Mapped, Origin, ResNetShape, VitShape, recognise};

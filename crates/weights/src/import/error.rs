@@ -82,7 +82,7 @@ pub enum ImportFault {
         missing: Vec<String>,
     },
     /// Tensors that no network of the recognised kind has.
-    #[error("not a {network} alone: it has {} tensors more than one ({}); a network with other layers is not imported", unexpected.len(), listed(unexpected))]
+    #[error("not a {network}: {} of its tensors {} in no layer of one ({}); a network with other layers is not imported", unexpected.len(), are(unexpected), listed(unexpected))]
     Unexpected {
         /// What was recognised.
         network: String,

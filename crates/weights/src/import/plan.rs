@@ -67,12 +67,45 @@ impl Import {
             || (self.projector_layers.iter()).any(|layer| layer.norm != ProjectorNorm::None)
     }
 
+    /// The settings of `[model]` that build this network.
+    ///
+    /// # Errors
+    /// [`ImportFault::Unsupported`] if no word of `model.backbone` is this network.
+    pub fn settings(&self) -> Result<ModelSettings, ImportError> {
+        let unsupported = || ImportError {
+            path: None,
+            fault: ImportFault::Unsupported {
+                what: format!("{} is not one of this program's networks", self.architecture),
+                advice: "ResNets, wide ResNets, resnext50_32x4d and vision transformers of the sizes in model.backbone can be imported",
+            },
+        };
+        Ok(ModelSettings {
+            backbone: self.architecture.config_name().ok_or_else(unsupported)?,
+            architecture: self.architecture.clone(),
+            projector: self.projector_text(),
+            projector_norm: self.projector_norm(),
+        })
+    }
+
     /// Bytes of the largest tensor, as f32.
     pub fn largest_tensor(&self) -> u64 {
         let tensors = self.backbone.iter().chain(&self.projector);
         let bytes = tensors.map(|tensor| 4 * tensor.shape.iter().product::<usize>() as u64);
         bytes.max().unwrap_or(0)
     }
+}
+
+/// Settings of a config's `[model]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSettings {
+    /// `model.backbone`.
+    pub backbone: String,
+    /// Width, channels and stem of a ResNet; patch and image of a vision transformer.
+    pub architecture: Architecture,
+    /// `model.projector`, if one is imported.
+    pub projector: Option<String>,
+    /// `model.projector_norm`.
+    pub projector_norm: bool,
 }
 
 /// Whether the layers are those of `model.projector`, apart from biases: hidden layers all with or all without batch norm, and a
@@ -143,7 +176,10 @@ fn plan(tensors: &[TensorInfo], options: &ImportOptions) -> Result<Import, Impor
         .filter(|tensor| infos[tensor.from.as_str()].dtype == Dtype::F64)
         .count();
     if wide > 0 {
-        notes.push(format!("{wide} tensors are float64 and are rounded to float32."));
+        notes.push(match wide {
+            1 => "One tensor is float64 and is rounded to float32.".into(),
+            _ => format!("{wide} tensors are float64 and are rounded to float32."),
+        });
     }
     notes.push(
         "Weights do not tell how images were normalised: set data.mean and data.std to those of the training.".into(),
@@ -228,6 +264,11 @@ fn architecture_of(layout: &Layout, infos: &HashMap<&str, &TensorInfo>) -> Resul
             ),
             advice: "stems of 7 × 7 (ImageNet) and 3 × 3 (CIFAR) can be imported",
         });
+    }
+    if let Some(Architecture::ResNet(whole)) = &layout.architecture
+        && whole.depth().is_some()
+    {
+        return Ok(Architecture::ResNet(whole.clone()));
     }
     shape
         .completed()

@@ -14,7 +14,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// The word of `model.backbone` in a config, such as `wide-resnet50-2` or `vit-small`, if there is one.
+    /// The word of `model.backbone` in a config, such as `wide_resnet50_2` or `vit-small`, if there is one.
     ///
     /// Width, stem, channels, patch and image size are settings of their own there.
     pub fn config_name(&self) -> Option<String> {

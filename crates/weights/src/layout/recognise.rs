@@ -107,17 +107,26 @@ pub fn recognise(tensors: &[TensorInfo]) -> Option<Layout> {
         .iter()
         .map(|Mapped { from, to }| (to.as_str(), shapes[from.as_str()]));
     let by_name: BTreeMap<&str, &[usize]> = by_name.collect();
-    let architecture = match style.is_vit() {
+    let mut architecture = match style.is_vit() {
         true => VitShape::of_shapes(&by_name).map(Architecture::Vit),
         false => ResNetShape::of_shapes(&by_name).map(Architecture::ResNet),
     };
+    if let Some(Architecture::ResNet(network)) = &mut architecture
+        && network.stem_kernel == 3
+        && origin == Origin::SoloLearn
+    {
+        network.stem_padding = 2;
+    }
     let mut notes = Vec::new();
     match (style, &architecture) {
         (Style::DeepStem, _) => {
             notes.push("A deep stem has no counterpart in torchvision's ResNets, so it is not mapped.")
         }
         (_, Some(Architecture::ResNet(network))) if network.stem_kernel == 3 => {
-            notes.push("Weights do not tell whether the 3 × 3 stem has padding 1 or 2 (solo-learn's has 2).");
+            notes.push(match network.stem_padding {
+                2 => "Weights do not tell the padding of the 3 × 3 stem: 2 is assumed, as solo-learn has it.",
+                _ => "Weights do not tell the padding of the 3 × 3 stem: 1 is assumed (solo-learn's is 2).",
+            });
         }
         (_, Some(Architecture::Vit(_))) => {
             notes.push("Weights do not tell the number of attention heads: one for each 64 of the width is assumed.");

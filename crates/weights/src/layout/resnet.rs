@@ -26,8 +26,10 @@ pub struct ResNetShape {
     pub width: usize,
     /// Channels of an image.
     pub in_channels: usize,
-    /// Kernel size of the stem: 7 for ImageNet, 3 for CIFAR. Its padding and a max pooling behind it are not visible.
+    /// Kernel size of the stem: 7 for ImageNet, with stride 2 and a max pooling behind it; 3 for CIFAR, without either.
     pub stem_kernel: usize,
+    /// Padding of the stem. Not visible in weights: 3 for ImageNet; for CIFAR 1 is assumed, and 2 in solo-learn's checkpoints.
+    pub stem_padding: usize,
     /// Groups of the 3 × 3 convolutions: 1, or 32 for a ResNeXt.
     pub groups: usize,
     /// Channels of the 3 × 3 convolutions of the first stage.
@@ -59,6 +61,7 @@ impl ResNetShape {
             width,
             in_channels,
             stem_kernel,
+            stem_padding: stem_kernel / 2,
             groups: inner_width.checked_div(per_group)?,
             inner_width,
             feature_dim: width.checked_mul(if bottleneck { 32 } else { 8 })?,
@@ -96,16 +99,16 @@ impl ResNetShape {
         }
     }
 
-    /// The word of `model.backbone` in a config, such as `wide-resnet50-2`. Width and stem are settings of their own.
+    /// The word of `model.backbone` in a config, such as `wide_resnet50_2`. Width and stem are settings of their own.
     pub(super) fn config_name(&self) -> Option<String> {
         let depth = self.depth()?;
         if self.inner_width == self.width && self.groups == 1 {
             return Some(format!("resnet{depth}"));
         }
-        let doubled = self.bottleneck && Some(self.inner_width) == self.width.checked_mul(2);
-        match self.groups {
-            1 if doubled => Some(format!("wide-resnet{depth}-2")),
-            32 if doubled => Some(format!("resnext{depth}-32x4d")),
+        let doubled = Some(self.inner_width) == self.width.checked_mul(2);
+        match (self.groups, depth) {
+            (1, 50 | 101) if doubled => Some(format!("wide_resnet{depth}_2")),
+            (32, 50) if doubled => Some("resnext50_32x4d".to_owned()),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use crate::layout::{Conv, ResNetShape};
 /// Epsilon of every batch norm, torch's default.
 const EPSILON: f32 = 1e-5;
 
-/// Adds the layers from `images` to the pooled representation, and returns the name of the unpooled one's flattened form.
+/// Adds the layers from `images` to the representation: the last stage, averaged over its pixels.
 pub(super) fn backbone(graph: &mut Graph<'_>, shape: &ResNetShape, prefix: &str, images: &str, output: &str) {
     let is_imagenet = shape.stem_kernel == 7;
     let stem = Conv {
@@ -17,7 +17,14 @@ pub(super) fn backbone(graph: &mut Graph<'_>, shape: &ResNetShape, prefix: &str,
         stride: if is_imagenet { 2 } else { 1 },
         groups: 1,
     };
-    let mut x = conv_norm(graph, images, &stem, &format!("{prefix}conv1"), &format!("{prefix}bn1"));
+    let mut x = padded_conv_norm(
+        graph,
+        images,
+        &stem,
+        shape.stem_padding,
+        &format!("{prefix}conv1"),
+        &format!("{prefix}bn1"),
+    );
     x = graph.node("Relu", &[&x], &[]);
     if is_imagenet {
         let attributes = [
@@ -59,8 +66,13 @@ pub(super) fn backbone(graph: &mut Graph<'_>, shape: &ResNetShape, prefix: &str,
     graph.named_node("Flatten", &[&pooled], &[("axis", Attribute::Int(1))], output);
 }
 
+/// A convolution and its norm, padded so that stride 1 keeps the size.
 fn conv_norm(graph: &mut Graph<'_>, x: &str, conv: &Conv, name: &str, norm: &str) -> String {
-    let (kernel, stride, padding) = (conv.kernel as i64, conv.stride as i64, (conv.kernel / 2) as i64);
+    padded_conv_norm(graph, x, conv, conv.kernel / 2, name, norm)
+}
+
+fn padded_conv_norm(graph: &mut Graph<'_>, x: &str, conv: &Conv, padding: usize, name: &str, norm: &str) -> String {
+    let [kernel, stride, padding] = [conv.kernel, conv.stride, padding].map(|size| size as i64);
     let attributes = [
         ("dilations", Attribute::Ints(&[1, 1])),
         ("group", Attribute::Int(conv.groups as i64)),
