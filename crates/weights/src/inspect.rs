@@ -2,7 +2,7 @@
 
 use crate::error::quoted;
 use crate::file::{TensorInfo, WeightsFile};
-use crate::layout::{Layout, recognise};
+use crate::layout::{Architecture, Layout, recognise};
 use crate::tree::Tree;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -84,18 +84,7 @@ pub fn inspect_json(file: &WeightsFile) -> Value {
         json!({
             "origin": layout.origin.to_string(),
             "prefix": layout.prefix,
-            "backbone": layout.architecture.as_ref().map(|network| json!({
-                "name": network.name(),
-                "depth": network.depth(),
-                "blocks": network.blocks,
-                "bottleneck": network.bottleneck,
-                "width": network.width,
-                "in_channels": network.in_channels,
-                "stem_kernel": network.stem_kernel,
-                "groups": network.groups,
-                "inner_width": network.inner_width,
-                "feature_dim": network.feature_dim,
-            })),
+            "backbone": layout.architecture.as_ref().map(architecture_json),
             "backbone_tensors": layout.backbone.len(),
             "projector_tensors": layout.projector.len(),
             "projector_dims": layout.projector_dims,
@@ -125,20 +114,39 @@ pub fn inspect_json(file: &WeightsFile) -> Value {
     })
 }
 
+fn architecture_json(architecture: &Architecture) -> Value {
+    match architecture {
+        Architecture::ResNet(network) => json!({
+            "name": network.name(),
+            "depth": network.depth(),
+            "blocks": network.blocks,
+            "bottleneck": network.bottleneck,
+            "width": network.width,
+            "in_channels": network.in_channels,
+            "stem_kernel": network.stem_kernel,
+            "groups": network.groups,
+            "inner_width": network.inner_width,
+            "feature_dim": network.feature_dim,
+        }),
+        Architecture::Vit(network) => json!({
+            "name": network.name(),
+            "depth": network.depth,
+            "mlp_dim": network.mlp_dim,
+            "patch": network.patch,
+            "image": network.image,
+            "in_channels": network.in_channels,
+            "feature_dim": network.dim,
+        }),
+    }
+}
+
 fn layout_lines(layout: &Layout) -> Vec<String> {
     let mut lines = vec![match layout.prefix.as_str() {
         "" => format!("looks like {}", layout.origin),
         prefix => format!("looks like {}, under {}", layout.origin, quoted(prefix)),
     }];
     if let Some(network) = &layout.architecture {
-        let name = network.name().unwrap_or_else(|| {
-            let blocks = network.blocks;
-            format!("a ResNet of {blocks:?} blocks, width {}", network.width)
-        });
-        lines.push(format!(
-            "backbone: {name}, a {0} × {0} stem for {1} channels, representations of {2}",
-            network.stem_kernel, network.in_channels, network.feature_dim
-        ));
+        lines.push(format!("backbone: {network}"));
     }
     if !layout.projector_dims.is_empty() {
         let dims: Vec<String> = layout.projector_dims.iter().map(usize::to_string).collect();

@@ -26,7 +26,9 @@
 mod contents;
 mod dtype;
 mod error;
+mod export;
 mod file;
+mod import;
 mod inspect;
 mod layout;
 mod pickle;
@@ -41,8 +43,13 @@ mod zip;
 pub use contents::Format;
 pub use dtype::Dtype;
 pub use error::{Fault, WeightsError};
+pub use export::{Export, ExportError, ExportFormat, ExportModel, ModelCard, ModelTensor, export};
 pub use file::{RawTensor, TensorInfo, WeightsFile};
+pub use import::{
+    Ignored, Import, ImportError, ImportFault, ImportOptions, ImportTensor, ModelSettings, ProjectorImport,
+    ProjectorLayer, ProjectorNorm, ShapeMismatch, import,
+};
 pub use inspect::{InspectOptions, inspect_json, inspect_text};
-pub use layout::{Backbone, Layout, Mapped, Origin, recognise};
+pub use layout::{Architecture, Layout, Mapped, Origin, ResNetShape, VitShape, recognise};
 pub use tree::Tree;
-pub use write::{OutTensor, Values, write_pth, write_safetensors};
+pub use write::{LazyValues, OutTensor, Values, write_pth, write_safetensors};

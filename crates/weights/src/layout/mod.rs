@@ -1,11 +1,17 @@
-//! Layouts of common trainers: recognition by names and shapes, mapping of names to torchvision's, and the architecture of a
-//! ResNet from its shapes. Functions of names and shapes, without values.
+//! Layouts of common trainers: recognition by names and shapes, mapping of names to torchvision's (ResNets) and timm's
+//! (vision transformers), and the architecture from the shapes. Functions of names and shapes, without values.
 
+mod architecture;
 mod names;
 mod origin;
 mod recognise;
 mod resnet;
+mod vit;
 
+pub use architecture::Architecture;
 pub use origin::Origin;
+pub(crate) use recognise::is_secondary;
 pub use recognise::{Layout, Mapped, recognise};
-pub use resnet::Backbone;
+pub use resnet::ResNetShape;
+pub(crate) use resnet::{Conv, joined};
+pub use vit::VitShape;

@@ -6,11 +6,10 @@ const NORM: &[&str] = &["weight", "bias", "running_mean", "running_var", "num_ba
 /// Whether `name` is one of a torchvision ResNet's without its classifier.
 pub(super) fn is_torchvision(name: &str) -> bool {
     let parts: Vec<&str> = name.split('.').collect();
-    let number = |text: &str| text.parse::<u16>().is_ok_and(|number| number.to_string() == text);
     match parts[..] {
         ["conv1", "weight"] => true,
         ["bn1", value] => NORM.contains(&value),
-        ["layer1" | "layer2" | "layer3" | "layer4", block, ref rest @ ..] if number(block) => match *rest {
+        ["layer1" | "layer2" | "layer3" | "layer4", block, ref rest @ ..] if is_number(block) => match *rest {
             ["conv1" | "conv2" | "conv3", "weight"] | ["downsample", "0", "weight"] => true,
             ["bn1" | "bn2" | "bn3", value] | ["downsample", "1", value] => NORM.contains(&value),
             _ => false,
@@ -32,6 +31,53 @@ pub(super) fn of_sequential(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{child}.{rest}")).filter(|name| is_torchvision(name))
+}
+
+/// Whether `name` is one of a vision transformer of timm without its classifier.
+pub(super) fn is_vit(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        ["cls_token" | "pos_embed"] | ["patch_embed", "proj", "weight" | "bias"] | ["norm", "weight" | "bias"] => true,
+        ["blocks", block, ref rest @ .., "weight" | "bias"] if is_number(block) => {
+            matches!(
+                *rest,
+                ["norm1" | "norm2"] | ["attn", "qkv" | "proj"] | ["mlp", "fc1" | "fc2"]
+            )
+        }
+        _ => false,
+    }
+}
+
+/// timm's name of a layer in a vision transformer of torchvision.
+pub(super) fn of_torchvision_vit(name: &str) -> Option<String> {
+    match name {
+        "class_token" => return Some("cls_token".to_owned()),
+        "encoder.pos_embedding" => return Some("pos_embed".to_owned()),
+        _ => {}
+    }
+    let (layer, value) = name.rsplit_once('.')?;
+    match layer {
+        "conv_proj" => return Some(format!("patch_embed.proj.{value}")),
+        "encoder.ln" => return Some(format!("norm.{value}")),
+        _ => {}
+    }
+    let (block, layer) = layer.strip_prefix("encoder.layers.encoder_layer_")?.split_once('.')?;
+    let (layer, value) = match (layer, value) {
+        ("self_attention", "in_proj_weight") => ("attn.qkv", "weight"),
+        ("self_attention", "in_proj_bias") => ("attn.qkv", "bias"),
+        ("self_attention.out_proj", _) => ("attn.proj", value),
+        ("ln_1", _) => ("norm1", value),
+        ("ln_2", _) => ("norm2", value),
+        ("mlp.0" | "mlp.linear_1", _) => ("mlp.fc1", value),
+        ("mlp.3" | "mlp.linear_2", _) => ("mlp.fc2", value),
+        _ => return None,
+    };
+    Some(format!("blocks.{block}.{layer}.{value}")).filter(|name| is_vit(name))
+}
+
+/// Whether a text is a number as a module's children are numbered.
+fn is_number(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|number| number.to_string() == text)
 }
 
 /// A layer of an `nn.Sequential` of Linear, BatchNorm and activation: `0.weight`, `1.running_mean`.
@@ -96,6 +142,46 @@ mod tests {
         ] {
             assert!(!is_torchvision(name), "{name}");
         }
+    }
+
+    #[test]
+    fn names_of_vision_transformers_are_known() {
+        for name in [
+            "cls_token",
+            "pos_embed",
+            "blocks.11.attn.qkv.bias",
+            "blocks.0.mlp.fc2.weight",
+        ] {
+            assert!(is_vit(name), "{name}");
+        }
+        for name in [
+            "head.weight",
+            "blocks.0.ls1.gamma",
+            "blocks.01.norm1.weight",
+            "norm_pre.weight",
+            "",
+        ] {
+            assert!(!is_vit(name), "{name}");
+        }
+        let block = "encoder.layers.encoder_layer_3";
+        for (name, expected) in [
+            ("class_token".to_owned(), "cls_token"),
+            ("encoder.pos_embedding".to_owned(), "pos_embed"),
+            ("encoder.ln.bias".to_owned(), "norm.bias"),
+            (
+                format!("{block}.self_attention.in_proj_weight"),
+                "blocks.3.attn.qkv.weight",
+            ),
+            (
+                format!("{block}.self_attention.out_proj.bias"),
+                "blocks.3.attn.proj.bias",
+            ),
+            (format!("{block}.mlp.3.weight"), "blocks.3.mlp.fc2.weight"),
+            (format!("{block}.mlp.linear_1.weight"), "blocks.3.mlp.fc1.weight"),
+        ] {
+            assert_eq!(of_torchvision_vit(&name).as_deref(), Some(expected));
+        }
+        assert_eq!(of_torchvision_vit("heads.head.weight"), None);
     }
 
     #[test]

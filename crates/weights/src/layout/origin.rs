@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Origin {
     /// Bare names of a ResNet, as torchvision, timm and the official `resnet50.pth` of Barlow Twins have them.
     Torchvision,
-    /// A ResNet of timm with a deep stem or average pooling in its shortcuts.
+    /// A ResNet of timm with a deep stem.
     Timm,
     /// The official `checkpoint.pth` of Barlow Twins.
     BarlowTwins,
@@ -27,7 +27,13 @@ pub enum Origin {
     Vissl,
     /// MoCo, any version.
     Moco,
-    /// A ResNet under a prefix that several programs use.
+    /// DINO.
+    Dino,
+    /// Bare names of a vision transformer, as timm has them, and DINO's released backbones.
+    TimmVit,
+    /// A vision transformer of torchvision.
+    TorchvisionVit,
+    /// A backbone under a prefix that several programs use.
     Prefixed,
 }
 
@@ -45,7 +51,10 @@ impl fmt::Display for Origin {
             Self::MmPretrain => "a checkpoint of mmpretrain",
             Self::Vissl => "a checkpoint of VISSL",
             Self::Moco => "a checkpoint of MoCo",
-            Self::Prefixed => "a ResNet under a prefix",
+            Self::Dino => "a checkpoint of DINO",
+            Self::TimmVit => "a vision transformer with timm's names",
+            Self::TorchvisionVit => "a vision transformer of torchvision",
+            Self::Prefixed => "a backbone under a prefix",
         })
     }
 }

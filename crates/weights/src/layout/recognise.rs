@@ -1,8 +1,10 @@
 //! Recognition of a layout by its names and shapes, and the mapping of its names.
 
-use super::names::{is_torchvision, of_mlp, of_neck, of_sequential, of_vissl_head};
+use super::architecture::Architecture;
+use super::names::{is_torchvision, is_vit, of_mlp, of_neck, of_sequential, of_torchvision_vit, of_vissl_head};
 use super::origin::Origin;
-use super::resnet::Backbone;
+use super::resnet::ResNetShape;
+use super::vit::VitShape;
 use crate::file::TensorInfo;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Mapped {
     /// Name in the file.
     pub from: String,
-    /// torchvision's name of a backbone's tensor; `projector.N.…` of a projector's, numbered as in an `nn.Sequential` of Linear,
+    /// torchvision's name of a ResNet's tensor, or timm's of a vision transformer's; `projector.N.…` of a projector's, numbered as in an `nn.Sequential` of Linear,
     /// BatchNorm and activation.
     pub to: String,
 }
@@ -24,7 +26,7 @@ pub struct Layout {
     /// Prefix of all names of the backbone, such as `model.module.backbone.`.
     pub prefix: String,
     /// The backbone's architecture, if its weights are complete enough to infer it.
-    pub architecture: Option<Backbone>,
+    pub architecture: Option<Architecture>,
     /// Tensors of the backbone.
     pub backbone: Vec<Mapped>,
     /// Tensors of the projector.
@@ -43,15 +45,23 @@ enum Style {
     Named,
     Sequential,
     DeepStem,
+    Vit,
+    TorchvisionVit,
 }
 
-/// A prefix under which a ResNet was found.
+impl Style {
+    fn is_vit(self) -> bool {
+        matches!(self, Self::Vit | Self::TorchvisionVit)
+    }
+}
+
+/// A prefix under which a backbone was found.
 struct Candidate<'a> {
     prefix: &'a str,
     style: Style,
 }
 
-/// Recognises the layout of a file's tensors; `None` if there is no ResNet among them.
+/// Recognises the layout of a file's tensors; `None` if there is neither a ResNet nor a vision transformer among them.
 pub fn recognise(tensors: &[TensorInfo]) -> Option<Layout> {
     let shapes: BTreeMap<&str, &[usize]> = tensors
         .iter()
@@ -59,8 +69,14 @@ pub fn recognise(tensors: &[TensorInfo]) -> Option<Layout> {
         .collect();
     let names: BTreeSet<&str> = shapes.keys().copied().collect();
     let mut candidates = candidates(&shapes);
-    // A momentum encoder is used only if there is no other.
-    candidates.sort_by_key(|candidate| (is_secondary(candidate.prefix), candidate.prefix.len()));
+    // A momentum encoder is used only if there is no other. DINO's teacher is what its paper evaluates.
+    let is_dino = candidates
+        .iter()
+        .any(|candidate| candidate.prefix.starts_with("student."));
+    candidates.sort_by_key(|candidate| {
+        let teacher = is_dino && candidate.prefix.starts_with("teacher.");
+        (!teacher, is_secondary(candidate.prefix), candidate.prefix.len())
+    });
     let Candidate { prefix, style } = candidates.into_iter().next()?;
     let (root, origin) = origin(prefix, style, &names);
     let mut backbone = Vec::new();
@@ -71,8 +87,13 @@ pub fn recognise(tensors: &[TensorInfo]) -> Option<Layout> {
             Style::Named => is_torchvision(rest).then(|| rest.to_owned()),
             Style::Sequential => of_sequential(rest),
             Style::DeepStem => None,
+            Style::Vit => is_vit(rest).then(|| rest.to_owned()),
+            Style::TorchvisionVit => of_torchvision_vit(rest),
         });
-        let to_projector = || projector_name(info.name.strip_prefix(root)?);
+        let to_projector = || match origin {
+            Origin::Moco => moco_head(info.name.strip_prefix(prefix)?),
+            _ => projector_name(info.name.strip_prefix(root)?),
+        };
         let from = info.name.clone();
         if let Some(to) = to_backbone {
             backbone.push(Mapped { from, to });
@@ -85,19 +106,35 @@ pub fn recognise(tensors: &[TensorInfo]) -> Option<Layout> {
     let by_name = backbone
         .iter()
         .map(|Mapped { from, to }| (to.as_str(), shapes[from.as_str()]));
-    let architecture = Backbone::of_shapes(&by_name.collect());
+    let by_name: BTreeMap<&str, &[usize]> = by_name.collect();
+    let mut architecture = match style.is_vit() {
+        true => VitShape::of_shapes(&by_name).map(Architecture::Vit),
+        false => ResNetShape::of_shapes(&by_name).map(Architecture::ResNet),
+    };
+    if let Some(Architecture::ResNet(network)) = &mut architecture
+        && network.stem_kernel == 3
+        && origin == Origin::SoloLearn
+    {
+        network.stem_padding = 2;
+    }
     let mut notes = Vec::new();
     match (style, &architecture) {
         (Style::DeepStem, _) => {
             notes.push("A deep stem has no counterpart in torchvision's ResNets, so it is not mapped.")
         }
-        (_, Some(network)) if network.stem_kernel == 3 => {
-            notes.push("Weights do not tell whether the 3 × 3 stem has padding 1 or 2 (solo-learn's has 2).");
+        (_, Some(Architecture::ResNet(network))) if network.stem_kernel == 3 => {
+            notes.push(match network.stem_padding {
+                2 => "Weights do not tell the padding of the 3 × 3 stem: 2 is assumed, as solo-learn has it.",
+                _ => "Weights do not tell the padding of the 3 × 3 stem: 1 is assumed (solo-learn's is 2).",
+            });
+        }
+        (_, Some(Architecture::Vit(_))) => {
+            notes.push("Weights do not tell the number of attention heads: one for each 64 of the width is assumed.");
         }
         _ => {}
     }
-    if origin == Origin::Moco {
-        notes.push("MoCo's head has no batch norms between its layers and is not mapped.");
+    if is_dino {
+        notes.push("Of DINO's two networks the teacher is used, as in its paper.");
     }
     Some(Layout {
         origin,
@@ -119,10 +156,16 @@ fn candidates<'a>(shapes: &BTreeMap<&'a str, &[usize]>) -> Vec<Candidate<'a>> {
             ("layer1.0.conv1.weight", "conv1.weight", Style::Named),
             ("layer1.0.conv1.weight", "conv1.0.weight", Style::DeepStem),
             ("4.0.conv1.weight", "0.weight", Style::Sequential),
+            ("blocks.0.attn.qkv.weight", "patch_embed.proj.weight", Style::Vit),
+            (
+                "encoder.layers.encoder_layer_0.self_attention.in_proj_weight",
+                "conv_proj.weight",
+                Style::TorchvisionVit,
+            ),
         ] {
             if let Some(prefix) = name.strip_suffix(first)
                 && (prefix.is_empty() || prefix.ends_with('.'))
-                && is_conv(name)
+                && (style.is_vit() || is_conv(name))
                 && is_conv(&format!("{prefix}{stem}"))
             {
                 found.push(Candidate { prefix, style });
@@ -133,7 +176,7 @@ fn candidates<'a>(shapes: &BTreeMap<&'a str, &[usize]>) -> Vec<Candidate<'a>> {
 }
 
 /// Whether a prefix is that of a momentum encoder, or of an optimiser's buffers.
-fn is_secondary(prefix: &str) -> bool {
+pub(crate) fn is_secondary(prefix: &str) -> bool {
     let mut parts = prefix.split('.');
     parts.any(|part| {
         part.contains("momentum")
@@ -169,6 +212,9 @@ fn origin<'a>(prefix: &'a str, style: Style, names: &BTreeSet<&str>) -> (&'a str
             return (root, origin);
         }
     }
+    if prefix.starts_with("teacher.") && under("student.", "") {
+        return (prefix.strip_suffix("backbone.").unwrap_or(prefix), Origin::Dino);
+    }
     let root = prefix
         .strip_suffix("backbone.")
         .or_else(|| prefix.strip_suffix("encoder."));
@@ -176,10 +222,11 @@ fn origin<'a>(prefix: &'a str, style: Style, names: &BTreeSet<&str>) -> (&'a str
         let bare = ["state_dict.", "model.", "module."]
             .iter()
             .fold(prefix, |rest, known| rest.strip_prefix(known).unwrap_or(rest));
-        let origin = if bare.is_empty() {
-            Origin::Torchvision
-        } else {
-            Origin::Prefixed
+        let origin = match style {
+            _ if !bare.is_empty() => Origin::Prefixed,
+            Style::Vit => Origin::TimmVit,
+            Style::TorchvisionVit => Origin::TorchvisionVit,
+            _ => Origin::Torchvision,
         };
         return (prefix, origin);
     };
@@ -199,7 +246,7 @@ fn origin<'a>(prefix: &'a str, style: Style, names: &BTreeSet<&str>) -> (&'a str
         Origin::BarlowTwins
     } else if root == "state_dict." || has(root, "projector.0.bias") || prefix.ends_with("encoder.") {
         Origin::SoloLearn
-    } else if is_own && root.is_empty() {
+    } else if root.is_empty() && prefix == "backbone." && (is_own || under(root, "projector.")) {
         Origin::OwnModel
     } else if under(root, "projector.") {
         Origin::BarlowTwins
@@ -216,6 +263,12 @@ fn projector_name(name: &str) -> Option<String> {
         .or_else(|| of_mlp(rest("projection_head.layers.")?))
         .or_else(|| of_neck(rest("neck.")?))
         .or_else(|| of_vissl_head(rest("heads.")?))
+}
+
+/// The name of a tensor of MoCo's head, which is in the place of the classifier: `fc.N` of a ResNet, `head.N` of a vision
+/// transformer. Version 1 has a single layer without a number, which is not told from a classifier and not mapped.
+fn moco_head(name: &str) -> Option<String> {
+    of_mlp(name.strip_prefix("fc.").or_else(|| name.strip_prefix("head."))?)
 }
 
 /// Output widths of the projector's linear layers.

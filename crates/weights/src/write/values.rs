@@ -2,7 +2,9 @@
 
 use crate::dtype::Dtype;
 use crate::error::{Fault, WeightsError};
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 use std::io::{self, Write};
 
 /// A tensor to be written.
@@ -25,6 +27,55 @@ pub enum Values<'a> {
     I64(&'a [i64]),
     /// Little-endian bytes of any type.
     Raw(Dtype, &'a [u8]),
+    /// 4-byte floats that are read when they are written, and again for each pass over them.
+    Lazy(&'a LazyValues<'a>),
+}
+
+/// Receives values that were read.
+type Receive<'r> = &'r mut dyn FnMut(&[f32]) -> io::Result<()>;
+
+/// Reads values and passes them on: as a function of a receiver, [`LazyValues`] can be used where `'a` is shorter.
+type Pass<'a> = dyn Fn(Receive<'_>) -> Result<(), WeightsError> + Send + Sync + 'a;
+
+/// Values that are read each time they are needed, so that only one tensor is in memory.
+pub struct LazyValues<'a> {
+    len: usize,
+    pass: Box<Pass<'a>>,
+}
+
+impl<'a> LazyValues<'a> {
+    /// `len` values, which `read` returns in row-major order.
+    pub fn new(len: usize, read: impl Fn() -> Result<Cow<'a, [f32]>, WeightsError> + Send + Sync + 'a) -> Self {
+        Self {
+            len,
+            pass: Box::new(move |receive| Ok(receive(&read()?)?)),
+        }
+    }
+
+    /// Passes the values on.
+    fn values(&self, mut receive: impl FnMut(&[f32]) -> io::Result<()>) -> io::Result<()> {
+        let passed = (self.pass)(&mut |values| match values.len() == self.len {
+            true => receive(values),
+            false => Err(io::Error::other(format!(
+                "{} values were read where {} were expected",
+                values.len(),
+                self.len
+            ))),
+        });
+        passed.map_err(|error| match error {
+            WeightsError {
+                path: None,
+                fault: Fault::Io(error),
+            } => error,
+            error => io::Error::other(error),
+        })
+    }
+}
+
+impl fmt::Debug for LazyValues<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "LazyValues({})", self.len)
+    }
 }
 
 /// Values that are converted to bytes at once.
@@ -34,7 +85,7 @@ impl Values<'_> {
     /// Type of the values.
     pub fn dtype(&self) -> Dtype {
         match self {
-            Self::F32(_) => Dtype::F32,
+            Self::F32(_) | Self::Lazy(_) => Dtype::F32,
             Self::I64(_) => Dtype::I64,
             Self::Raw(dtype, _) => *dtype,
         }
@@ -46,19 +97,23 @@ impl Values<'_> {
             Self::F32(values) => 4 * values.len() as u64,
             Self::I64(values) => 8 * values.len() as u64,
             Self::Raw(_, bytes) => bytes.len() as u64,
+            Self::Lazy(values) => 4 * values.len as u64,
         }
     }
 
     /// Passes all bytes on, in pieces.
-    pub(super) fn pieces(&self, mut piece: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    pub(crate) fn pieces(&self, mut piece: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         match self {
             Self::F32(values) => little_endian(values, |value| value.to_le_bytes(), piece),
             Self::I64(values) => little_endian(values, |value| value.to_le_bytes(), piece),
             Self::Raw(_, bytes) => piece(bytes),
+            Self::Lazy(values) => {
+                values.values(|values| little_endian(values, |value| value.to_le_bytes(), &mut piece))
+            }
         }
     }
 
-    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         self.pieces(|piece| out.write_all(piece))
     }
 }

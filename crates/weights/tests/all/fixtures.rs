@@ -14,6 +14,12 @@ pub fn open(name: &str) -> WeightsFile {
     WeightsFile::open(path(name)).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// A file of `fixtures/layouts`, whose name may be without `.safetensors`.
+pub fn layout(name: &str) -> WeightsFile {
+    let extension = if name.contains('.') { "" } else { ".safetensors" };
+    open(&format!("layouts/{name}{extension}"))
+}
+
 /// The first `count` values of the tensor that make.py calls `name`.
 pub fn values(name: &str, count: usize, dtype: Dtype) -> Vec<f32> {
     let value = |i: usize| (i * 7 + name.len()) as i32 % 31 - 15;

@@ -1,0 +1,152 @@
+//! The architecture of a vision transformer, from the shapes of its weights.
+
+use super::resnet::MAX_BLOCKS;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Width of an attention head in every published network.
+const HEAD: usize = 64;
+
+/// Sizes by name: width and blocks.
+const SIZES: &[(&str, usize, usize)] = &[
+    ("tiny", 192, 12),
+    ("small", 384, 12),
+    ("base", 768, 12),
+    ("large", 1024, 24),
+];
+
+/// Architecture of a vision transformer, inferred from its shapes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VitShape {
+    /// Width of the tokens, which is the length of a representation.
+    pub dim: usize,
+    /// Blocks.
+    pub depth: usize,
+    /// Attention heads. Not visible in weights: one for each 64 of the width, as in every published network.
+    pub heads: usize,
+    /// Hidden width of the blocks' MLPs.
+    pub mlp_dim: usize,
+    /// Side of a patch in pixels.
+    pub patch: usize,
+    /// Side in pixels of the images that the position embedding is for.
+    pub image: usize,
+    /// Channels of an image.
+    pub in_channels: usize,
+}
+
+impl VitShape {
+    /// Infers the architecture from the shapes of weights with timm's names; `None` if one of those that tell it is missing.
+    pub fn of_shapes(shapes: &BTreeMap<&str, &[usize]>) -> Option<Self> {
+        let [dim, in_channels, patch, _] = (*shapes.get("patch_embed.proj.weight")?).try_into().ok()?;
+        // The weight of queries, keys and values has three times as many rows, that of an MLP four times.
+        dim.checked_mul(4)?;
+        let [_, tokens, _] = (*shapes.get("pos_embed")?).try_into().ok()?;
+        let depth = blocks(shapes)?;
+        // Block 0 may be what is missing.
+        let hidden = (0..depth).find_map(|block| shapes.get(format!("blocks.{block}.mlp.fc1.weight").as_str()));
+        let [mlp_dim, _] = (*hidden?).try_into().ok()?;
+        // One token is the class's.
+        let side = tokens.checked_sub(1)?.isqrt();
+        Some(Self {
+            dim,
+            depth,
+            heads: (dim / HEAD).max(1),
+            mlp_dim,
+            patch,
+            image: side.checked_mul(patch)?,
+            in_channels,
+        })
+    }
+
+    /// `tiny`, `small`, `base` or `large`, if the network has one of these sizes.
+    pub fn size(&self) -> Option<&'static str> {
+        let known = SIZES
+            .iter()
+            .find(|&&(_, dim, depth)| (dim, depth) == (self.dim, self.depth));
+        known
+            .filter(|_| Some(self.mlp_dim) == self.dim.checked_mul(4))
+            .map(|size| size.0)
+    }
+
+    /// timm's name, such as `vit_small_patch16_224`, if the size has one (whether timm has this patch and image or not).
+    pub fn name(&self) -> Option<String> {
+        let size = self.size()?;
+        Some(format!("vit_{size}_patch{}_{}", self.patch, self.image))
+    }
+
+    /// Patches along a side of an image.
+    pub fn grid(&self) -> usize {
+        self.image.checked_div(self.patch).unwrap_or(0)
+    }
+
+    /// Name and shape of every tensor, by timm's names, without classifier.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let &Self {
+            dim,
+            depth,
+            mlp_dim,
+            patch,
+            in_channels,
+            ..
+        } = self;
+        let mut tensors = vec![
+            ("cls_token".to_owned(), vec![1, 1, dim]),
+            ("pos_embed".to_owned(), vec![1, self.grid() * self.grid() + 1, dim]),
+            (
+                "patch_embed.proj.weight".to_owned(),
+                vec![dim, in_channels, patch, patch],
+            ),
+            ("patch_embed.proj.bias".to_owned(), vec![dim]),
+        ];
+        for block in 0..depth {
+            for (layer, out, inputs) in [
+                ("norm1", dim, None),
+                ("attn.qkv", 3 * dim, Some(dim)),
+                ("attn.proj", dim, Some(dim)),
+                ("norm2", dim, None),
+                ("mlp.fc1", mlp_dim, Some(dim)),
+                ("mlp.fc2", dim, Some(mlp_dim)),
+            ] {
+                let weight = std::iter::once(out).chain(inputs).collect();
+                tensors.push((format!("blocks.{block}.{layer}.weight"), weight));
+                tensors.push((format!("blocks.{block}.{layer}.bias"), vec![out]));
+            }
+        }
+        tensors.push(("norm.weight".to_owned(), vec![dim]));
+        tensors.push(("norm.bias".to_owned(), vec![dim]));
+        tensors
+    }
+}
+
+/// Blocks, of which the last is there.
+fn blocks(shapes: &BTreeMap<&str, &[usize]>) -> Option<usize> {
+    let number = |name: &&str| {
+        name.strip_prefix("blocks.")?
+            .split_once('.')?
+            .0
+            .parse::<u16>()
+            .ok()
+            .filter(|&number| number < MAX_BLOCKS)
+    };
+    Some(usize::from(shapes.keys().filter_map(number).max()?) + 1)
+}
+
+impl fmt::Display for VitShape {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            dim,
+            depth,
+            patch,
+            image,
+            ..
+        } = self;
+        match self.size() {
+            Some(size) => write!(formatter, "vit-{size}")?,
+            None => write!(formatter, "a vision transformer of {depth} blocks, width {dim}")?,
+        }
+        write!(
+            formatter,
+            ", patches of {patch} × {patch} for images of {image} × {image}"
+        )
+    }
+}
