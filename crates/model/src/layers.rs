@@ -3,7 +3,7 @@
 //! Their weights are zero until [`crate::initialize`] or a state dict sets them. The zeros are allocated on first use, so that
 //! counting parameters allocates nothing, and loading a file does not allocate the weights twice.
 
-use barlow_ops::{ConvGeometry, ConvOps, conv2d};
+use barlow_ops::{ConvGeometry, ConvOps, grouped_conv2d};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -20,25 +20,56 @@ pub struct Conv2dConfig {
     pub kernel: usize,
     /// Distance between two outputs, in pixels.
     pub stride: usize,
+    /// Padding on each side, in pixels.
+    pub padding: usize,
+    /// Groups of channels that are convolved apart (≥ 1).
+    pub groups: usize,
 }
 
 impl Conv2dConfig {
-    /// Settings with padding (kernel − 1) / 2, so that a stride of 1 preserves the size of an image.
+    /// Settings of one group with padding (kernel − 1) / 2, so that a stride of 1 preserves the size of an image.
     pub fn new(in_channels: usize, out_channels: usize, kernel: usize, stride: usize) -> Self {
         Self {
             in_channels,
             out_channels,
             kernel,
             stride,
+            padding: (kernel - 1) / 2,
+            groups: 1,
         }
     }
 
+    /// Sets the padding on each side, in pixels.
+    pub fn with_padding(self, padding: usize) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// Sets the number of groups (≥ 1).
+    pub fn with_groups(self, groups: usize) -> Self {
+        Self { groups, ..self }
+    }
+
     /// Builds the layer with zero weights that are not yet allocated.
+    ///
+    /// # Panics
+    /// If the number of groups does not divide the channels.
     pub fn init<B: Backend>(&self, device: &B::Device) -> Conv2d<B> {
+        let &Self {
+            in_channels,
+            out_channels,
+            kernel,
+            groups,
+            ..
+        } = self;
+        assert!(
+            in_channels.is_multiple_of(groups) && out_channels.is_multiple_of(groups),
+            "a convolution of {in_channels} to {out_channels} channels has no {groups} groups"
+        );
         Conv2d {
-            weight: zeros([self.out_channels, self.in_channels, self.kernel, self.kernel], device),
+            weight: zeros([out_channels, in_channels / groups, kernel, kernel], device),
             stride: self.stride,
-            padding: (self.kernel - 1) / 2,
+            padding: self.padding,
+            groups,
         }
     }
 }
@@ -46,22 +77,24 @@ impl Conv2dConfig {
 /// Convolution with a square kernel, the same stride and padding on both axes, no bias.
 #[derive(Module, Debug)]
 pub struct Conv2d<B: Backend> {
-    /// [C_out, C_in, k, k]
+    /// [C_out, C_in / groups, k, k]
     pub weight: Param<Tensor<B, 4>>,
     stride: usize,
     padding: usize,
+    groups: usize,
 }
 
 impl<B: ConvOps> Conv2d<B> {
-    /// [N, C_in, H, W] → [N, C_out, ⌈H / stride⌉, ⌈W / stride⌉] for odd kernels.
+    /// [N, C_in, H, W] → [N, C_out, ⌈H / stride⌉, ⌈W / stride⌉] for odd kernels and the default padding.
     pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        conv2d(
+        grouped_conv2d(
             x,
             self.weight.val(),
             ConvGeometry {
                 stride: self.stride,
                 padding: self.padding,
             },
+            self.groups,
         )
     }
 }

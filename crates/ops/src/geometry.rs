@@ -3,7 +3,7 @@
 use burn::tensor::ops::ConvOptions;
 
 /// Stride and padding of a square 2-d convolution (zero padding) or pooling (padding that is never read), equal on both axes.
-/// No dilation, no groups, no bias.
+/// No dilation, no bias. The number of groups is not part of it: it follows from the channels of input and weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvGeometry {
     /// Distance between two outputs, in pixels (≥ 1).
@@ -29,7 +29,7 @@ impl ConvGeometry {
     }
 
     /// As Burn's `ConvOptions`.
-    pub(crate) fn options(&self) -> ConvOptions<2> {
-        ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1)
+    pub(crate) fn options(&self, groups: usize) -> ConvOptions<2> {
+        ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], groups)
     }
 }

@@ -27,7 +27,7 @@ mod model_ops;
 mod norm;
 mod pool;
 
-pub use conv::{ConvOps, conv2d, reference};
+pub use conv::{ConvOps, conv2d, grouped_conv2d, reference};
 pub use geometry::ConvGeometry;
 pub use model_ops::ModelOps;
 pub use norm::{

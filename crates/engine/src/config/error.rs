@@ -64,8 +64,8 @@ pub enum ConfigError {
     },
     /// A custom backbone, which this program does not have.
     #[error(
-        "model.backbone is \"custom\": only the program that trained this network can build it; this program has resnet18, \
-         resnet34 and resnet50"
+        "model.backbone is \"custom\": only the program that trained this network can build it; this program has the \
+         networks that the config reference lists under model.backbone"
     )]
     CustomBackbone,
     /// A number outside its range.

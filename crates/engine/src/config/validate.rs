@@ -4,7 +4,7 @@ use super::{Config, ConfigError, DataCache, Normalize, NormalizeName, default_ra
 use crate::method::MethodDefinition;
 use barlow_augment::{EvalTransform, Normalization};
 use barlow_data::ListColumns;
-use barlow_model::ProjectorConfig;
+use barlow_model::{ProjectorConfig, Stem};
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -51,6 +51,22 @@ impl Config {
         }
         within("model.width", model.width, 1, WIDEST >> 5)?;
         within("model.in_channels", model.in_channels, 1, MOST_CHANNELS)?;
+        within("model.stem_padding", model.stem_padding, 1, 2)?;
+        check(
+            "model.stem_padding",
+            model.stem_padding,
+            model.stem_padding == 1 || model.stem == Stem::Cifar,
+            "only the cifar stem has it; set model.stem = \"cifar\", or remove it",
+        )?;
+        if let Ok(backbone) = self.backbone() {
+            let step = backbone.depth.width_step();
+            check(
+                "model.width",
+                model.width,
+                model.width.is_multiple_of(step),
+                &format!("it must be a multiple of {step}, so that each of the network's groups has channels"),
+            )?;
+        }
         at_least("data.train_images", data.train_images.unwrap_or(2), 2)?;
         if let Some(fraction) = data.holdout {
             let fits = fraction > 0.0 && fraction < 1.0;

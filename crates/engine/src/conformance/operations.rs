@@ -3,7 +3,7 @@
 use super::values::{By, Values, gradient_of, noise, with_gradients};
 use crate::backend::TrainBackend;
 use barlow_model::{BatchNormConfig, NormMode};
-use barlow_ops::{ConvGeometry, Window, conv2d, max_pool2d, mean_pool2d};
+use barlow_ops::{ConvGeometry, Window, grouped_conv2d, max_pool2d, mean_pool2d};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d as burn_conv2d, max_pool2d as burn_max_pool2d};
@@ -32,6 +32,12 @@ const LARGE_CONVOLUTIONS: [Convolution; 6] = [
     Convolution(1, 2, 256, 512, 56, 2),
     Convolution(3, 1, 512, 512, 7, 16),
 ];
+/// A convolution in groups.
+const GROUPED: Convolution = Convolution(3, 2, 32, 64, 8, 4);
+const GROUPS: usize = 16;
+/// That of a ResNeXt-50.
+const LARGE_GROUPED: Convolution = Convolution(3, 2, 256, 256, 56, 2);
+const LARGE_GROUPS: usize = 32;
 /// Shapes of a batch norm's operand, [N, C, H, W].
 const NORM: [usize; 4] = [8, 6, 4, 4];
 const LARGE_NORM: [usize; 4] = [16, 64, 56, 56];
@@ -47,6 +53,7 @@ pub(super) struct Convolution(usize, usize, usize, usize, usize, usize);
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operation {
     Convolution(Convolution),
+    Grouped(Convolution, usize),
     Norm(After, [usize; 4]),
     Pooling,
     Product([usize; 3]),
@@ -55,6 +62,7 @@ pub(super) enum Operation {
 /// Small shapes, which are quick on a software driver.
 pub(super) fn all() -> Vec<Operation> {
     let mut operations = CONVOLUTIONS.map(Operation::Convolution).to_vec();
+    operations.push(Operation::Grouped(GROUPED, GROUPS));
     operations.extend(After::ALL.map(|after| Operation::Norm(after, NORM)));
     operations.extend([Operation::Pooling, Operation::Product(PRODUCT)]);
     operations
@@ -63,6 +71,7 @@ pub(super) fn all() -> Vec<Operation> {
 /// Shapes of real networks: a GPU takes other kernels for them than for small ones.
 pub(super) fn large() -> Vec<Operation> {
     let mut operations = LARGE_CONVOLUTIONS.map(Operation::Convolution).to_vec();
+    operations.push(Operation::Grouped(LARGE_GROUPED, LARGE_GROUPS));
     operations.extend(After::ALL.map(|after| Operation::Norm(after, LARGE_NORM)));
     operations.push(Operation::Product(LARGE_PRODUCT));
     operations
@@ -71,7 +80,8 @@ pub(super) fn large() -> Vec<Operation> {
 impl Operation {
     pub(super) fn values<B: TrainBackend>(self, by: By, device: &B::Device) -> Values {
         match self {
-            Self::Convolution(case) => convolution::<B>(case, by, device),
+            Self::Convolution(case) => convolution::<B>(case, 1, by, device),
+            Self::Grouped(case, groups) => convolution::<B>(case, groups, by, device),
             Self::Norm(after, shape) => norm::<B>(after, shape, by, device),
             Self::Pooling => pooling::<B>(by, device),
             Self::Product(sides) => product::<B>(sides, device),
@@ -81,20 +91,34 @@ impl Operation {
 
 fn convolution<B: TrainBackend>(
     Convolution(kernel, stride, from, to, pixels, images): Convolution,
+    groups: usize,
     by: By,
     device: &B::Device,
 ) -> Values {
     let x = noise::<B, 4>([images, from, pixels, pixels], 1, device).require_grad();
-    let weight = noise::<B, 4>([to, from, kernel, kernel], 2, device).require_grad();
+    let weight = noise::<B, 4>([to, from / groups, kernel, kernel], 2, device).require_grad();
     let padding = (kernel - 1) / 2;
     let y = match by {
-        By::Backend => conv2d(x.clone(), weight.clone(), ConvGeometry { stride, padding }),
+        By::Backend => grouped_conv2d(x.clone(), weight.clone(), ConvGeometry { stride, padding }, groups),
+        // Each group alone, so that the comparison is not with Burn's own grouped kernel.
         By::Definition => {
             let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
-            burn_conv2d(x.clone(), weight.clone(), None, options)
+            let inputs = x.clone().chunk(groups, 1).into_iter();
+            let parts = inputs.zip(weight.clone().chunk(groups, 0));
+            Tensor::cat(
+                parts
+                    .map(|(x, weight)| burn_conv2d(x, weight, None, options.clone()))
+                    .collect(),
+                1,
+            )
         }
     };
-    let name = format!("convolution {kernel}x{kernel}, stride {stride}, {from} to {to} channels, {pixels} px");
+    let groups = if groups > 1 {
+        format!(" in {groups} groups")
+    } else {
+        String::new()
+    };
+    let name = format!("convolution {kernel}x{kernel}, stride {stride}, {from} to {to} channels{groups}, {pixels} px");
     let inputs = [("the input", gradient_of(&x)), ("the weight", gradient_of(&weight))];
     with_gradients(&name, y, &inputs, device)
 }

@@ -41,10 +41,11 @@ impl Plan {
         let backbone = match model.backbone {
             BackboneKind::Custom => "custom backbone".to_owned(),
             resnet => format!(
-                "{} width {}, {} stem",
+                "{} width {}, {} stem{}",
                 toml_word(&resnet),
                 model.width,
-                toml_word(&model.stem)
+                toml_word(&model.stem),
+                if model.stem_padding == 1 { "" } else { " with padding 2" }
             ),
         };
         let mut lines = vec![

@@ -89,11 +89,16 @@ fn conv_time<B: ConvOps>(
 ) -> Timing {
     let geometry = ConvGeometry {
         stride: shape.stride,
-        padding: shape.kernel / 2,
+        padding: shape.padding,
     };
     let input = [images, shape.channels_in, shape.pixels, shape.pixels];
     let output = [images, shape.channels_out, shape.pixels_out(), shape.pixels_out()];
-    let weight = [shape.channels_out, shape.channels_in, shape.kernel, shape.kernel];
+    let weight = [
+        shape.channels_out,
+        shape.channels_in / shape.groups,
+        shape.kernel,
+        shape.kernel,
+    ];
     let [x, y, w] = [input, output, weight].map(|shape| tensor::<B>(&shape, device));
     time::<B>(repeats, device, || match pass {
         ConvPass::Forward => B::conv2d_forward(x.clone(), w.clone(), geometry),

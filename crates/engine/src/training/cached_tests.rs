@@ -43,6 +43,7 @@ fn model(kind: MethodKind) -> Model<Diff> {
     let backbone = ResNetConfig {
         depth: ResNetDepth::ResNet18,
         stem: Stem::Cifar,
+        stem_padding: 1,
         width: 4,
         in_channels: 3,
         zero_init_residual: false,

@@ -20,6 +20,7 @@ impl ResNetConfig {
         for (stage, &blocks) in self.stages(entering).iter().zip(&self.depth.blocks()) {
             let &Stage {
                 channels,
+                inside,
                 channels_out,
                 before,
                 side,
@@ -28,7 +29,7 @@ impl ResNetConfig {
                 let before = if block == 0 { before } else { side };
                 // The last norm's output is saved once, after the sum with the shortcut and the ReLU.
                 kept += if self.depth.is_bottleneck() {
-                    2 * channels * (square(before) + square(side)) + 2 * channels_out * square(side)
+                    2 * inside * (square(before) + square(side)) + 2 * channels_out * square(side)
                 } else {
                     4 * channels * square(side)
                 };
@@ -51,7 +52,7 @@ impl ResNetConfig {
             } else {
                 stage.side
             };
-            [(stage.channels, first), (stage.channels_out, stage.side)]
+            [(stage.inside, first), (stage.channels_out, stage.side)]
         };
         let maps = [(self.width, stem)]
             .into_iter()
@@ -63,7 +64,7 @@ impl ResNetConfig {
     /// Sides of the first convolution's output and of the first stage's input.
     fn stem_sides(&self, pixels: usize) -> [usize; 2] {
         match self.stem {
-            Stem::Cifar => [pixels; 2],
+            Stem::Cifar => [(pixels + 2 * self.stem_padding).saturating_sub(2); 2],
             Stem::Imagenet => [pixels.div_ceil(2), pixels.div_ceil(2).div_ceil(2)],
         }
     }
@@ -78,6 +79,7 @@ impl ResNetConfig {
             let channels = self.width << number;
             Stage {
                 channels,
+                inside: self.depth.inside(channels),
                 channels_out: channels * if self.depth.is_bottleneck() { 4 } else { 1 },
                 before,
                 side,
@@ -88,8 +90,10 @@ impl ResNetConfig {
 
 /// The feature maps of a stage's blocks.
 struct Stage {
-    /// Channels inside a block.
+    /// Channels of a block before its expansion.
     channels: usize,
+    /// Channels inside a bottleneck.
+    inside: usize,
     /// Channels of a block's output.
     channels_out: usize,
     /// Side in pixels before the first block's stride.
@@ -108,6 +112,7 @@ mod tests {
         let config = ResNetConfig {
             depth: ResNetDepth::ResNet18,
             stem: Stem::Cifar,
+            stem_padding: 1,
             width: 16,
             in_channels: 3,
             zero_init_residual: false,
@@ -136,6 +141,19 @@ mod tests {
         let imagenet = ResNetConfig::new(ResNetDepth::ResNet50);
         assert_eq!(imagenet.largest_map(224), (256, 56));
         assert_eq!(imagenet.with_stem(Stem::Cifar).largest_map(32), (256, 32));
+        assert_eq!(cifar.with_stem_padding(2).largest_map(24), (16, 26));
+    }
+
+    #[test]
+    fn wider_bottlenecks_keep_more() {
+        let plain = ResNetConfig::new(ResNetDepth::ResNet50);
+        let [plain, wide, next] = [ResNetDepth::ResNet50, ResNetDepth::WideResNet50, ResNetDepth::ResNext50]
+            .map(|depth| ResNetConfig { depth, ..plain }.kept_values(224));
+        // The channels inside are doubled, those between the blocks are not.
+        assert!(
+            wide == next && 5 * plain < 4 * wide && wide < 2 * plain,
+            "{plain} {wide} {next}"
+        );
     }
 
     #[test]
@@ -143,6 +161,7 @@ mod tests {
         let config = ResNetConfig {
             depth: ResNetDepth::ResNet50,
             stem: Stem::Imagenet,
+            stem_padding: 1,
             width: 64,
             in_channels: 3,
             zero_init_residual: true,

@@ -15,8 +15,12 @@ use burn::tensor::backend::Backend;
 pub(super) struct BlockConfig {
     pub(super) bottleneck: bool,
     pub(super) in_channels: usize,
-    /// Channels inside the block.
+    /// Channels of the block before its expansion: those of a basic block's output, a quarter of a bottleneck's.
     pub(super) channels: usize,
+    /// Channels inside a bottleneck: wider than `channels` in a wide ResNet and a ResNeXt.
+    pub(super) inside: usize,
+    /// Groups of a bottleneck's 3×3 convolution.
+    pub(super) groups: usize,
     pub(super) stride: usize,
     pub(super) zero_init: bool,
 }
@@ -32,6 +36,8 @@ impl BlockConfig {
             bottleneck,
             in_channels,
             channels,
+            inside,
+            groups,
             stride,
             zero_init,
         } = self;
@@ -50,11 +56,13 @@ impl BlockConfig {
         });
         if bottleneck {
             Block {
-                conv1: conv(in_channels, channels, 1, 1),
-                bn1: norm(channels),
-                conv2: conv(channels, channels, 3, stride),
-                bn2: norm(channels),
-                conv3: Some(conv(channels, out_channels, 1, 1)),
+                conv1: conv(in_channels, inside, 1, 1),
+                bn1: norm(inside),
+                conv2: Conv2dConfig::new(inside, inside, 3, stride)
+                    .with_groups(groups)
+                    .init(device),
+                bn2: norm(inside),
+                conv3: Some(conv(inside, out_channels, 1, 1)),
                 bn3: Some(last_norm(out_channels)),
                 downsample,
             }

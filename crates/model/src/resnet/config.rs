@@ -1,4 +1,4 @@
-//! Settings of a ResNet: depth, stem and width.
+//! Settings of a ResNet: depth and blocks, stem and width.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,9 @@ pub struct ResNetConfig {
     pub depth: ResNetDepth,
     /// First layers of the network.
     pub stem: Stem,
+    /// Padding of the CIFAR stem's convolution, in pixels; 2 in solo-learn, whose maps are two pixels larger. The ImageNet stem's
+    /// is 3.
+    pub stem_padding: usize,
     /// Channels of the first stage (≥ 1); the later ones have 2, 4 and 8 times as many. 64 is standard.
     pub width: usize,
     /// Channels of an image (≥ 1).
@@ -24,6 +27,7 @@ impl ResNetConfig {
         Self {
             depth,
             stem: Stem::Imagenet,
+            stem_padding: 1,
             width: 64,
             in_channels: 3,
             zero_init_residual: true,
@@ -33,6 +37,11 @@ impl ResNetConfig {
     /// Sets the first layers.
     pub fn with_stem(self, stem: Stem) -> Self {
         Self { stem, ..self }
+    }
+
+    /// Sets the padding of the CIFAR stem.
+    pub fn with_stem_padding(self, stem_padding: usize) -> Self {
+        Self { stem_padding, ..self }
     }
 
     /// Sets the channels of the first stage.
@@ -48,7 +57,7 @@ impl ResNetConfig {
         }
     }
 
-    /// Width F of the representations: 512 for the standard ResNet-18 and -34, 2048 for ResNet-50.
+    /// Width F of the representations: 512 for the standard ResNet-18 and -34, 2048 for the others.
     pub fn feature_dim(&self) -> usize {
         8 * self.width * if self.depth.is_bottleneck() { 4 } else { 1 }
     }
@@ -60,7 +69,7 @@ impl Default for ResNetConfig {
     }
 }
 
-/// Number of layers.
+/// Number of layers, and the shape of the blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResNetDepth {
@@ -70,6 +79,19 @@ pub enum ResNetDepth {
     ResNet34,
     /// Bottleneck blocks: 3, 4, 6 and 3.
     ResNet50,
+    /// Bottleneck blocks: 3, 4, 23 and 3.
+    ResNet101,
+    /// Bottleneck blocks: 3, 8, 36 and 3.
+    ResNet152,
+    /// ResNet-50 with twice the channels inside the bottlenecks.
+    #[serde(rename = "wide_resnet50_2")]
+    WideResNet50,
+    /// ResNet-101 with twice the channels inside the bottlenecks.
+    #[serde(rename = "wide_resnet101_2")]
+    WideResNet101,
+    /// ResNet-50 with 3×3 convolutions in 32 groups of 4 channels in the first stage, 8, 16 and 32 in the later ones.
+    #[serde(rename = "resnext50_32x4d")]
+    ResNext50,
 }
 
 impl ResNetDepth {
@@ -77,13 +99,40 @@ impl ResNetDepth {
     pub fn blocks(self) -> [usize; 4] {
         match self {
             Self::ResNet18 => [2, 2, 2, 2],
-            Self::ResNet34 | Self::ResNet50 => [3, 4, 6, 3],
+            Self::ResNet34 | Self::ResNet50 | Self::WideResNet50 | Self::ResNext50 => [3, 4, 6, 3],
+            Self::ResNet101 | Self::WideResNet101 => [3, 4, 23, 3],
+            Self::ResNet152 => [3, 8, 36, 3],
         }
     }
 
     /// Whether the blocks are bottlenecks.
     pub fn is_bottleneck(self) -> bool {
-        self == Self::ResNet50
+        !matches!(self, Self::ResNet18 | Self::ResNet34)
+    }
+
+    /// Groups of the bottlenecks' 3×3 convolutions.
+    pub fn groups(self) -> usize {
+        match self {
+            Self::ResNext50 => 32,
+            _ => 1,
+        }
+    }
+
+    /// The network's width must be a multiple of this: a ResNeXt of width 64 has 4 channels in each of its 32 groups, and one of
+    /// width 16 has one.
+    pub fn width_step(self) -> usize {
+        match self {
+            Self::ResNext50 => 16,
+            _ => 1,
+        }
+    }
+
+    /// Channels inside a bottleneck of a stage with `channels`.
+    pub(super) fn inside(self, channels: usize) -> usize {
+        match self {
+            Self::WideResNet50 | Self::WideResNet101 | Self::ResNext50 => 2 * channels,
+            _ => channels,
+        }
     }
 }
 

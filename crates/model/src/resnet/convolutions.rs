@@ -2,7 +2,7 @@
 
 use super::config::{ResNetConfig, Stem};
 
-/// The shape of a convolution for one image. Padding keeps the side, divided by the stride and rounded up.
+/// The shape of a convolution for one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvShape {
     /// Channels of the input.
@@ -13,6 +13,10 @@ pub struct ConvShape {
     pub kernel: usize,
     /// Distance between two outputs in pixels.
     pub stride: usize,
+    /// Padding on each side in pixels.
+    pub padding: usize,
+    /// Groups of channels that are convolved apart.
+    pub groups: usize,
     /// Side of the input in pixels.
     pub pixels: usize,
 }
@@ -20,7 +24,7 @@ pub struct ConvShape {
 impl ConvShape {
     /// Side of the output in pixels.
     pub fn pixels_out(&self) -> usize {
-        self.pixels.div_ceil(self.stride)
+        (self.pixels + 2 * self.padding - self.kernel) / self.stride + 1
     }
 
     /// Values of the input of one image.
@@ -35,7 +39,7 @@ impl ConvShape {
 
     /// Weights.
     pub fn weights(&self) -> usize {
-        self.channels_out * self.channels_in * self.kernel * self.kernel
+        self.channels_out * (self.channels_in / self.groups) * self.kernel * self.kernel
     }
 
     /// Multiplications of a forward pass of one image, those with padding included. Each of the two gradients takes as many.
@@ -53,10 +57,18 @@ impl ResNetConfig {
             channels_out,
             kernel,
             stride,
+            padding: (kernel - 1) / 2,
+            groups: 1,
             pixels,
         };
         let (stem, mut side) = match self.stem {
-            Stem::Cifar => (conv(self.in_channels, self.width, 3, 1, pixels), pixels),
+            Stem::Cifar => {
+                let stem = ConvShape {
+                    padding: self.stem_padding,
+                    ..conv(self.in_channels, self.width, 3, 1, pixels)
+                };
+                (stem, stem.pixels_out())
+            }
             Stem::Imagenet => {
                 let stem = conv(self.in_channels, self.width, 7, 2, pixels);
                 (stem, stem.pixels_out().div_ceil(2))
@@ -65,21 +77,25 @@ impl ResNetConfig {
         let mut shapes = vec![stem];
         let mut entering = self.width;
         for (stage, &blocks) in self.depth.blocks().iter().enumerate() {
-            let inside = self.width << stage;
-            let leaving = inside * if self.depth.is_bottleneck() { 4 } else { 1 };
+            let channels = self.width << stage;
+            let inside = self.depth.inside(channels);
+            let leaving = channels * if self.depth.is_bottleneck() { 4 } else { 1 };
             for block in 0..blocks {
                 let stride = if stage > 0 && block == 0 { 2 } else { 1 };
                 let after = side.div_ceil(stride);
                 if self.depth.is_bottleneck() {
                     shapes.extend([
                         conv(entering, inside, 1, 1, side),
-                        conv(inside, inside, 3, stride, side),
+                        ConvShape {
+                            groups: self.depth.groups(),
+                            ..conv(inside, inside, 3, stride, side)
+                        },
                         conv(inside, leaving, 1, 1, after),
                     ]);
                 } else {
                     shapes.extend([
-                        conv(entering, inside, 3, stride, side),
-                        conv(inside, inside, 3, 1, after),
+                        conv(entering, channels, 3, stride, side),
+                        conv(channels, channels, 3, 1, after),
                     ]);
                 }
                 if stride > 1 || entering != leaving {
@@ -107,6 +123,21 @@ mod tests {
         // 4.09 billion with the classifier's two million.
         let products: usize = shapes.iter().map(|shape| shape.products()).sum();
         assert_eq!(products, 4_087_136_256);
+    }
+
+    /// torchvision's table: 4.23 and 11.40 billion with the classifier's two million.
+    #[test]
+    fn wide_and_grouped_networks_have_torchvisions_products() {
+        for (depth, expected) in [
+            (ResNetDepth::ResNext50, 4.228),
+            (ResNetDepth::WideResNet50, 11.396),
+            (ResNetDepth::ResNet152, 11.512),
+        ] {
+            let shapes = ResNetConfig::new(depth).convolutions(224);
+            let products: usize = shapes.iter().map(|shape| shape.products()).sum();
+            let billions = products as f64 / 1e9;
+            assert!((billions - expected).abs() < 0.002, "{depth:?}: {billions}");
+        }
     }
 
     #[test]

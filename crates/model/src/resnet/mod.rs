@@ -1,4 +1,4 @@
-//! ResNet-18, -34 and -50 as in torchvision, without the classifier.
+//! ResNets, wide ResNets and ResNeXt as in torchvision, without the classifier.
 
 mod activations;
 mod block;

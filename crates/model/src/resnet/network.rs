@@ -23,11 +23,12 @@ impl ResNetConfig {
     /// [`crate::load_state_dict`].
     ///
     /// # Panics
-    /// If `width` or `in_channels` is 0.
+    /// If `width` or `in_channels` is 0, or `width` is not a multiple of [`ResNetDepth::width_step`](super::ResNetDepth::width_step).
     pub fn init<B: Backend>(&self, device: &B::Device) -> ResNet<B> {
         let &Self {
             depth,
             stem,
+            stem_padding,
             width,
             in_channels,
             zero_init_residual,
@@ -36,9 +37,14 @@ impl ResNetConfig {
             width > 0 && in_channels > 0,
             "a ResNet needs channels, got width {width} and in_channels {in_channels}"
         );
+        assert!(
+            width.is_multiple_of(depth.width_step()),
+            "the width of {depth:?} must be a multiple of {}, got {width}",
+            depth.width_step()
+        );
         let conv1 = match stem {
             Stem::Imagenet => Conv2dConfig::new(in_channels, width, 7, 2),
-            Stem::Cifar => Conv2dConfig::new(in_channels, width, 3, 1),
+            Stem::Cifar => Conv2dConfig::new(in_channels, width, 3, 1).with_padding(stem_padding),
         };
         let mut channels_so_far = width;
         let [layer1, layer2, layer3, layer4] = [0, 1, 2, 3].map(|stage| {
@@ -48,6 +54,8 @@ impl ResNetConfig {
                     bottleneck: depth.is_bottleneck(),
                     in_channels: channels_so_far,
                     channels: width << stage,
+                    inside: depth.inside(width << stage),
+                    groups: depth.groups(),
                     stride: if stage > 0 && index == 0 { 2 } else { 1 },
                     zero_init: zero_init_residual,
                 };

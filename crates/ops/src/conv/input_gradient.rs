@@ -6,8 +6,9 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{Shape, Slice, Tensor, TensorPrimitive};
+use burn::tensor::{Shape, Slice, Tensor, TensorMetadata, TensorPrimitive};
 
+use super::groups::groups;
 use super::reference;
 use crate::ConvGeometry;
 
@@ -20,6 +21,7 @@ pub fn of_small_kernel<B: Backend>(
     geometry: ConvGeometry,
     input_shape: Shape,
 ) -> FloatTensor<B> {
+    let groups = groups(&input_shape, &weight.shape());
     let weight = Tensor::<B, 4>::from_primitive(TensorPrimitive::Float(weight));
     let output_gradient = Tensor::<B, 4>::from_primitive(TensorPrimitive::Float(output_gradient));
     let [_, _, height, width] = input_shape.dims();
@@ -35,7 +37,7 @@ pub fn of_small_kernel<B: Backend>(
             let Some([from_columns, to_columns]) = read_by(column, geometry, width, out_width) else {
                 continue;
             };
-            let tap = weight.clone().narrow(2, row, 1).narrow(3, column, 1).swap_dims(0, 1);
+            let tap = transposed(weight.clone().narrow(2, row, 1).narrow(3, column, 1), groups);
             let read = output_gradient
                 .clone()
                 .slice([Slice::full(), Slice::full(), from_rows, from_columns]);
@@ -49,6 +51,15 @@ pub fn of_small_kernel<B: Backend>(
         }
     }
     gradient.into_primitive().tensor()
+}
+
+/// A tap's weights [C_out, C_in / groups, 1, 1] as those of the way back, [C_in, C_out / groups, 1, 1].
+fn transposed<B: Backend>(tap: Tensor<B, 4>, groups: usize) -> Tensor<B, 4> {
+    let [channels_out, per_group, _, _] = tap.dims();
+    let per_group_out = channels_out / groups;
+    tap.reshape([groups, per_group_out, per_group, 1])
+        .swap_dims(1, 2)
+        .reshape([groups * per_group, per_group_out, 1, 1])
 }
 
 /// Along an axis of `inputs` pixels: the outputs for which a tap reads a pixel and not padding, and those pixels.
@@ -72,7 +83,7 @@ fn read_by(tap: usize, geometry: ConvGeometry, inputs: usize, outputs: usize) ->
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
     use super::*;
-    use burn::tensor::{TensorData, TensorMetadata};
+    use burn::tensor::TensorData;
     use burn_flex::{Flex, FlexDevice};
 
     fn tensor(shape: [usize; 4], seed: usize) -> FloatTensor<Flex> {
@@ -98,11 +109,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn groups_stay_apart() {
+        compare_groups(1, ConvGeometry { stride: 2, padding: 0 }, [6, 8], 2);
+        compare_groups(2, ConvGeometry { stride: 3, padding: 1 }, [6, 3], 3);
+    }
+
     fn compare(kernel: usize, geometry: ConvGeometry) {
+        compare_groups(kernel, geometry, [3, 4], 1);
+    }
+
+    fn compare_groups(kernel: usize, geometry: ConvGeometry, [channels_in, channels_out]: [usize; 2], groups: usize) {
         for (height, width) in [(7, 12), (8, 9), (10, 11), (12, 7)] {
             let [rows, columns] = [height, width].map(|side| geometry.output_size(side, kernel));
-            let shape = Shape::new([2, 3, height, width]);
-            let (weight, gradient) = (tensor([4, 3, kernel, kernel], 1), tensor([2, 4, rows, columns], 2));
+            let shape = Shape::new([2, channels_in, height, width]);
+            let (weight, gradient) = (
+                tensor([channels_out, channels_in / groups, kernel, kernel], 1),
+                tensor([2, channels_out, rows, columns], 2),
+            );
             let expected = reference::input_gradient::<Flex>(weight.clone(), gradient.clone(), geometry, shape.clone());
             let found = of_small_kernel::<Flex>(weight, gradient, geometry, shape.clone());
             assert_eq!(found.shape(), shape);

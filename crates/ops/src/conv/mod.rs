@@ -3,8 +3,9 @@
 mod autodiff;
 #[cfg(feature = "cpu")]
 mod flex;
+mod groups;
 mod input_gradient;
 mod ops;
 pub mod reference;
 
-pub use ops::{ConvOps, conv2d};
+pub use ops::{ConvOps, conv2d, grouped_conv2d};

@@ -3,5 +3,6 @@
 
 mod conv;
 mod conv_autodiff;
+mod grouped_conv;
 mod norm_ops;
 mod pool_ops;

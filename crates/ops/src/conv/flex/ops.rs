@@ -1,4 +1,4 @@
-//! [`ConvOps`] for the CPU backend: converts tensors to slices and back.
+//! [`ConvOps`] for the CPU backend: converts tensors to slices and back. Grouped convolutions are Burn's own.
 
 use barlow_simd::Level;
 use burn::tensor::ops::{FloatTensor, FloatTensorOps};
@@ -7,13 +7,14 @@ use burn_flex::{Flex, FlexTensor};
 
 use super::shape::ConvShape;
 use super::weight_gradient::weight_gradient;
+use crate::conv::groups::groups;
 use crate::conv::reference;
 use crate::cpu::tensors::{contiguous, tensor};
 use crate::{ConvGeometry, ConvOps};
 
 impl ConvOps for Flex {
     fn conv2d_forward(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: ConvGeometry) -> FloatTensor<Self> {
-        if !all_f32(&x, &weight) {
+        if !all_f32(&x, &weight) || groups(&x.shape(), &weight.shape()) > 1 {
             return reference::forward::<Self>(x, weight, geometry);
         }
         let shape = ConvShape::new(x.shape().dims(), weight.shape().dims(), geometry);
@@ -30,7 +31,7 @@ impl ConvOps for Flex {
         geometry: ConvGeometry,
         input_shape: Shape,
     ) -> FloatTensor<Self> {
-        if !all_f32(&weight, &output_gradient) {
+        if !all_f32(&weight, &output_gradient) || groups(&input_shape, &weight.shape()) > 1 {
             return reference::input_gradient::<Self>(weight, output_gradient, geometry, input_shape);
         }
         let shape = ConvShape::new(input_shape.dims(), weight.shape().dims(), geometry);
@@ -48,6 +49,10 @@ impl ConvOps for Flex {
         geometry: ConvGeometry,
         sum: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
+        if groups(&sum.shape(), &weight.shape()) > 1 {
+            let gradient = Self::conv2d_input_gradient(weight, output_gradient, geometry, sum.shape());
+            return Self::float_add(gradient, sum);
+        }
         let mut sum = contiguous(sum);
         let is_supported = all_f32(&weight, &output_gradient) && sum.dtype() == DType::F32 && sum.is_unique();
         let shape = ConvShape::new(sum.shape().dims(), weight.shape().dims(), geometry);
@@ -69,7 +74,7 @@ impl ConvOps for Flex {
         geometry: ConvGeometry,
         weight_shape: Shape,
     ) -> FloatTensor<Self> {
-        if !all_f32(&x, &output_gradient) {
+        if !all_f32(&x, &output_gradient) || groups(&x.shape(), &weight_shape) > 1 {
             return reference::weight_gradient::<Self>(x, output_gradient, geometry, weight_shape);
         }
         let shape = ConvShape::new(x.shape().dims(), weight_shape.dims(), geometry);

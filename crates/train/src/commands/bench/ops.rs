@@ -69,6 +69,7 @@ fn convolution(shape: ConvShape, images: usize, pass: ConvPass) -> Case {
         kernel,
         stride,
         pixels,
+        ..
     } = shape;
     let stride = if stride > 1 {
         format!("-stride{stride}")
