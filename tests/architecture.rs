@@ -30,6 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "barlow-ops",
             "barlow-report",
             "barlow-simd",
+            "barlow-weights",
         ],
     ),
     ("barlow-backend-cpu", &["barlow-engine"]),

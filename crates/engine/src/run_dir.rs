@@ -3,6 +3,7 @@
 //! Knows names and file systems only; what is in the files is decided by those who write them.
 
 use crate::files::PARTIAL;
+use crate::summary::Summary;
 use anyhow::{Context, Result};
 use std::fs::{DirEntry, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -211,6 +212,11 @@ impl RunDir {
     /// The result.
     pub fn summary(&self) -> PathBuf {
         self.root.join("summary.json")
+    }
+
+    /// The result of a finished run; `None` if it is not finished or its summary cannot be read.
+    pub fn read_summary(&self) -> Option<Summary> {
+        serde_json::from_str(&std::fs::read_to_string(self.summary()).ok()?).ok()
     }
 
     /// The report for people.

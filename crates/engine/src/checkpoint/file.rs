@@ -37,6 +37,17 @@ pub(super) struct Fault {
 #[error("it has format {0}, this program reads formats {OLDEST_FORMAT} to {FORMAT}")]
 struct OtherFormat(u32);
 
+/// The text of the entry; `checksum` computes the checksum from the text with zeros in its place.
+pub(super) fn entry(progress: &Progress, checksum: impl FnOnce(&str) -> Result<String>) -> Result<String> {
+    let zeroed = serde_json::to_string(&Entry {
+        checksum: "0".repeat(DIGITS),
+        progress,
+    })?;
+    let rest = zeroed.strip_prefix(BEFORE).and_then(|rest| rest.get(DIGITS..));
+    let rest = rest.context("the checksum comes first")?;
+    Ok(format!("{BEFORE}{}{rest}", checksum(&zeroed)?))
+}
+
 impl Checkpoint {
     /// The file's bytes.
     ///
@@ -59,13 +70,7 @@ impl Checkpoint {
                 tensors.insert(format!("{prefix}.{name}"), tensor);
             }
         }
-        let entry = serde_json::to_string(&Entry {
-            checksum: "0".repeat(DIGITS),
-            progress: &self.progress,
-        })?;
-        let rest = entry.strip_prefix(BEFORE).and_then(|rest| rest.get(DIGITS..));
-        let rest = rest.context("the checksum comes first")?;
-        let entry = format!("{BEFORE}{}{rest}", checksum(&entry, &tensors));
+        let entry = entry(&self.progress, |zeroed| Ok(checksum(zeroed, &tensors)))?;
         Ok(save_safetensors(&tensors, None, Some(("run", &entry)))?)
     }
 
@@ -142,29 +147,47 @@ impl Checkpoint {
     }
 }
 
-/// Checksum of the entry's text and all tensors, each part preceded by its length.
 fn checksum(entry: &str, tensors: &StateDict) -> String {
-    let mut hasher = blake3::Hasher::new();
-    let length = |hasher: &mut blake3::Hasher, length: usize| {
-        hasher.update(&(length as u64).to_le_bytes());
-    };
-    length(&mut hasher, entry.len());
-    hasher.update(entry.as_bytes());
+    let mut checksum = Checksum::of_entry(entry);
     for (name, tensor) in tensors {
-        length(&mut hasher, name.len());
-        hasher.update(name.as_bytes());
-        length(&mut hasher, tensor.shape.len());
-        tensor.shape.iter().for_each(|&n| length(&mut hasher, n));
+        checksum.add(name, &tensor.shape, &tensor.data);
+    }
+    checksum.finish()
+}
+
+/// Checksum of the entry's text and all tensors in the order of their names, each part preceded by its length.
+pub(super) struct Checksum(blake3::Hasher);
+
+impl Checksum {
+    pub(super) fn of_entry(entry: &str) -> Self {
+        let mut checksum = Self(blake3::Hasher::new());
+        checksum.length(entry.len());
+        checksum.0.update(entry.as_bytes());
+        checksum
+    }
+
+    fn length(&mut self, length: usize) {
+        self.0.update(&(length as u64).to_le_bytes());
+    }
+
+    pub(super) fn add(&mut self, name: &str, shape: &[usize], data: &[f32]) {
+        self.length(name.len());
+        self.0.update(name.as_bytes());
+        self.length(shape.len());
+        shape.iter().for_each(|&n| self.length(n));
         // In blocks: collected byte by byte this would take longer than the hash.
         let mut block = [0; 4096];
-        for values in tensor.data.chunks(block.len() / 4) {
+        for values in data.chunks(block.len() / 4) {
             for (bytes, value) in block.as_chunks_mut().0.iter_mut().zip(values) {
                 *bytes = value.to_le_bytes();
             }
-            hasher.update(&block[..4 * values.len()]);
+            self.0.update(&block[..4 * values.len()]);
         }
     }
-    hasher.finalize().to_hex().to_string()
+
+    pub(super) fn finish(self) -> String {
+        self.0.finalize().to_hex().to_string()
+    }
 }
 
 #[cfg(test)]

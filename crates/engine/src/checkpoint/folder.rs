@@ -119,6 +119,11 @@ fn best_path(run: &RunDir) -> PathBuf {
     run.checkpoints().join("best.safetensors")
 }
 
+/// The file of the checkpoint at a step.
+pub(super) fn path_of_step(run: &RunDir, step: u64) -> PathBuf {
+    run.checkpoints().join(file_name(step))
+}
+
 fn file_name(step: u64) -> String {
     format!("step-{step:08}.safetensors")
 }

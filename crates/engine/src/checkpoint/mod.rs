@@ -8,7 +8,9 @@ mod checkpoint;
 mod file;
 mod folder;
 mod progress;
+mod streamed;
 
 pub use checkpoint::Checkpoint;
 pub use folder::{Damaged, Kept};
 pub use progress::Progress;
+pub(crate) use streamed::write_weights;

@@ -12,6 +12,11 @@ use anyhow::Context;
 /// numbers.
 pub(super) fn check_images(checkpoint: &Checkpoint, now: &Images) -> Result<(), RunError> {
     let before = &checkpoint.progress.images;
+    if before.count == 0 {
+        return Err(RunError::usage(
+            "the run holds imported weights and has made no step; start a run from them with pretrain --from",
+        ));
+    }
     if before == now {
         return Ok(());
     }

@@ -2,11 +2,13 @@
 
 use crate::commands::bench::loss::{FORMS, LossShape};
 use crate::commands::bench::step::{Net, StepSize};
+use barlow_engine::weights::ExportFile;
 use barlow_loss::LossForm;
 use barlow_train::device::BackendChoice;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Pre-train vision models without labels: Barlow Twins on CUDA, WGPU or the CPU.
 ///
@@ -90,6 +92,12 @@ pub(super) enum Command {
     Linear(ProbeArgs),
     /// Classify by nearest neighbours on a run's frozen features
     Knn(ProbeArgs),
+    /// Write the features of every image of a folder to a file, for other programs
+    Embed(EmbedArgs),
+    /// Turn another program's file of weights into a run: torchvision's, timm's, solo-learn's, lightly's, VISSL's, ...
+    Import(ImportArgs),
+    /// Write a run's network for other programs: PyTorch, timm, ONNX, detectron2, Burn
+    Export(ExportArgs),
     /// Regenerate the report of one or several runs
     Report(ReportArgs),
     /// Look at a data set: splits, classes, sizes, unreadable files, duplicates; writes a contact sheet
@@ -128,6 +136,59 @@ pub(super) struct ProbeArgs {
     /// The run: FOLDER takes its best checkpoint (by kNN on its test images), FOLDER@last the last one
     #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
     pub from: String,
+}
+
+/// Flags of `embed`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct EmbedArgs {
+    /// The network: a run (FOLDER takes its best checkpoint, FOLDER@last the last one) or a file of weights
+    #[arg(long, value_name = "RUN|FILE", value_parser = NonEmptyStringValueParser::new())]
+    pub from: String,
+    /// The output of the backbone, which probes use, or that of the projector, which the loss uses
+    #[arg(long, value_enum, default_value_t)]
+    pub layer: LayerArg,
+}
+
+/// The values of `--layer`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LayerArg {
+    /// Of the backbone.
+    #[default]
+    Representation,
+    /// Of the projector.
+    Embedding,
+}
+
+/// Flags of `import`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ImportArgs {
+    /// The file: .pth, .pt, .ckpt, .tar, .safetensors, or the index of a sharded one
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Flags of `export`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ExportArgs {
+    /// The run: FOLDER takes its best checkpoint, FOLDER@last the last one
+    #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
+    pub from: String,
+    /// The format: safetensors, pth, timm (a folder), onnx, detectron2 or burn
+    #[arg(long, value_name = "FORMAT", value_parser = ExportFile::from_str)]
+    pub format: ExportFile,
+    /// The part of the network
+    #[arg(long, value_enum, default_value_t)]
+    pub what: WhatArg,
+}
+
+/// The values of `--what`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum WhatArg {
+    /// The backbone.
+    #[default]
+    Backbone,
+    /// Backbone and projector.
+    Full,
 }
 
 /// Flags of the commands with machine-readable output.

@@ -59,6 +59,19 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             let stop = on_signals().map_err(anyhow::Error::from)?;
             commands::probe::linear(&resolve::probe(&args.run, &probe.from, stop)?)
         }
+        Command::Embed(embed) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            commands::embed::run(&resolve::embed(&args.run, embed, stop)?)
+        }
+        Command::Import(import) => {
+            let console = Terminal::new(args.run.quiet);
+            let (imported, config, out) = resolve::import(&args.run, &import.file)?;
+            commands::import::run(&imported, &config, &out, &console)
+        }
+        Command::Export(export) => {
+            let console = Terminal::new(args.run.quiet);
+            commands::export::run(&resolve::export(&args.run, export, &console)?, &console)
+        }
         Command::Report(report) => commands::report::run(&report.runs, args.run.out.as_deref()),
         Command::Inspect(inspect) => commands::inspect::run(&inspect.file, inspect.json),
         Command::Data(data) => {

@@ -1,21 +1,25 @@
 //! Resolves the command line: reads configs, finds devices and folders. Nothing is written or trained here.
 
-use super::args::RunArgs;
+use super::args::{EmbedArgs, ExportArgs, LayerArg, RunArgs, WhatArg};
+use crate::commands::embed::EmbeddingRequest;
+use crate::commands::export::ExportRequest;
 use crate::commands::probe::ProbeRequest;
 use crate::console::Terminal;
 use barlow_data::DataFormat;
+use barlow_engine::checkpoint::{Checkpoint, Damaged};
 use barlow_engine::config::{
     CacheName, Config, DataCache, DataPathError, Layers, MOST_THREADS, Normalize, NormalizeName, load, locate_data,
     settle_rates,
 };
 use barlow_engine::console::Console;
 use barlow_engine::device::RunRequest;
+use barlow_engine::embed::Layer;
 use barlow_engine::error::RunError;
 use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
 use barlow_engine::sources::{self, Sources};
 use barlow_engine::stop::StopFlag;
-use barlow_engine::weights::{Weights, split_last};
+use barlow_engine::weights::{ExportPart, GivenNetwork, ImportedFile, Weights, split_last};
 use barlow_train::device::{BackendChoice, Selected, select};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -237,8 +241,112 @@ pub(super) fn images(args: &RunArgs, console: &Terminal) -> Result<(PathBuf, Sou
     Ok((root, sources))
 }
 
-/// The request of a probe.
-pub(super) fn probe(args: &RunArgs, from: &str, stop: StopFlag) -> Result<ProbeRequest, RunError> {
+/// The request of `embed`.
+pub(super) fn embed(args: &RunArgs, embed: &EmbedArgs, stop: StopFlag) -> Result<EmbeddingRequest, RunError> {
+    let console = Terminal::new(args.quiet);
+    let file = Path::new(&embed.from);
+    let (network, mut config) = if file.is_file() {
+        let (imported, config) = import_of(args, file)?;
+        imported.lines().iter().for_each(|line| console.line(line));
+        (GivenNetwork::of_file(embed.from.clone(), &imported)?, config)
+    } else {
+        let (run, last, config) = config_of_run(args, &embed.from)?;
+        let kept = Checkpoint::chosen(&run, last)?;
+        let checkpoint = kept.checkpoint.ok_or_else(|| no_checkpoint(&run))?;
+        let root = run.root().display().to_string();
+        let network = GivenNetwork::of_checkpoint(&root, &checkpoint, &kept.damaged, &config);
+        (network, config)
+    };
+    network.damaged.iter().for_each(|line| console.warn(line));
+    if config.data.path.as_os_str().is_empty() {
+        return Err(RunError::usage("embed needs images; pass --data DIR"));
+    }
+    // A pass over images that are read once.
+    config.data.cache = DataCache::Named(CacheName::Off);
+    config.data.train_images = None;
+    config.data.holdout = None;
+    Ok(EmbeddingRequest {
+        network,
+        config,
+        layer: match embed.layer {
+            LayerArg::Representation => Layer::Representation,
+            LayerArg::Embedding => Layer::Embedding,
+        },
+        out: args.out.clone().unwrap_or_else(|| PathBuf::from("features.npy")),
+        selected: evaluation_device(args)?,
+        console,
+        stop,
+    })
+}
+
+/// The request of `import`: the file, the config of its network, and the folder of the run.
+pub(super) fn import(args: &RunArgs, file: &Path) -> Result<(ImportedFile, Config, PathBuf), RunError> {
+    let (imported, config) = import_of(args, file)?;
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let out = args.out.clone().unwrap_or_else(|| default_root(&stem));
+    Ok((imported, config, out))
+}
+
+/// A file of weights and the config of its network: what the file tells, unless `--set` says otherwise, over the named recipe or
+/// one that suits the network.
+fn import_of(args: &RunArgs, file: &Path) -> Result<(ImportedFile, Config), RunError> {
+    let imported = ImportedFile::open(file).map_err(RunError::Usage)?;
+    let mut layers = layers(args)?;
+    layers.recipe = layers.recipe.or_else(|| Some(imported.recipe().to_owned()));
+    let is_set = |key: &str| {
+        let mut keys = args.sets.iter().filter_map(|set| set.split('=').next());
+        keys.any(|set| set.trim() == key)
+    };
+    let keys = imported.config_keys().into_iter().filter(|(key, _)| !is_set(key));
+    layers.flags.extend(keys);
+    // The recipe's own images are not the network's.
+    if args.data.is_none() && !is_set("data.path") {
+        layers.flags.push(("data.path", Value::String(String::new())));
+    }
+    layers.flags.extend(any_format(args));
+    let (_, mut config) = load_ours(&layers)?;
+    take_all_of_other_images(args, &mut config);
+    imported.check(&config).map_err(RunError::Usage)?;
+    Ok((imported, config))
+}
+
+/// The request of `export`.
+pub(super) fn export(args: &RunArgs, export: &ExportArgs, console: &Terminal) -> Result<ExportRequest, RunError> {
+    let (run, last, config) = config_of_run(args, &export.from)?;
+    let kept = Checkpoint::chosen(&run, last)?;
+    for Damaged { error, .. } in &kept.damaged {
+        console.warn(&format!("{error:#}"));
+    }
+    let part = match export.what {
+        WhatArg::Backbone => ExportPart::Backbone,
+        WhatArg::Full => ExportPart::Full,
+    };
+    let default = || run.root().join("export").join(export.format.default_name(part));
+    Ok(ExportRequest {
+        name: run
+            .root()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        checkpoint: kept.checkpoint.ok_or_else(|| no_checkpoint(&run))?,
+        summary: run.read_summary(),
+        config,
+        format: export.format,
+        part,
+        out: args.out.clone().unwrap_or_else(default),
+    })
+}
+
+fn no_checkpoint(run: &RunDir) -> RunError {
+    RunError::usage(format!(
+        "{} has no checkpoint yet; run it with --resume",
+        run.root().display()
+    ))
+}
+
+/// A run that `--from` names, whether its last checkpoint is meant, and its config with the command line's changes.
+fn config_of_run(args: &RunArgs, from: &str) -> Result<(RunDir, bool, Config), RunError> {
     let (root, last) = split_last(from);
     let run = RunDir::open(&PathBuf::from(root)).map_err(RunError::usage)?;
     let mut layers = Layers {
@@ -254,13 +362,24 @@ pub(super) fn probe(args: &RunArgs, from: &str, stop: StopFlag) -> Result<ProbeR
         .extend(args.holdout.map(|fraction| ("data.holdout", Value::Float(fraction))));
     let (_, mut config) = load_ours(&layers)?;
     take_all_of_other_images(args, &mut config);
+    Ok((run, last, config))
+}
+
+/// The device of an evaluation.
+fn evaluation_device(args: &RunArgs) -> Result<Selected, RunError> {
     // Features of a few thousand images are not worth the start-up of a GPU unless one is requested.
     let choice = if args.backend == BackendChoice::Auto {
         BackendChoice::Cpu
     } else {
         args.backend
     };
-    let selected = select(choice, args.device).map_err(RunError::usage)?;
+    select(choice, args.device).map_err(RunError::usage)
+}
+
+/// The request of a probe.
+pub(super) fn probe(args: &RunArgs, from: &str, stop: StopFlag) -> Result<ProbeRequest, RunError> {
+    let (run, last, config) = config_of_run(args, from)?;
+    let selected = evaluation_device(args)?;
     Ok(ProbeRequest {
         run,
         last,

@@ -1,5 +1,6 @@
-//! Initial weights from elsewhere: another run's, a checkpoint file's, or a backbone's with torchvision's names.
+//! Initial weights from elsewhere: another run's, a checkpoint file's, or those of any file of weights that is recognised.
 
+use super::ImportedFile;
 use crate::checkpoint::{Checkpoint, Damaged};
 use crate::run_dir::RunDir;
 use anyhow::{Context, Result};
@@ -63,8 +64,19 @@ impl Weights {
 
     fn of_file(path: &Path) -> Result<Self> {
         let origin = path.display().to_string();
+        let imported = ImportedFile::open(path);
+        if let Ok(imported) = &imported
+            && !imported.is_checkpoint()
+        {
+            return Ok(Self::of_model(origin, imported.weights()?));
+        }
+        // A checkpoint of this program, which has a checksum, or a custom backbone, whose names nobody else has.
         let read = || -> Result<_> { Ok(read_safetensors(&std::fs::read(path)?)?) };
-        let file = read().with_context(|| format!("cannot read the weights {origin}"))?;
+        let file = match (read(), imported) {
+            (Ok(file), _) => file,
+            (Err(_), Err(error)) => return Err(error.context(format!("cannot read the weights {origin}"))),
+            (Err(error), Ok(_)) => return Err(error.context(format!("cannot read the weights {origin}"))),
+        };
         if file.metadata.contains_key("run") {
             let checkpoint = Checkpoint::of_safetensors(file);
             let checkpoint = checkpoint.with_context(|| format!("cannot use the checkpoint {origin}"))?;
