@@ -20,3 +20,4 @@ mod methods;
 mod mistakes;
 mod portability;
 mod resuming;
+mod weights;

@@ -9,10 +9,12 @@ mod knn;
 mod lbfgs;
 mod linear;
 mod logistic;
+mod sgd;
 mod spectrum;
 
 pub use collapse::{Collapse, spread_rows};
 pub use features::Features;
 pub use knn::{KnnConfig, KnnResult, knn};
 pub use linear::{LinearConfig, LinearModel, LinearResult, linear_probe};
+pub use sgd::{SgdCorrect, SgdHead, SgdHeads, SgdState};
 pub use spectrum::spectrum;

@@ -43,7 +43,7 @@ mod state;
 pub use backbone::Backbone;
 pub use declared::DeclaredParam;
 pub use heads::{Heads, HeadsConfig};
-pub use init::{ConvInit, initialize, initialize_with};
+pub use init::{ConvInit, initialize, initialize_with, normal_values};
 pub use kind::ParamKind;
 pub use layers::{Conv2d, Conv2dConfig, Linear, LinearConfig};
 pub use mlp::{Activation, HeadNorm, LayerConfig, Mlp, MlpConfig, MlpLayer};

@@ -3,7 +3,7 @@
 use super::Network;
 use super::network::NetworkOnDevice;
 use crate::config::Config;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use barlow_model::{StateDict, load_state_dict, strip_prefix};
 use barlow_ops::ModelOps;
 
@@ -17,6 +17,10 @@ pub fn network_of<B: ModelOps>(
     projector: bool,
     device: &B::Device,
 ) -> Result<Box<dyn Network>> {
+    ensure!(
+        !projector || weights.keys().any(|name| name.starts_with("projector.")),
+        "the weights have no projector, whose output was asked for; take the representations instead"
+    );
     let backbone = config.backbone()?.init::<B>(device);
     let features = barlow_model::Backbone::<B>::feature_dim(&backbone);
     let backbone =

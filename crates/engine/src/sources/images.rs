@@ -116,7 +116,7 @@ pub(super) fn evaluated(
 }
 
 /// A digest of the names and labels of a set, in their order. Not of the files: that would access each of a million.
-fn fingerprint(source: &dyn ImageSource) -> String {
+pub(crate) fn fingerprint(source: &dyn ImageSource) -> String {
     let mut hasher = blake3::Hasher::new();
     for class in source.classes() {
         hasher.update(class.as_bytes()).update(&[0]);

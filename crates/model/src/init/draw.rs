@@ -15,6 +15,11 @@ pub(super) struct Draw {
     spare: Option<f64>,
 }
 
+/// `count` normal values with mean 0, keyed by (seed, name) as the initial weights of a model are: of a layer that is no part of one.
+pub fn normal_values(seed: u64, name: &str, count: usize, std: f64) -> Vec<f32> {
+    Draw::new(seed, name).normal(count, std)
+}
+
 impl Draw {
     /// The stream of the parameter `name` for `seed`.
     pub(super) fn new(seed: u64, name: &str) -> Self {

@@ -1,0 +1,26 @@
+//! What an evaluation was of: a hash of the weights, the images and how their pixels are prepared.
+
+use crate::config::Config;
+use crate::sources::{Sources, fingerprint};
+use barlow_model::StateDict;
+
+/// A hash of everything that features depend on but the device: weights, names and labels of training and test images, pixels.
+pub fn network_hash(weights: &StateDict, sources: &Sources, config: &Config) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, tensor) in weights {
+        hasher.update(name.as_bytes()).update(&[0]);
+        for block in tensor.data.chunks(1 << 14) {
+            let bytes: Vec<u8> = block.iter().flat_map(|value| value.to_le_bytes()).collect();
+            hasher.update(&bytes);
+        }
+    }
+    for source in std::iter::once(&sources.train).chain(&sources.test) {
+        hasher.update(fingerprint(source.as_ref()).as_bytes());
+    }
+    let pixels = format!(
+        "{:?} {:?} {} {}",
+        sources.normalization, config.views, config.eval.resize, config.eval.crop
+    );
+    hasher.update(pixels.as_bytes());
+    hasher.finalize().to_hex()[..32].to_owned()
+}
