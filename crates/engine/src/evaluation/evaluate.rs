@@ -9,7 +9,9 @@ use crate::sources::Sources;
 use anyhow::{Context, Result};
 use barlow_augment::EvalTransform;
 use barlow_data::{BadImages, ImageSource, eval_pixels};
-use barlow_eval::{Collapse, Features, KnnConfig, LinearConfig, knn, linear_probe, spectrum, spread_rows};
+use barlow_eval::{
+    Collapse, Features, KnnConfig, LinearConfig, knn, linear_probe, spectrum, spread_rows, unattended,
+};
 use barlow_model::{Backbone, Mlp, NormMode};
 use barlow_ops::NormOps;
 use burn::tensor::backend::Backend;
@@ -55,7 +57,7 @@ pub fn accuracy<B: NormOps>(
     };
     let train = features(backbone, sources.train.as_ref(), &pass, device)?;
     let test = features(backbone, test.as_ref(), &pass, device)?;
-    let mut accuracy = scores(&train, &test, sources.classes.len(), &config.eval, with_linear);
+    let mut accuracy = scores(&train, &test, sources.classes.len(), &config.eval, with_linear)?;
     accuracy.embeddings = projector.map(|projector| {
         let (rows, width) = embeddings(projector, &test, chunk, device);
         (Collapse::of(&rows, width), spectrum(&rows, width))
@@ -88,25 +90,25 @@ fn scores(
     classes: usize,
     config: &EvalConfig,
     with_linear: bool,
-) -> Accuracy {
+) -> Result<Accuracy> {
     let collapse = Collapse::of(&test.rows, test.width);
     let train = train.view(classes);
     let test = test.view(classes);
     let neighbours = knn(
         &train,
         &test,
-        &KnnConfig {
-            k: config.knn_k,
-            temperature: config.knn_temperature,
-        },
-    );
-    let linear = with_linear.then(|| linear_probe(&train, &test, &LinearConfig::default()));
-    Accuracy {
-        knn_top1: neighbours.top1,
+        &KnnConfig::one(config.knn_k, config.knn_temperature),
+        &mut unattended,
+    )?;
+    let linear = with_linear
+        .then(|| linear_probe(&train, &test, &LinearConfig::default(), &mut unattended))
+        .transpose()?;
+    Ok(Accuracy {
+        knn_top1: neighbours.first().top1,
         linear,
         collapse,
         embeddings: None,
-    }
+    })
 }
 
 impl LabelledFeatures {
