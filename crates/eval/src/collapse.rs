@@ -1,14 +1,13 @@
 //! Collapse measures: how many directions of the feature space are used. They drop when a network collapses, long
 //! before an accuracy is measured.
 
+use crate::product::symmetric_product;
 use rayon::prelude::*;
 
 /// Maximum number of rows that are evaluated: the measures hardly change with more, and the cost grows quadratically.
 const MAX_ROWS: usize = 2048;
 /// A feature is dead if its standard deviation is below this fraction of the largest one.
 const DEAD: f64 = 1e-4;
-/// Number of partial sums of a dot product, so that the compiler can use vector instructions.
-const LANES: usize = 8;
 
 /// Collapse measures of a set of features.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,43 +90,24 @@ pub fn spread_rows(rows: &[f32], width: usize, most: usize) -> Vec<&[f32]> {
 fn squared_eigenvalues(rows: &[&[f32]], means: &[f64]) -> f64 {
     let (count, width) = (rows.len(), means.len());
     let centred = |row: &[f32], column: usize| f64::from(row[column]) - means[column];
-    let vectors: Vec<Vec<f64>> = if count <= width {
-        let row = |row: &&[f32]| (0..width).map(|column| centred(row, column)).collect();
-        rows.par_iter().map(row).collect()
-    } else {
-        let column = |column: usize| rows.iter().map(|row| centred(row, column)).collect();
-        (0..width).into_par_iter().map(column).collect()
-    };
-    squared_products(&vectors) / (count * count) as f64
-}
-
-/// Sum of the squared dot products of all ordered pairs of vectors. Products are symmetric: each pair is computed once. Every
-/// vector has its own sum, and these are added in order, so that the result does not depend on the number of threads.
-fn squared_products(vectors: &[Vec<f64>]) -> f64 {
-    let sums: Vec<f64> = vectors
-        .par_iter()
-        .enumerate()
-        // The cost grows with the index, so short pieces balance the load of the threads.
-        .with_max_len(16)
-        .map(|(index, a)| {
-            let pairs: f64 = vectors[..index].iter().map(|b| dot(a, b).powi(2)).sum();
-            2.0 * pairs + dot(a, a).powi(2)
-        })
-        .collect();
-    sums.iter().sum()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let (chunks_a, chunks_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail = chunks_a.remainder().iter().zip(chunks_b.remainder());
-    let tail: f64 = tail.map(|(a, b)| a * b).sum();
-    for (a, b) in chunks_a.zip(chunks_b) {
-        for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
+    let (shorter, length) = if count <= width { (count, width) } else { (width, count) };
+    let mut vectors = vec![0.0; shorter * length];
+    vectors.par_chunks_mut(length).enumerate().for_each(|(at, vector)| {
+        for (other, value) in vector.iter_mut().enumerate() {
+            let (row, column) = if count <= width { (at, other) } else { (other, at) };
+            *value = centred(rows[row], column);
         }
-    }
-    lanes.iter().sum::<f64>() + tail
+    });
+    // Products are symmetric: each tile beside the diagonal counts twice.
+    let sums = symmetric_product(&vectors, length, |tile| {
+        let squares: f64 = tile.values.iter().map(|value| value * value).sum();
+        if tile.row == tile.column {
+            squares
+        } else {
+            2.0 * squares
+        }
+    });
+    sums.iter().sum::<f64>() / (count * count) as f64
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
-//! Labelled features: the input of kNN and of the linear probe.
+//! Labelled features in memory.
 
-/// Features of labelled images, row by row.
+use crate::Rows;
+use std::io;
+use std::ops::Range;
+
+/// Features of labelled images in memory, row by row.
 #[derive(Clone, Copy, Debug)]
 pub struct Features<'a> {
     /// `[N, width]`, row-major.
@@ -34,117 +38,84 @@ impl<'a> Features<'a> {
     }
 }
 
-/// Panics unless both sets are consistent, not empty, and have the same width and number of classes.
-pub(crate) fn check_pair(train: &Features, test: &Features) {
-    for (name, set) in [("training", train), ("test", test)] {
-        let (values, images, width) = (set.rows.len(), set.len(), set.width);
-        assert!(
-            images > 0 && width > 0,
-            "the {name} features are empty: {images} images of width {width}"
-        );
-        assert!(
-            values == images * width,
-            "the {name} features are {values} values, not {images} rows of {width}"
-        );
-        let highest = set.labels.iter().max();
-        let fits = highest.is_some_and(|&label| label < set.classes);
-        assert!(
-            fits,
-            "a {name} label is {highest:?}, but there are {} classes",
-            set.classes
-        );
+impl Rows for Features<'_> {
+    fn width(&self) -> usize {
+        self.width
     }
-    assert!(
-        (train.width, train.classes) == (test.width, test.classes),
-        "training features are {} wide in {} classes, test features {} wide in {} classes",
-        train.width,
-        train.classes,
-        test.width,
-        test.classes
-    );
-}
 
-/// Index of the largest value, the lowest index in case of a tie. NaN never wins. 0 if `values` is empty or all NaN.
-pub(crate) fn argmax(values: &[f64]) -> usize {
-    let mut best = 0;
-    for (index, &value) in values.iter().enumerate().skip(1) {
-        if value > values[best] || values[best].is_nan() {
-            best = index;
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn labels(&self) -> &[usize] {
+        self.labels
+    }
+
+    fn read<'a>(&'a self, range: Range<usize>, _: &'a mut Vec<f32>) -> io::Result<&'a [f32]> {
+        let (values, images, width) = (self.rows.len(), self.len(), self.width);
+        if values != images * width {
+            let message = format!("{values} values are not {images} rows of {width}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
+        Ok(&self.rows[range.start * width..range.end * width])
     }
-    best
-}
-
-/// Fraction of `predictions` that are equal to their label, in [0, 1].
-pub(crate) fn top1(predictions: &[usize], labels: &[usize]) -> f64 {
-    let correct = predictions
-        .iter()
-        .zip(labels)
-        .filter(|(prediction, label)| prediction == label)
-        .count();
-    correct as f64 / labels.len() as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::check_pair;
+    use crate::{KnnConfig, knn, unattended};
 
-    #[test]
-    fn argmax_takes_the_lowest_of_a_tie_and_never_a_nan() {
-        assert_eq!(argmax(&[1.0, 3.0, 3.0]), 1);
-        assert_eq!(argmax(&[f64::NAN, -1.0, -2.0]), 1);
-        assert_eq!(argmax(&[2.0, f64::NAN, 1.0]), 0);
-        assert_eq!(argmax(&[f64::NAN]), 0);
+    const TRAIN: Features = Features {
+        rows: &[0.0, 1.0],
+        width: 2,
+        labels: &[2],
+        classes: 3,
+    };
+
+    fn refused(train: Features, test: Features) -> String {
+        check_pair(&train, &test).unwrap_err().to_string()
     }
 
     #[test]
-    #[should_panic(expected = "training features are 2 wide in 3 classes, test features 1 wide in 3 classes")]
-    fn unequal_widths_are_refused() {
-        let train = Features {
-            rows: &[0.0, 1.0],
-            width: 2,
-            labels: &[2],
-            classes: 3,
+    fn inconsistent_sets_are_refused_in_one_line() {
+        let narrow = Features {
+            rows: &[0.0],
+            width: 1,
+            ..TRAIN
         };
-        check_pair(
-            &train,
-            &Features {
-                rows: &[0.0],
-                width: 1,
-                labels: &[0],
-                classes: 3,
-            },
+        assert_eq!(
+            refused(TRAIN, narrow),
+            "training features are 2 wide in 3 classes, test features 1 wide in 3 classes"
+        );
+        let label = Features { labels: &[3], ..TRAIN };
+        assert_eq!(
+            refused(TRAIN, label),
+            "the label of test row 0 is 3, but the classes are 0 to 2"
+        );
+        let empty = Features {
+            rows: &[],
+            labels: &[],
+            ..TRAIN
+        };
+        assert_eq!(refused(TRAIN, empty), "the test features are empty: 0 rows of width 2");
+        assert_eq!(
+            refused(empty, TRAIN),
+            "the training features are empty: 0 rows of width 2"
         );
     }
 
     #[test]
-    #[should_panic(expected = "a test label is Some(3), but there are 3 classes")]
-    fn a_label_beyond_the_classes_is_refused() {
-        let train = Features {
-            rows: &[0.0],
-            width: 1,
-            labels: &[2],
-            classes: 3,
+    fn a_wrong_number_of_values_is_refused_when_it_is_read() {
+        let short = Features {
+            labels: &[0, 1],
+            ..TRAIN
         };
-        check_pair(&train, &Features { labels: &[3], ..train });
-    }
-
-    #[test]
-    #[should_panic(expected = "the test features are empty: 0 images of width 1")]
-    fn an_empty_set_is_refused() {
-        let train = Features {
-            rows: &[0.0],
-            width: 1,
-            labels: &[2],
-            classes: 3,
-        };
-        check_pair(
-            &train,
-            &Features {
-                rows: &[],
-                labels: &[],
-                ..train
-            },
+        let error = knn(&TRAIN, &short, &KnnConfig::default(), &mut unattended).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot read test rows 0 to 2: 2 values are not 2 rows of 2"
         );
     }
 }

@@ -1,7 +1,9 @@
 //! L-BFGS optimiser for smooth convex functions (Nocedal and Wright, Numerical Optimization, algorithm 7.5), in f64.
 //!
-//! Independent of features and classes. The line search brackets and bisects until the weak Wolfe conditions hold (Lewis and
-//! Overton, 2013): short code, no failures on a smooth function, and always positive curvature.
+//! Independent of features and classes. The caller evaluates the function: it asks for a point and tells the value and gradient
+//! there, so that several functions can be evaluated in one pass over the data, and a pass can fail or be stopped. The line search
+//! brackets and bisects until the weak Wolfe conditions hold (Lewis and Overton, 2013): short code, no failures on a smooth
+//! function, and always positive curvature.
 
 use std::collections::VecDeque;
 
@@ -12,100 +14,221 @@ pub(crate) struct Limits {
     pub max_iterations: usize,
     /// Converged when no component of the gradient is larger than this.
     pub tolerance: f64,
+    /// Maximum number of times that a line search shortens its step.
+    pub bisections: usize,
 }
 
-/// Result of [`minimise`].
-#[derive(Clone, Debug)]
-pub(crate) struct Minimum {
-    pub x: Vec<f64>,
-    pub value: f64,
-    pub iterations: usize,
-    /// Whether the gradient is within the tolerance, or close to it and no lower value is representable in f64.
-    pub converged: bool,
-}
+/// Bisections that exhaust the 53 bits of the mantissa.
+pub(crate) const ALL_BISECTIONS: usize = 60;
 
 /// Number of (step, gradient change) pairs in the history.
 const HISTORY: usize = 10;
 
-/// Maximum number of trial steps of a line search; bisection has exhausted the 53 bits of the mantissa by then.
-const TRIALS: usize = 60;
-
-/// Minimises `function`, which returns its value and gradient, starting at `x`.
-pub(crate) fn minimise(mut x: Vec<f64>, limits: Limits, function: impl Fn(&[f64]) -> (f64, Vec<f64>)) -> Minimum {
-    let (mut value, mut gradient) = function(&x);
-    let mut history = VecDeque::with_capacity(HISTORY);
-    for iterations in 0..limits.max_iterations {
-        if largest(&gradient) <= limits.tolerance {
-            return Minimum {
-                x,
-                value,
-                iterations,
-                converged: true,
-            };
-        }
-        let mut direction = descent(&gradient, &history);
-        if dot(&direction, &gradient) >= 0.0 {
-            // Due to rounding the direction is not a descent direction: restart with steepest descent.
-            history.clear();
-            direction = descent(&gradient, &history);
-        }
-        let Some(step) = line_search(&x, value, &gradient, &direction, &function) else {
-            // No step decreases the value any more: the precision of f64 is exhausted, which happens only close to the minimum.
-            let converged = largest(&gradient) <= 100.0 * limits.tolerance;
-            return Minimum {
-                x,
-                value,
-                iterations,
-                converged,
-            };
-        };
-        let moved: Vec<f64> = step.x.iter().zip(&x).map(|(new, old)| new - old).collect();
-        let changed: Vec<f64> = step
-            .gradient
-            .iter()
-            .zip(&gradient)
-            .map(|(new, old)| new - old)
-            .collect();
-        let curvature = dot(&moved, &changed);
-        if curvature > f64::EPSILON * dot(&changed, &changed) {
-            if history.len() == HISTORY {
-                history.pop_front();
-            }
-            history.push_back(Pair {
-                moved,
-                changed,
-                curvature,
-            });
-        }
-        (x, value, gradient) = (step.x, step.value, step.gradient);
-    }
-    let converged = largest(&gradient) <= limits.tolerance;
-    Minimum {
-        x,
-        value,
-        iterations: limits.max_iterations,
-        converged,
-    }
+/// Whether a minimisation has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It waits for the function at [`Lbfgs::point`].
+    Running,
+    /// The gradient is within the tolerance.
+    Converged,
+    /// No trial point has a lower value: the precision of the function is exhausted, which happens only close to the minimum.
+    Exhausted,
+    /// The number of steps has reached its limit.
+    Limited,
 }
 
+/// A minimisation in progress.
+#[derive(Clone, Debug)]
+pub(crate) struct Lbfgs {
+    limits: Limits,
+    status: Status,
+    iterations: usize,
+    history: VecDeque<Pair>,
+    /// The best point so far, with its value and gradient once they are known.
+    at: Vec<f64>,
+    value: f64,
+    gradient: Vec<f64>,
+    search: Option<Search>,
+    /// Where the function is wanted, during a search.
+    trial: Vec<f64>,
+}
+
+#[derive(Clone, Debug)]
 struct Pair {
     moved: Vec<f64>,
     changed: Vec<f64>,
     curvature: f64,
 }
 
-struct Point {
-    x: Vec<f64>,
-    value: f64,
-    gradient: Vec<f64>,
+/// A line search in progress.
+#[derive(Clone, Debug)]
+struct Search {
+    direction: Vec<f64>,
+    /// Derivative of the function along the direction.
+    slope: f64,
+    low: f64,
+    high: f64,
+    step: f64,
+    doubled: usize,
+    shortened: usize,
+}
+
+impl Lbfgs {
+    /// Starts at `x`.
+    pub fn new(x: Vec<f64>, limits: Limits) -> Self {
+        Self {
+            limits,
+            status: Status::Running,
+            iterations: 0,
+            history: VecDeque::with_capacity(HISTORY),
+            at: x,
+            value: f64::NAN,
+            gradient: Vec::new(),
+            search: None,
+            trial: Vec::new(),
+        }
+    }
+
+    /// Continues from the best point with other limits and a function that differs slightly: it is wanted there once more.
+    pub fn resume(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.status = Status::Running;
+        self.search = None;
+    }
+
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Number of steps so far.
+    pub fn iterations(&self) -> usize {
+        self.iterations
+    }
+
+    /// Where the function is wanted; the best point when the minimisation has ended.
+    pub fn point(&self) -> &[f64] {
+        match &self.search {
+            Some(_) => &self.trial,
+            None => &self.at,
+        }
+    }
+
+    /// The value at the best point.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// Whether the gradient is within the tolerance, or close to it and no lower value is representable.
+    pub fn has_converged(&self) -> bool {
+        match self.status {
+            Status::Converged => true,
+            Status::Exhausted => largest(&self.gradient) <= 100.0 * self.limits.tolerance,
+            Status::Running | Status::Limited => false,
+        }
+    }
+
+    /// The best point.
+    pub fn into_minimum(self) -> Vec<f64> {
+        self.at
+    }
+
+    /// Takes the value and the gradient at [`Self::point`].
+    pub fn tell(&mut self, value: f64, gradient: Vec<f64>) {
+        let Some(mut search) = self.search.take() else {
+            (self.value, self.gradient) = (value, gradient);
+            return self.next_step();
+        };
+        // A NaN value fails this comparison and shortens the step.
+        let low_enough = value <= self.value + 1e-4 * search.step * search.slope;
+        if low_enough && dot(&gradient, &search.direction) >= 0.9 * search.slope {
+            if value >= self.value {
+                self.status = Status::Exhausted;
+                return;
+            }
+            self.remember(&gradient);
+            std::mem::swap(&mut self.at, &mut self.trial);
+            (self.value, self.gradient) = (value, gradient);
+            self.iterations += 1;
+            return self.next_step();
+        }
+        if low_enough {
+            search.low = search.step;
+            search.doubled += 1;
+        } else {
+            search.high = search.step;
+            search.shortened += 1;
+        }
+        search.step = if search.high.is_finite() {
+            0.5 * (search.low + search.high)
+        } else {
+            2.0 * search.low
+        };
+        self.try_step(search);
+    }
+
+    /// Adds the accepted step to the history.
+    fn remember(&mut self, gradient: &[f64]) {
+        let difference = |new: &[f64], old: &[f64]| new.iter().zip(old).map(|(new, old)| new - old).collect();
+        let moved: Vec<f64> = difference(&self.trial, &self.at);
+        let changed: Vec<f64> = difference(gradient, &self.gradient);
+        let curvature = dot(&moved, &changed);
+        if curvature > f64::EPSILON * dot(&changed, &changed) {
+            if self.history.len() == HISTORY {
+                self.history.pop_front();
+            }
+            self.history.push_back(Pair {
+                moved,
+                changed,
+                curvature,
+            });
+        }
+    }
+
+    /// Ends the minimisation or begins a line search.
+    fn next_step(&mut self) {
+        if largest(&self.gradient) <= self.limits.tolerance {
+            self.status = Status::Converged;
+            return;
+        }
+        if self.iterations >= self.limits.max_iterations {
+            self.status = Status::Limited;
+            return;
+        }
+        let mut direction = descent(&self.gradient, &self.history);
+        if dot(&direction, &self.gradient) >= 0.0 {
+            // Due to rounding the direction is not a descent direction: restart with steepest descent.
+            self.history.clear();
+            direction = descent(&self.gradient, &self.history);
+        }
+        let slope = dot(&self.gradient, &direction);
+        self.try_step(Search {
+            direction,
+            slope,
+            low: 0.0,
+            high: f64::INFINITY,
+            step: 1.0,
+            doubled: 0,
+            shortened: 0,
+        });
+    }
+
+    fn try_step(&mut self, search: Search) {
+        if search.shortened > self.limits.bisections || search.doubled > ALL_BISECTIONS {
+            self.status = Status::Exhausted;
+            return;
+        }
+        self.trial.clone_from(&self.at);
+        add_scaled(&mut self.trial, search.step, &search.direction);
+        self.search = Some(search);
+    }
 }
 
 /// The two-loop recursion: minus the approximate inverse Hessian times the gradient.
 fn descent(gradient: &[f64], history: &VecDeque<Pair>) -> Vec<f64> {
     let mut q: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let Some(last) = history.back() else {
-        // Without curvature the scale is unknown: the first step has at most length 1, as in PyTorch.
-        let scale = 1.0 / gradient.iter().map(|g| g.abs()).sum::<f64>().max(1.0);
+        // Without curvature the scale is unknown: the first step has at most length 1, as in SciPy.
+        let scale = 1.0 / dot(gradient, gradient).sqrt().max(1.0);
         q.iter_mut().for_each(|q| *q *= scale);
         return q;
     };
@@ -122,42 +245,6 @@ fn descent(gradient: &[f64], history: &VecDeque<Pair>) -> Vec<f64> {
         add_scaled(&mut q, weight - correction, &pair.moved);
     }
     q
-}
-
-/// A point along `direction` that satisfies the weak Wolfe conditions; `None` if no lower value is representable in f64.
-fn line_search(
-    x: &[f64],
-    value: f64,
-    gradient: &[f64],
-    direction: &[f64],
-    function: &impl Fn(&[f64]) -> (f64, Vec<f64>),
-) -> Option<Point> {
-    let directional = dot(gradient, direction);
-    let (mut low, mut high, mut step) = (0.0, f64::INFINITY, 1.0);
-    for _ in 0..TRIALS {
-        let mut trial = x.to_vec();
-        add_scaled(&mut trial, step, direction);
-        let (new_value, new_gradient) = function(&trial);
-        // A NaN value fails this comparison and shortens the step.
-        let low_enough = new_value <= value + 1e-4 * step * directional;
-        if !low_enough {
-            high = step;
-        } else if dot(&new_gradient, direction) < 0.9 * directional {
-            low = step;
-        } else {
-            return (new_value < value).then_some(Point {
-                x: trial,
-                value: new_value,
-                gradient: new_gradient,
-            });
-        }
-        step = if high.is_finite() {
-            0.5 * (low + high)
-        } else {
-            2.0 * low
-        };
-    }
-    None
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -182,7 +269,28 @@ mod tests {
     const LIMITS: Limits = Limits {
         max_iterations: 500,
         tolerance: 1e-9,
+        bisections: ALL_BISECTIONS,
     };
+
+    #[derive(Debug)]
+    struct Minimum {
+        x: Vec<f64>,
+        iterations: usize,
+        converged: bool,
+    }
+
+    fn minimise(x: Vec<f64>, limits: Limits, function: impl Fn(&[f64]) -> (f64, Vec<f64>)) -> Minimum {
+        let mut search = Lbfgs::new(x, limits);
+        while search.status() == Status::Running {
+            let (value, gradient) = function(search.point());
+            search.tell(value, gradient);
+        }
+        Minimum {
+            iterations: search.iterations(),
+            converged: search.has_converged(),
+            x: search.into_minimum(),
+        }
+    }
 
     #[test]
     fn an_ill_conditioned_quadratic_is_solved() {
@@ -237,5 +345,34 @@ mod tests {
     #[test]
     fn a_nan_function_is_not_reported_as_converged() {
         assert!(!minimise(vec![1.0, 2.0], LIMITS, |_| (f64::NAN, vec![f64::NAN, 0.0])).converged);
+    }
+
+    #[test]
+    fn a_rough_function_is_left_early_and_the_exact_one_finishes() {
+        let exact = |x: &[f64]| ((x[0] - 0.3).powi(2), vec![2.0 * (x[0] - 0.3)]);
+        // Values in steps of 1e-3 never decrease near the minimum.
+        let steps = |value: f64| (value * 1e3).round() / 1e3;
+        let rough = |x: &[f64]| (steps(exact(x).0), vec![steps(exact(x).1[0]) + 5e-4]);
+        let mut search = Lbfgs::new(
+            vec![7.0],
+            Limits {
+                bisections: 8,
+                ..LIMITS
+            },
+        );
+        while search.status() == Status::Running {
+            let (value, gradient) = rough(search.point());
+            search.tell(value, gradient);
+        }
+        assert_eq!((search.status(), search.has_converged()), (Status::Exhausted, false));
+        search.resume(LIMITS);
+        while search.status() == Status::Running {
+            let (value, gradient) = exact(search.point());
+            search.tell(value, gradient);
+        }
+        assert!(
+            search.has_converged() && (search.point()[0] - 0.3).abs() < 1e-8,
+            "{search:?}"
+        );
     }
 }

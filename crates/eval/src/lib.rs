@@ -1,20 +1,46 @@
-//! Evaluation of features: classification (weighted kNN, a linear probe) and collapse measures.
+//! Evaluation of features: classification (weighted kNN, linear probe, linear SVM), average precision, collapse measures.
 //!
-//! Pure functions on host slices: no tensors, no files, no random numbers. No result depends on the number of threads. This
-//! crate must not depend on Burn, so that every backend is evaluated by the same arithmetic.
+//! Pure functions on host slices, or on rows that are read block by block ([`Rows`]): no tensors, no files, no random numbers.
+//! No result depends on the number of threads. Whatever may be wrong with the data is an [`EvalError`]. This crate must not
+//! depend on Burn, so that every backend is evaluated by the same arithmetic.
 
+mod ap;
+mod block;
+mod choose;
 mod collapse;
+mod cost;
+mod error;
 mod features;
+mod input;
 mod knn;
 mod lbfgs;
 mod linear;
 mod logistic;
+mod mean_std;
+mod moments;
+mod neighbours;
+mod product;
+mod progress;
+mod report;
+mod rows;
 mod sgd;
 mod spectrum;
+mod svm;
+mod svm_fit;
 
+pub use ap::{AveragePrecision, CurveAp, MeanAp, Presence, average_precision, curve_ap};
+pub use choose::{L2Candidate, L2Choice, choose_l2};
 pub use collapse::{Collapse, spread_rows};
+pub use cost::{Cost, knn_cost, linear_cost};
+pub use error::{EvalError, Set};
 pub use features::Features;
-pub use knn::{KnnConfig, KnnResult, knn};
+pub use knn::{KnnConfig, KnnResult, KnnScore, knn};
 pub use linear::{LinearConfig, LinearModel, LinearResult, linear_probe};
+pub use mean_std::MeanStd;
+pub use neighbours::Metric;
+pub use progress::{Control, Progress, Stage, unattended};
+pub use report::{ClassReport, ClassScore, ConfusionEntry};
+pub use rows::Rows;
 pub use sgd::{SgdCorrect, SgdHead, SgdHeads, SgdState};
 pub use spectrum::spectrum;
+pub use svm::{SvmClass, SvmConfig, SvmResult, linear_svm};

@@ -1,6 +1,7 @@
 //! Spectrum of embeddings: the eigenvalues of their correlation matrix, which the loss drives towards equality.
 
 use crate::collapse::spread_rows;
+use crate::product::symmetric_product;
 
 /// Maximum number of rows that are evaluated: the eigenvalues of a matrix of this size cost less than the forward pass of the
 /// images.
@@ -35,19 +36,13 @@ pub fn spectrum(rows: &[f32], width: usize) -> Vec<f64> {
         column.iter_mut().for_each(|value| *value *= scale);
     }
     // ZᵀZ and ZZᵀ have the same non-zero eigenvalues: the smaller one is computed.
-    let vectors = if width <= count {
-        columns
+    let (vectors, length) = if width <= count {
+        (columns.concat(), count)
     } else {
-        (0..count)
-            .map(|row| columns.iter().map(|column| column[row]).collect())
-            .collect()
+        let rows = (0..count).flat_map(|row| columns.iter().map(move |column| column[row]));
+        (rows.collect(), width)
     };
-    let product = |a: &Vec<f64>, b: &Vec<f64>| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-    let matrix = vectors
-        .iter()
-        .map(|a| vectors.iter().map(|b| product(a, b)).collect())
-        .collect();
-    let mut values = eigenvalues(matrix);
+    let mut values = eigenvalues(products(&vectors, length));
     let total: f64 = values.iter().sum();
     if !(total.is_finite() && total > 0.0) {
         return Vec::new();
@@ -55,6 +50,30 @@ pub fn spectrum(rows: &[f32], width: usize) -> Vec<f64> {
     values.sort_by(|a, b| b.total_cmp(a));
     values.truncate(MAX_VALUES);
     values.iter().map(|value| value.max(0.0) / total).collect()
+}
+
+/// The matrix of the dot products of the vectors `[count, length]`.
+fn products(vectors: &[f64], length: usize) -> Vec<Vec<f64>> {
+    let count = vectors.len() / length;
+    let mut matrix = vec![vec![0.0; count]; count];
+    let tiles = symmetric_product(vectors, length, |tile| {
+        (tile.row, tile.column, tile.width, tile.values.to_vec())
+    });
+    for (row, column, width, values) in tiles {
+        for (i, values) in values.chunks_exact(width).enumerate() {
+            for (j, &value) in values.iter().enumerate() {
+                // Both halves of a tile on the diagonal are set to the same values.
+                let (a, b) = (row + i, column + j);
+                matrix[a.max(b)][a.min(b)] = value;
+            }
+        }
+    }
+    for a in 0..count {
+        for b in 0..a {
+            matrix[b][a] = matrix[a][b];
+        }
+    }
+    matrix
 }
 
 /// Eigenvalues of a symmetric matrix, by cyclic Jacobi rotations.

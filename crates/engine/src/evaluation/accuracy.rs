@@ -1,6 +1,6 @@
 //! The result of an evaluation.
 
-use barlow_eval::Collapse;
+use barlow_eval::{ClassReport, Collapse, KnnScore};
 use serde::{Deserialize, Serialize};
 
 /// Accuracy of one set of features.
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Accuracy {
     /// kNN accuracy on the test images, in [0, 1].
     pub knn_top1: f64,
+    /// kNN accuracy with every k and temperature that was asked for, the run's first.
+    pub knn: Vec<KnnScore>,
     /// Accuracy of a linear classifier, if there is one.
     pub linear: Option<LinearAccuracy>,
     /// The collapse measures of the test images' features.
@@ -35,6 +37,21 @@ pub struct LinearAccuracy {
     pub top1: f64,
     /// Fraction whose class is among the five highest scores; `None` with five classes or fewer.
     pub top5: Option<f64>,
-    /// L-BFGS steps of an exact probe, and whether it converged.
-    pub iterations: Option<(usize, bool)>,
+    /// How an exact probe was fitted.
+    pub fit: Option<ExactFit>,
+}
+
+/// How an exact probe was fitted, and what it gets right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExactFit {
+    /// Factor of Σ w².
+    pub l2: f64,
+    /// L-BFGS steps.
+    pub iterations: usize,
+    /// Whether the tolerance was reached.
+    pub converged: bool,
+    /// Classes without training images.
+    pub unseen: Vec<usize>,
+    /// By class.
+    pub report: ClassReport,
 }

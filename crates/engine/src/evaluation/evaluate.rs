@@ -5,17 +5,30 @@
 use super::features::{FeaturePass, LabelledFeatures};
 use super::part::stratified_part;
 use super::watch::{EvaluationError, Watch};
-use super::{Accuracy, LinearAccuracy, LinearProtocol, Network, Rows};
+use super::{Accuracy, ExactFit, LinearAccuracy, LinearProtocol, Network, Rows};
 use crate::config::Config;
 use crate::sources::Sources;
 use anyhow::Context;
 use barlow_data::{ImageSource, Subset};
-use barlow_eval::{Collapse, KnnConfig, LinearConfig, LinearModel, knn, linear_probe, spectrum, spread_rows};
+use barlow_eval::{
+    Collapse, KnnConfig, LinearConfig, LinearModel, choose_l2, knn, linear_probe, spectrum, spread_rows,
+};
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The largest number of images whose embeddings are analysed: embeddings are wide.
 const MOST_EMBEDDED: usize = 512;
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// The linear classifier.
+    pub linear: LinearWanted<'a>,
+    /// kNN; the first k and temperature are the run's.
+    pub knn: KnnConfig,
+    /// Whether the embeddings are analysed, too.
+    pub embeddings: bool,
+}
 
 /// The linear classifier of an evaluation.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +36,41 @@ pub enum LinearWanted<'a> {
     /// None.
     No,
     /// One that is trained to convergence on the features of all training images.
-    Exact,
+    Exact(L2),
     /// One that was trained before.
     Trained(&'a LinearModel),
 }
+
+/// The penalty of an exact linear probe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum L2 {
+    /// The factor of Σ w².
+    Given(f64),
+    /// Chosen among powers of ten on a tenth of the training images.
+    Chosen,
+}
+
+impl Default for L2 {
+    fn default() -> Self {
+        Self::Given(LinearConfig::default().l2)
+    }
+}
+
+impl<'a> Wanted<'a> {
+    /// kNN as the config says, and a linear classifier.
+    pub fn of(config: &Config, linear: LinearWanted<'a>) -> Self {
+        Self {
+            linear,
+            knn: KnnConfig::one(config.eval.knn_k, config.eval.knn_temperature),
+            embeddings: false,
+        }
+    }
+}
+
+/// Candidates of [`L2::Chosen`].
+const L2_CANDIDATES: [f64; 6] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1];
+/// The part of the training images that the penalty is chosen on.
+const L2_HELD_OUT: f64 = 0.1;
 
 /// Evaluates a network on a run's images; `None` if there are fewer than two classes or no test images.
 ///
@@ -38,8 +82,7 @@ pub fn evaluate(
     network: &dyn Network,
     sources: &Sources,
     config: &Config,
-    linear: LinearWanted<'_>,
-    with_embeddings: bool,
+    wanted: &Wanted<'_>,
     watch: &Watch<'_>,
 ) -> Result<Option<Accuracy>, EvaluationError> {
     let Some(test) = &sources.test else { return Ok(None) };
@@ -49,9 +92,9 @@ pub fn evaluate(
     }
     let pass = FeaturePass::new(config, sources.normalization.clone())?;
     let voters = voters(sources.train.as_ref(), classes, config.eval.knn_images)?;
-    let (train, neighbours) = match (linear, voters) {
+    let (train, neighbours) = match (wanted.linear, voters) {
         (_, None) => (pass.labelled(network, sources.train.as_ref(), "training", watch)?, None),
-        (LinearWanted::Exact, Some(_)) => {
+        (LinearWanted::Exact(_), Some(_)) => {
             let train = pass.labelled(network, sources.train.as_ref(), "training", watch)?;
             // By the labels of the images that could be read: unusable ones may be skipped.
             let part = stratified_part(&train.labels, classes, config.eval.knn_images);
@@ -65,31 +108,22 @@ pub fn evaluate(
     };
     let test = pass.labelled(network, test.as_ref(), "test", watch)?;
     let neighbours = neighbours.as_ref().map_or(Cow::Borrowed(&train), Cow::Borrowed);
-    let mut phase = watch.phase("classifying by neighbours".to_owned(), 1);
-    phase.at(0)?;
-    let votes = knn(
-        &neighbours.view(classes),
-        &test.view(classes),
-        &KnnConfig {
-            k: config.eval.knn_k,
-            temperature: config.eval.knn_temperature,
-        },
-    );
-    let mut phase = watch.phase("training the linear probe".to_owned(), 1);
-    phase.at(0)?;
-    let linear = match linear {
+    let mut phase = watch.phase("classifying by nearest neighbours".to_owned(), 0);
+    let (voters, classified) = (neighbours.view(classes), test.view(classes));
+    let knn = knn(&voters, &classified, &wanted.knn, &mut |progress| phase.control(progress));
+    let knn = knn.map_err(|error| phase.error(error))?;
+    let linear = match wanted.linear {
         LinearWanted::No => None,
-        LinearWanted::Exact => Some(exact(&train, &test, classes)),
+        LinearWanted::Exact(l2) => Some(exact(&train, &test, classes, l2, watch)?),
         LinearWanted::Trained(model) => Some(trained(model, &test, classes)),
     };
+    let embeddings = wanted.embeddings.then(|| embeddings(network, &test, pass.batch())).flatten();
     Ok(Some(Accuracy {
-        knn_top1: votes.top1,
+        knn_top1: knn.first().top1,
+        knn: knn.scores,
         linear,
         collapse: Collapse::of(&test.rows, test.width),
-        embeddings: with_embeddings
-            .then(|| embeddings(network, &test, pass.chunk))
-            .flatten()
-            .map(|Rows { values, width }| (Collapse::of(&values, width), spectrum(&values, width))),
+        embeddings: embeddings.map(|Rows { values, width }| (Collapse::of(&values, width), spectrum(&values, width))),
     }))
 }
 
@@ -103,14 +137,38 @@ fn voters(train: &dyn ImageSource, classes: usize, most: usize) -> Result<Option
     Ok(Some(stratified_part(&labels, classes, most)))
 }
 
-fn exact(train: &LabelledFeatures, test: &LabelledFeatures, classes: usize) -> LinearAccuracy {
-    let probe = linear_probe(&train.view(classes), &test.view(classes), &LinearConfig::default());
-    LinearAccuracy {
+fn exact(
+    train: &LabelledFeatures,
+    test: &LabelledFeatures,
+    classes: usize,
+    l2: L2,
+    watch: &Watch<'_>,
+) -> Result<LinearAccuracy, EvaluationError> {
+    let (train, test) = (train.view(classes), test.view(classes));
+    let mut config = LinearConfig::default();
+    config.l2 = match l2 {
+        L2::Given(l2) => l2,
+        L2::Chosen => {
+            let mut phase = watch.phase("choosing the penalty of the linear probe".to_owned(), 0);
+            let choice = choose_l2(&train, &L2_CANDIDATES, L2_HELD_OUT, &config, &mut |progress| phase.control(progress));
+            choice.map_err(|error| phase.error(error))?.best
+        }
+    };
+    let mut phase = watch.phase("training the linear probe".to_owned(), 0);
+    let probe = linear_probe(&train, &test, &config, &mut |progress| phase.control(progress));
+    let probe = probe.map_err(|error| phase.error(error))?;
+    Ok(LinearAccuracy {
         protocol: LinearProtocol::Exact,
         top1: probe.top1,
         top5: probe.top5,
-        iterations: Some((probe.iterations, probe.converged)),
-    }
+        fit: Some(ExactFit {
+            l2: config.l2,
+            iterations: probe.iterations,
+            converged: probe.converged,
+            unseen: probe.unseen,
+            report: probe.report,
+        }),
+    })
 }
 
 /// The accuracy of a classifier that was trained before.
@@ -130,7 +188,7 @@ fn trained(model: &LinearModel, test: &LabelledFeatures, classes: usize) -> Line
         protocol: LinearProtocol::Online,
         top1: within(1),
         top5: (classes > 5).then(|| within(5)),
-        iterations: None,
+        fit: None,
     }
 }
 

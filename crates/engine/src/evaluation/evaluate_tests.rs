@@ -79,7 +79,7 @@ fn run(
         console: &PlainConsole { quiet: true },
         stop: &stop,
     };
-    let found = evaluate(&network, &sources(), config, linear, true, &watch);
+    let found = evaluate(&network, &sources(), config, &Wanted { embeddings: true, ..Wanted::of(config, linear) }, &watch);
     (found, network.seen.get())
 }
 
@@ -99,7 +99,7 @@ fn neighbours_are_a_part_of_the_training_images_unless_a_probe_reads_them_all() 
         "no more are read than vote"
     );
 
-    let (found, seen) = run(&config, LinearWanted::Exact, usize::MAX);
+    let (found, seen) = run(&config, LinearWanted::Exact(L2::default()), usize::MAX);
     let linear = found.unwrap().unwrap().linear.unwrap();
     assert_eq!(
         (linear.top1, linear.top5, linear.protocol),
@@ -112,6 +112,8 @@ fn neighbours_are_a_part_of_the_training_images_unless_a_probe_reads_them_all() 
 fn a_trained_classifier_is_read_on_the_test_images() {
     // The largest channel is the class; classes are blue, green, red and channels are in the same order of index.
     let identity = LinearModel {
+        classes: 3,
+        seen: vec![0, 1, 2],
         mean: vec![0.0; 3],
         deviation: vec![1.0; 3],
         weight: vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],

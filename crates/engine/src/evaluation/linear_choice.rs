@@ -6,7 +6,7 @@ use crate::units::{bytes, grouped};
 /// The most products of an exact probe's data (images × features × classes): it reads them hundreds of times. ImageNet has
 /// 2.6 · 10^12, CIFAR-10 on a ResNet-18 2.6 · 10^8; at this bound two cores take some minutes.
 const MOST_PRODUCTS: f64 = 2e10;
-/// The most memory of the training features, in f64 as the probe holds them.
+/// The most memory of the training features.
 const MOST_BYTES: f64 = 4.0 * 1024.0 * 1024.0 * 1024.0;
 
 /// A linear evaluation.
@@ -29,7 +29,7 @@ pub fn linear_choice(
     classes: usize,
 ) -> (LinearChoice, Option<String>) {
     let products = images as f64 * features as f64 * classes as f64;
-    let memory = images as f64 * features as f64 * 8.0;
+    let memory = images as f64 * features as f64 * 4.0;
     let fits = products <= MOST_PRODUCTS && memory <= MOST_BYTES;
     match config.eval.linear {
         LinearEvaluation::Off => (LinearChoice::Off, None),

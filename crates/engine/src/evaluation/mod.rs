@@ -13,9 +13,9 @@ mod of_weights;
 mod part;
 mod watch;
 
-pub use accuracy::{Accuracy, LinearAccuracy, LinearProtocol};
+pub use accuracy::{Accuracy, ExactFit, LinearAccuracy, LinearProtocol};
 pub use chunk::evaluation_chunk;
-pub use evaluate::{LinearWanted, evaluate};
+pub use evaluate::{L2, LinearWanted, Wanted, evaluate};
 pub use features::{Chunk, FeaturePass, LabelledFeatures};
 pub(crate) use host::to_host;
 pub use identity::network_hash;

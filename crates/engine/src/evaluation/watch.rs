@@ -3,6 +3,8 @@
 use crate::console::Console;
 use crate::error::RunError;
 use crate::stop::StopFlag;
+use barlow_eval::{EvalError, Progress};
+use std::ops::ControlFlow;
 use crate::units::duration;
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -64,6 +66,23 @@ pub struct Phase<'a> {
 }
 
 impl Phase<'_> {
+    /// As [`Phase::at`], for the functions of `barlow-eval`, which count their parts themselves.
+    pub(super) fn control(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.total = progress.total;
+        match self.at(progress.done) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+
+    /// The error of such a function.
+    pub(super) fn error(&self, error: EvalError) -> EvaluationError {
+        match error {
+            EvalError::Stopped => EvaluationError::Stopped(self.what.clone()),
+            error => EvaluationError::Failed(error.into()),
+        }
+    }
+
     /// `done` parts are done: prints a line now and then.
     ///
     /// # Errors

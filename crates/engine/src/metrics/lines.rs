@@ -87,6 +87,7 @@ impl EvaluationMetric {
     pub fn of(step: u64, epoch: u64, accuracy: &Accuracy) -> Self {
         let Accuracy {
             knn_top1,
+            knn: _,
             linear,
             collapse,
             embeddings,

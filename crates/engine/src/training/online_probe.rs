@@ -100,6 +100,8 @@ impl<B: Backend> OnlineProbe<B> {
         let [features, classes] = weight.dims();
         let host = |tensor: Tensor<B, 2>| -> Vec<f64> { to_host(tensor).into_iter().map(f64::from).collect() };
         LinearModel {
+            classes,
+            seen: (0..classes).collect(),
             mean: vec![0.0; features],
             deviation: vec![1.0; features],
             weight: host(weight.clone().transpose().reshape([classes, features])),

@@ -5,7 +5,7 @@ use crate::backend::TrainBackend;
 use crate::console::Status;
 use crate::error::RunError;
 use crate::evaluation::{
-    Accuracy, EvaluationError, LinearChoice, LinearWanted, NetworkOnDevice, Watch, evaluate, linear_choice,
+    Accuracy, EvaluationError, L2, LinearChoice, LinearWanted, NetworkOnDevice, Wanted, Watch, evaluate, linear_choice,
 };
 use crate::host_memory;
 use crate::metrics::{EvaluationMetric, Metric, ReadingMeans, Readings, TrainingMetric};
@@ -144,7 +144,11 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         };
         self.profile.time(Phase::Monitors, || {
             let config = &context.plan.config;
-            evaluate(&network, &context.sources, config, linear, with_embeddings, &watch)
+            let wanted = Wanted {
+                embeddings: with_embeddings,
+                ..Wanted::of(config, linear)
+            };
+            evaluate(&network, &context.sources, config, &wanted, &watch)
         })
     }
 
@@ -163,7 +167,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] if an image cannot be read.
     pub fn measure_untrained(&mut self) -> Result<(), RunError> {
         let linear = match self.linear_choice() {
-            LinearChoice::Exact => LinearWanted::Exact,
+            LinearChoice::Exact => LinearWanted::Exact(L2::default()),
             LinearChoice::Online | LinearChoice::Off => LinearWanted::No,
         };
         let measured = self.measure(linear, false);
@@ -191,7 +195,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     pub(super) fn measure_trained(&mut self) -> Result<Option<Accuracy>, RunError> {
         let probe = self.probe.as_ref().map(OnlineProbe::classifier);
         let linear = match (self.linear_choice(), &probe) {
-            (LinearChoice::Exact, _) => LinearWanted::Exact,
+            (LinearChoice::Exact, _) => LinearWanted::Exact(L2::default()),
             (LinearChoice::Online, Some(probe)) => LinearWanted::Trained(probe),
             (LinearChoice::Online | LinearChoice::Off, _) => LinearWanted::No,
         };

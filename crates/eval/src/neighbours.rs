@@ -1,0 +1,400 @@
+//! The nearest training rows of test rows, found by matrix products and decided exactly.
+//!
+//! A product in f32 bounds every similarity; only pairs that may be among the nearest are computed again, in f64 and in a fixed
+//! order. So the result is that of the definition in f64, whatever the sizes of blocks, the number of threads and the
+//! instruction set. Memory is bounded: a block of training rows, and the k nearest of a block of test rows.
+
+use crate::product::{Matrix, multiply};
+use crate::rows::{not_finite, read};
+use crate::{EvalError, Rows, Set};
+use rayon::prelude::*;
+
+/// How alike two rows are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metric {
+    /// Their cosine; 0 with a row of zeros.
+    #[default]
+    Cosine,
+    /// −d²/2 of their Euclidean distance d. On rows of length 1 it is the cosine − 1, so votes weigh the same.
+    Euclidean,
+}
+
+/// A training row with its similarity to a test row. The nearer one is the lesser; in a tie, the earlier one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Neighbour {
+    pub similarity: f64,
+    pub index: usize,
+}
+
+impl Eq for Neighbour {}
+
+impl Ord for Neighbour {
+    #[inline]
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let farther = other.similarity.total_cmp(&self.similarity);
+        farther.then(self.index.cmp(&other.index))
+    }
+}
+
+impl PartialOrd for Neighbour {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Training rows per product: with the largest block of test rows the similarities are 512 KiB, which fit into the L2 cache.
+const TILE: usize = 512;
+
+/// Largest number of test rows per product.
+const BLOCK: usize = 256;
+
+/// Largest number of bytes of a block of training rows; small sets of tests have several, too.
+const CHUNK_BYTES: usize = if cfg!(test) { 1 << 16 } else { 64 << 20 };
+
+/// Multiplications between two calls of `advance`: about a second of a slow machine.
+const CHUNK_WORK: usize = 50_000_000_000;
+
+/// Values that are tested together before a single one is looked at.
+const GROUP: usize = 16;
+
+/// Number of partial sums of an exact product.
+const LANES: usize = 8;
+
+/// The `k` nearest rows of `train` (all, if there are fewer) for every row of `queries`, nearest first. `start` is the number
+/// of the first query, for errors; `advance` is called with every number of training rows that has been compared.
+pub(crate) fn nearest(
+    train: &dyn Rows,
+    queries: &[f32],
+    start: usize,
+    metric: Metric,
+    k: usize,
+    mut advance: impl FnMut(usize) -> Result<(), EvalError>,
+) -> Result<Vec<Vec<Neighbour>>, EvalError> {
+    let width = train.width();
+    let count = queries.len() / width;
+    let depth = width + usize::from(metric == Metric::Euclidean);
+    let affordable = (CHUNK_BYTES / (4 * depth)).min(CHUNK_WORK / (count * depth).max(1));
+    let chunk = (affordable / TILE * TILE).max(TILE);
+    let block = count
+        .div_ceil(4 * rayon::current_num_threads())
+        .next_multiple_of(16)
+        .min(BLOCK);
+
+    let mut found: Vec<Found> = (0..count).map(|_| Found::default()).collect();
+    // Distances do not change with the origin; near the features, products round less.
+    let mut shift = vec![0.0; width];
+    let mut scratch = Vec::new();
+    let mut prepared_queries = Prepared::default();
+    let mut neighbours = Prepared::default();
+    for first in (0..train.len()).step_by(chunk) {
+        let rows = first..train.len().min(first + chunk);
+        let raw = read(train, Set::Training, rows.clone(), &mut scratch)?;
+        if first == 0 {
+            if metric == Metric::Euclidean {
+                shift = mean(raw, width);
+            }
+            prepared_queries.fill(metric, queries, &shift, Side::Test);
+            prepared_queries.check(Set::Test, start, queries, width)?;
+        }
+        neighbours.fill(metric, raw, &shift, Side::Training);
+        neighbours.check(Set::Training, first, raw, width)?;
+        let search = Search {
+            metric,
+            k,
+            width,
+            depth,
+            first,
+            raw,
+            neighbours: &neighbours,
+            longest: neighbours.sizes.iter().fold(0.0, |most, &size| size.max(most)),
+        };
+        found
+            .par_chunks_mut(block)
+            .zip(queries.par_chunks(block * width))
+            .zip(prepared_queries.values.par_chunks(block * depth))
+            .zip(prepared_queries.sizes.par_chunks(block))
+            .for_each_init(
+                || vec![0.0; BLOCK * TILE],
+                |scores, (((found, raw), values), sizes)| search.block(found, raw, values, sizes, scores),
+            );
+        advance(rows.len())?;
+    }
+    let sorted = found.into_par_iter().map(|mut found| {
+        found.nearest.sort_unstable();
+        found.nearest
+    });
+    Ok(sorted.collect())
+}
+
+/// Mean of rows, in f32: any point near them serves.
+fn mean(rows: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0f64; width];
+    for row in rows.chunks_exact(width) {
+        sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+    }
+    let count = (rows.len() / width) as f64;
+    // Not finite if the features are not; that is reported by `check`.
+    sums.iter().map(|sum| (sum / count) as f32).collect()
+}
+
+/// The operands of a product.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Test,
+    Training,
+}
+
+/// Rows as the operands of products.
+#[derive(Default)]
+struct Prepared {
+    /// Cosine: rows of length 1. Euclidean: the shifted rows, and one more value so that a product is x·y − |y|²/2. Training rows
+    /// are transposed, tile by tile, as the product wants them.
+    values: Vec<f32>,
+    /// Cosine: lengths of the raw rows. Euclidean: lengths of the shifted ones.
+    sizes: Vec<f64>,
+}
+
+impl Prepared {
+    fn fill(&mut self, metric: Metric, raw: &[f32], shift: &[f32], side: Side) {
+        let width = shift.len();
+        let depth = width + usize::from(metric == Metric::Euclidean);
+        let count = raw.len() / width;
+        self.values.resize(count * depth, 0.0);
+        self.sizes.resize(count, 0.0);
+        let tiles = raw
+            .par_chunks(TILE * width)
+            .zip(self.values.par_chunks_mut(TILE * depth))
+            .zip(self.sizes.par_chunks_mut(TILE));
+        tiles.for_each(|((raw, values), sizes)| {
+            let count = sizes.len();
+            let mut prepared = vec![0.0; depth];
+            for (at, (raw, size)) in raw.chunks_exact(width).zip(sizes).enumerate() {
+                *size = prepare(metric, raw, shift, side, &mut prepared);
+                match side {
+                    Side::Test => values[at * depth..(at + 1) * depth].copy_from_slice(&prepared),
+                    Side::Training => {
+                        let column = values[at..].iter_mut().step_by(count);
+                        column.zip(&prepared).for_each(|(to, &value)| *to = value);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Refuses NaN and infinity: squares of finite f32 values do not overflow in f64.
+    fn check(&self, set: Set, start: usize, raw: &[f32], width: usize) -> Result<(), EvalError> {
+        if self.sizes.iter().all(|size| size.is_finite()) {
+            return Ok(());
+        }
+        // Shifted values may overflow although all are finite.
+        not_finite(set, start, raw, width).map_or(Ok(()), Err)
+    }
+}
+
+/// One row as an operand; returns its length.
+fn prepare(metric: Metric, raw: &[f32], shift: &[f32], side: Side, values: &mut [f32]) -> f64 {
+    let width = raw.len();
+    match metric {
+        Metric::Cosine => {
+            // A row of zeros stays zero, as in `torch.nn.functional.normalize`. `f64::max` would hide a NaN.
+            let length = squares(raw).sqrt();
+            let size = if length < 1e-12 { 1e-12 } else { length };
+            let scale = 1.0 / size;
+            let scaled = values.iter_mut().zip(raw);
+            scaled.for_each(|(value, &x)| *value = (f64::from(x) * scale) as f32);
+            size
+        }
+        Metric::Euclidean => {
+            let shifted = values.iter_mut().zip(raw).zip(shift);
+            shifted.for_each(|((value, &x), &shift)| *value = (f64::from(x) - f64::from(shift)) as f32);
+            let square = squares(&values[..width]);
+            values[width] = match side {
+                Side::Test => 1.0,
+                Side::Training => (-0.5 * square) as f32,
+            };
+            square.sqrt()
+        }
+    }
+}
+
+/// What was found for a test row.
+#[derive(Default)]
+struct Found {
+    /// At most k of the rows so far; all that may be among the k nearest are here or pending. In no order.
+    nearest: Vec<Neighbour>,
+    /// Rows of the current chunk with their products.
+    pending: Vec<(f32, u32)>,
+}
+
+/// Test rows against a chunk of training rows.
+struct Search<'a> {
+    metric: Metric,
+    k: usize,
+    width: usize,
+    depth: usize,
+    /// Number of the first row of the chunk.
+    first: usize,
+    raw: &'a [f32],
+    neighbours: &'a Prepared,
+    /// The largest of the chunk's sizes.
+    longest: f64,
+}
+
+impl Search<'_> {
+    /// Updates what was found for a block of test rows.
+    fn block(&self, found: &mut [Found], raw: &[f32], values: &[f32], sizes: &[f64], scores: &mut [f32]) {
+        let mut bars: Vec<f32> = found
+            .iter()
+            .zip(sizes)
+            .map(|(found, &size)| self.bar(found, size))
+            .collect();
+        for start in (0..self.neighbours.sizes.len()).step_by(TILE) {
+            let tile = TILE.min(self.neighbours.sizes.len() - start);
+            let scores = &mut scores[..found.len() * tile];
+            multiply(
+                [found.len(), tile, self.depth],
+                scores,
+                Matrix::rows(values, self.depth),
+                Matrix::rows(&self.neighbours.values[start * self.depth..], tile),
+            );
+            let queries = found
+                .iter_mut()
+                .zip(raw.chunks_exact(self.width))
+                .zip(sizes)
+                .zip(&mut bars);
+            for ((((found, raw), &size), bar), scores) in queries.zip(scores.chunks_exact(tile)) {
+                self.scan(found, raw, size, bar, start, scores);
+            }
+        }
+        for ((found, raw), &size) in found.iter_mut().zip(raw.chunks_exact(self.width)).zip(sizes) {
+            self.decide(found, raw, size);
+        }
+    }
+
+    /// Looks for neighbours of one test row among those of a tile.
+    fn scan(&self, found: &mut Found, query: &[f32], size: f64, bar: &mut f32, start: usize, scores: &[f32]) {
+        for (group, scores) in scores.chunks(GROUP).enumerate() {
+            if !scores.iter().fold(false, |any, &score| any | passes(score, *bar)) {
+                continue;
+            }
+            for (at, &score) in scores.iter().enumerate() {
+                if passes(score, *bar) {
+                    let row = start + group * GROUP + at;
+                    found.pending.push((score, row as u32));
+                }
+            }
+            if found.pending.len() >= 2 * self.k + 64 {
+                *bar = self.compact(found, query, size, *bar);
+            }
+        }
+    }
+
+    /// Drops pending rows that others of them exceed for certain, and returns the new bar.
+    fn compact(&self, found: &mut Found, query: &[f32], size: f64, bar: f32) -> f32 {
+        let pending = &mut found.pending;
+        // Products that overflowed say nothing about the others.
+        if pending.iter().all(|(score, _)| score.is_finite()) {
+            let (_, (score, _), _) = pending.select_nth_unstable_by(self.k - 1, |a, b| b.0.total_cmp(&a.0));
+            // k rows have at least this product, so at least this similarity less the rounding; another row needs a product that
+            // is higher by the rounding.
+            let other = (f64::from(*score) - 2.0 * self.rounding(size)) as f32;
+            let bar = bar.max(other.next_down());
+            pending.retain(|&(score, _)| passes(score, bar));
+            if pending.len() < self.k + self.k / 2 + 48 {
+                return bar;
+            }
+        }
+        // Too many are too close to each other.
+        self.decide(found, query, size);
+        self.bar(found, size).max(bar)
+    }
+
+    /// Compares the pending rows exactly.
+    fn decide(&self, found: &mut Found, query: &[f32], size: f64) {
+        let candidates = found.pending.drain(..).map(|(_, row)| Neighbour {
+            similarity: self.similarity(query, size, row as usize),
+            index: self.first + row as usize,
+        });
+        found.nearest.extend(candidates);
+        if found.nearest.len() > self.k {
+            found.nearest.select_nth_unstable(self.k - 1);
+            found.nearest.truncate(self.k);
+        }
+    }
+
+    /// A product below this cannot belong to a neighbour that is still wanted: the similarity of the farthest one found, less the
+    /// rounding.
+    fn bar(&self, found: &Found, size: f64) -> f32 {
+        if found.nearest.len() < self.k {
+            return f32::NEG_INFINITY;
+        }
+        let farthest = found
+            .nearest
+            .iter()
+            .fold(f64::INFINITY, |most, n| n.similarity.min(most));
+        let bar = match self.metric {
+            // Every cosine with a row of zeros is 0: the first ones remain the nearest.
+            Metric::Cosine if size <= 1e-12 && farthest == 0.0 => return f32::INFINITY,
+            Metric::Cosine => farthest,
+            Metric::Euclidean => farthest + 0.5 * size * size,
+        };
+        ((bar - self.rounding(size)) as f32).next_down()
+    }
+
+    /// A bound of the rounding of a product with a test row of this size (Higham, Accuracy and Stability of Numerical Algorithms,
+    /// section 3.1: of n terms, in any order, at most n units of rounding times the sum of the terms' magnitudes).
+    fn rounding(&self, size: f64) -> f64 {
+        let terms = (self.width + 16) as f64;
+        let relative = 1.1 * terms * f64::from(f32::EPSILON) / 2.0;
+        match self.metric {
+            Metric::Cosine => relative,
+            Metric::Euclidean => {
+                let magnitudes = size * self.longest + 0.5 * (self.longest * self.longest + size * size);
+                relative * magnitudes + terms * f64::from(f32::MIN_POSITIVE)
+            }
+        }
+    }
+
+    fn similarity(&self, query: &[f32], size: f64, row: usize) -> f64 {
+        let other = &self.raw[row * self.width..(row + 1) * self.width];
+        let similarity = match self.metric {
+            Metric::Cosine => products(query, other) / (size * self.neighbours.sizes[row]),
+            Metric::Euclidean => -0.5 * squared_distance(query, other),
+        };
+        // Without negative zero, which would be farther than zero.
+        similarity + 0.0
+    }
+}
+
+/// Whether a product may belong to a neighbour. One that overflowed, or with a bound that did, may.
+fn passes(score: f32, bar: f32) -> bool {
+    !((score < bar) & (score > f32::NEG_INFINITY))
+}
+
+fn squares(row: &[f32]) -> f64 {
+    products(row, row)
+}
+
+fn products(a: &[f32], b: &[f32]) -> f64 {
+    lanes(a, b, |a, b| a * b)
+}
+
+fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    lanes(a, b, |a, b| (a - b) * (a - b))
+}
+
+/// A sum over pairs of values, in an order that depends on their number alone.
+#[inline(always)]
+fn lanes(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut sums = [0.0f64; LANES];
+    let (chunks_a, chunks_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest = chunks_a.remainder().iter().zip(chunks_b.remainder());
+    let rest: f64 = rest.map(|(&a, &b)| term(a.into(), b.into())).sum();
+    for (a, b) in chunks_a.zip(chunks_b) {
+        for lane in 0..LANES {
+            sums[lane] += term(a[lane].into(), b[lane].into());
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
