@@ -46,6 +46,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "barlow-backend-wgpu",
             "barlow-data",
             "barlow-engine",
+            "barlow-eval",
             "barlow-loss",
             "barlow-model",
             "barlow-weights",

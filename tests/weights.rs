@@ -15,7 +15,9 @@ fn npy(path: &Path) -> (Vec<f32>, [usize; 2]) {
     let shape = text.split_once("'shape': (").unwrap().1.split_once(')').unwrap().0;
     let shape: Vec<usize> = shape.split(", ").map(|size| size.parse().unwrap()).collect();
     let values = bytes[header..].chunks_exact(4);
-    let values: Vec<f32> = values.map(|value| f32::from_le_bytes(value.try_into().unwrap())).collect();
+    let values: Vec<f32> = values
+        .map(|value| f32::from_le_bytes(value.try_into().unwrap()))
+        .collect();
     assert_eq!(values.len(), shape[0] * shape[1], "{shape:?}");
     (values, [shape[0], shape[1]])
 }
@@ -41,14 +43,25 @@ fn features(from: &Path, data: &Path) -> Vec<u8> {
 /// A folder with six small images of two classes, and one below a split of its own.
 fn images(at: &Path) -> PathBuf {
     let data = at.join("images");
-    for (number, path) in ["train/b/1.png", "train/a/2.png", "train/a/10.png", "train/b/é, x.png", "test/a/7.png", "test/b/3.png"]
-        .into_iter()
-        .enumerate()
+    for (number, path) in [
+        "train/b/1.png",
+        "train/a/2.png",
+        "train/a/10.png",
+        "train/b/é, x.png",
+        "test/a/7.png",
+        "test/b/3.png",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let path = data.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         image::RgbImage::from_fn(40, 32, |x, y| {
-            image::Rgb([number as u8 * 40, (x * 6) as u8, (y as u8).wrapping_mul(number as u8 + 3)])
+            image::Rgb([
+                number as u8 * 40,
+                (x * 6) as u8,
+                (y as u8).wrapping_mul(number as u8 + 3),
+            ])
         })
         .save(path)
         .unwrap();
@@ -66,7 +79,11 @@ fn features_are_rows_in_the_order_of_the_paths() {
     let (rows, shape) = npy(&out);
     let width = shape[1];
     assert_eq!(shape[0], 6);
-    assert!(said.stdout.contains(&format!("6 x {width} features in")), "{}", said.stdout);
+    assert!(
+        said.stdout.contains(&format!("6 x {width} features in")),
+        "{}",
+        said.stdout
+    );
     let list = std::fs::read_to_string(out.with_extension("csv")).unwrap();
     assert_eq!(
         list.lines().collect::<Vec<_>>(),
@@ -91,7 +108,14 @@ fn features_are_rows_in_the_order_of_the_paths() {
     assert_eq!(npy(&one).0, rows[3 * width..4 * width]);
     // The file that the run exported is the same network; the run's last checkpoint too.
     let exported = embed(&run.join("backbone.safetensors"), &data, &one)
-        .args(["--set", "data.normalize=imagenet", "--set", "eval.resize=64", "--set", "eval.crop=64"])
+        .args([
+            "--set",
+            "data.normalize=imagenet",
+            "--set",
+            "eval.resize=64",
+            "--set",
+            "eval.crop=64",
+        ])
         .run();
     assert_eq!(exported.code, 0, "{}", exported.stderr);
 
@@ -104,7 +128,10 @@ fn features_are_rows_in_the_order_of_the_paths() {
     let table = std::fs::read(table).unwrap();
     assert_eq!((&table[..4], &table[table.len() - 4..]), (&b"PAR1"[..], &b"PAR1"[..]));
     let plain: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
-    assert!(table.windows(plain.len()).any(|window| window == plain), "the same values, plain");
+    assert!(
+        table.windows(plain.len()).any(|window| window == plain),
+        "the same values, plain"
+    );
 }
 
 #[test]
@@ -162,17 +189,32 @@ fn what_is_exported_is_imported_as_the_same_network() {
             .succeed();
         assert!(knn.stdout.starts_with("kNN top-1 "), "{}", knn.stdout);
         // It is a start for a run, not a run that can be resumed.
-        let resumed = Program::new().args(["--resume", "--backend", "cpu", "--data"]).arg(&data).arg("--out").arg(&imported);
+        let resumed = Program::new()
+            .args(["--resume", "--backend", "cpu", "--data"])
+            .arg(&data)
+            .arg("--out")
+            .arg(&imported);
         refused(&resumed.run(), &[]);
     }
     let full = folder.path().join("full.pth");
     let export = ["export", "--format", "pth", "--what", "full", "--from"];
     Program::new().args(export).arg(&run).arg("--out").arg(&full).succeed();
     let imported = folder.path().join("imported-full");
-    Program::new().arg("import").arg(&full).arg("--out").arg(&imported).succeed();
+    Program::new()
+        .arg("import")
+        .arg(&full)
+        .arg("--out")
+        .arg(&imported)
+        .succeed();
     let config = String::from_utf8(bytes(&imported, "config.toml")).unwrap();
     let own = String::from_utf8(bytes(&run, "config.toml")).unwrap();
-    let line = |config: &str| config.lines().find(|line| line.starts_with("projector = ")).unwrap().to_owned();
+    let line = |config: &str| {
+        config
+            .lines()
+            .find(|line| line.starts_with("projector = "))
+            .unwrap()
+            .to_owned()
+    };
     assert_eq!(line(&config), line(&own), "the projector came along");
 }
 
@@ -191,15 +233,33 @@ fn other_programs_weights_are_runs() {
         ("moco-v2.pth", "MoCo"),
     ] {
         let run = folder.path().join(file);
-        let said = Program::new().arg("import").arg(layouts.join(file)).arg("--out").arg(&run).succeed();
+        let said = Program::new()
+            .arg("import")
+            .arg(layouts.join(file))
+            .arg("--out")
+            .arg(&run)
+            .succeed();
         assert!(said.stderr.contains(says), "{file}: {}", said.stderr);
         let direct = features(&layouts.join(file), &data);
-        assert_eq!(features(&run, &data), direct, "{file}: the file itself is the same network");
+        assert_eq!(
+            features(&run, &data),
+            direct,
+            "{file}: the file itself is the same network"
+        );
     }
     // A run starts from such a file.
     let run = folder.path().join("started");
     let said = Program::new()
-        .args(["pretrain", "--config", "smoke", "--backend", "cpu", "--epochs", "1", "--from"])
+        .args([
+            "pretrain",
+            "--config",
+            "smoke",
+            "--backend",
+            "cpu",
+            "--epochs",
+            "1",
+            "--from",
+        ])
         .arg(folder.path().join("torchvision.pth"))
         .arg("--out")
         .arg(&run)
@@ -226,25 +286,42 @@ fn what_cannot_be_done_is_one_line() {
     }
     assert!(!out.join("config.toml").exists());
     // Settings that contradict the file.
-    let other = import(&layouts.join("torchvision.pth")).args(["--set", "model.width=3"]).run();
+    let other = import(&layouts.join("torchvision.pth"))
+        .args(["--set", "model.width=3"])
+        .run();
     refused(&other, &["builds another network", "model.width = "]);
     import(&layouts.join("torchvision.pth")).succeed();
-    refused(&import(&layouts.join("torchvision.pth")).run(), &["already holds a run"]);
-    let resumed = Program::new().args(["--resume", "--backend", "cpu", "--data"]).arg(&data).arg("--out").arg(&out);
+    refused(
+        &import(&layouts.join("torchvision.pth")).run(),
+        &["already holds a run"],
+    );
+    let resumed = Program::new()
+        .args(["--resume", "--backend", "cpu", "--data"])
+        .arg(&data)
+        .arg("--out")
+        .arg(&out);
     refused(&resumed.run(), &[]);
     refused(
-        &Program::new().args(["export", "--format", "keras", "--from"]).arg(&out).run(),
+        &Program::new()
+            .args(["export", "--format", "keras", "--from"])
+            .arg(&out)
+            .run(),
         &["keras", "onnx"],
     );
     refused(
-        &Program::new().args(["embed", "--backend", "cpu", "--from"]).arg(&out).run(),
+        &Program::new()
+            .args(["embed", "--backend", "cpu", "--from"])
+            .arg(&out)
+            .run(),
         &["--data"],
     );
     refused(
         &embed(&out, &data, &folder.path().join("f.txt")).run(),
         &[".npy", ".parquet"],
     );
-    let projector = embed(&out, &data, &folder.path().join("f.npy")).args(["--layer", "embedding"]).run();
+    let projector = embed(&out, &data, &folder.path().join("f.npy"))
+        .args(["--layer", "embedding"])
+        .run();
     assert_ne!(projector.code, 0);
     assert_eq!(projector.stderr.lines().count(), 1, "{}", projector.stderr);
     assert!(!folder.path().join("f.npy").exists(), "nothing is left of it");

@@ -63,7 +63,11 @@ impl SgdHeads {
     /// If there is no classifier, or `initial` has another number of values.
     pub fn new(heads: Vec<SgdHead>, width: usize, classes: usize, momentum: f64, initial: &[f32]) -> Self {
         assert!(!heads.is_empty(), "no classifier to train");
-        assert_eq!(initial.len(), classes * width, "initial weights of [{classes}, {width}]");
+        assert_eq!(
+            initial.len(),
+            classes * width,
+            "initial weights of [{classes}, {width}]"
+        );
         let count = heads.len();
         Self {
             width,
@@ -87,18 +91,22 @@ impl SgdHeads {
         let n = rows.len() / self.width;
         let outputs = self.heads.len() * self.classes;
         let mut scores = vec![0.0f32; outputs * n];
-        let blocks = scores.par_chunks_mut(BLOCK * n).zip(self.weight.par_chunks(BLOCK * self.width));
-        blocks.zip(self.bias.par_chunks(BLOCK)).for_each(|((scores, weight), bias)| {
-            multiply(
-                [bias.len(), n, self.width],
-                scores,
-                Matrix::rows(weight, self.width),
-                Matrix::columns(rows, self.width),
-            );
-            for (scores, bias) in scores.chunks_exact_mut(n).zip(bias) {
-                scores.iter_mut().for_each(|score| *score += bias);
-            }
-        });
+        let blocks = scores
+            .par_chunks_mut(BLOCK * n)
+            .zip(self.weight.par_chunks(BLOCK * self.width));
+        blocks
+            .zip(self.bias.par_chunks(BLOCK))
+            .for_each(|((scores, weight), bias)| {
+                multiply(
+                    [bias.len(), n, self.width],
+                    scores,
+                    Matrix::rows(weight, self.width),
+                    Matrix::columns(rows, self.width),
+                );
+                for (scores, bias) in scores.chunks_exact_mut(n).zip(bias) {
+                    scores.iter_mut().for_each(|score| *score += bias);
+                }
+            });
         scores
     }
 
@@ -109,11 +117,21 @@ impl SgdHeads {
     /// If there is no row, not one label per row, or a label is not a class.
     pub fn step(&mut self, rows: &[f32], labels: &[usize], factor: f64) -> Vec<f64> {
         let (n, width, classes) = (labels.len(), self.width, self.classes);
-        assert!(n > 0 && rows.len() == n * width, "{} values of {n} rows of width {width}", rows.len());
-        assert!(labels.iter().all(|&label| label < classes), "a label is not below {classes}");
+        assert!(
+            n > 0 && rows.len() == n * width,
+            "{} values of {n} rows of width {width}",
+            rows.len()
+        );
+        assert!(
+            labels.iter().all(|&label| label < classes),
+            "a label is not below {classes}"
+        );
         let mut scores = self.scores(rows);
         // Scores become the gradient of the loss with respect to them, classifier by classifier.
-        let losses = scores.par_chunks_mut(classes * n).map(|scores| softmax_errors(scores, labels)).collect();
+        let losses = scores
+            .par_chunks_mut(classes * n)
+            .map(|scores| softmax_errors(scores, labels))
+            .collect();
         let errors = scores;
         let Self {
             heads,
@@ -142,18 +160,21 @@ impl SgdHeads {
                 gradient
             })
             .collect();
-        outputs.zip(biases).enumerate().for_each(|(output, ((weight, buffer), (bias, bias_buffer)))| {
-            let head = &heads[output / classes];
-            let (rate, decay) = ((head.rate * factor) as f32, head.weight_decay as f32);
-            let gradient = &gradients[output / BLOCK][output % BLOCK * width..][..width];
-            for ((weight, buffer), gradient) in weight.iter_mut().zip(buffer).zip(gradient) {
-                *buffer = momentum * *buffer + (gradient + decay * *weight);
-                *weight -= rate * *buffer;
-            }
-            let gradient: f32 = errors[output * n..(output + 1) * n].iter().sum();
-            *bias_buffer = momentum * *bias_buffer + (gradient + decay * *bias);
-            *bias -= rate * *bias_buffer;
-        });
+        outputs
+            .zip(biases)
+            .enumerate()
+            .for_each(|(output, ((weight, buffer), (bias, bias_buffer)))| {
+                let head = &heads[output / classes];
+                let (rate, decay) = ((head.rate * factor) as f32, head.weight_decay as f32);
+                let gradient = &gradients[output / BLOCK][output % BLOCK * width..][..width];
+                for ((weight, buffer), gradient) in weight.iter_mut().zip(buffer).zip(gradient) {
+                    *buffer = momentum * *buffer + (gradient + decay * *weight);
+                    *weight -= rate * *buffer;
+                }
+                let gradient: f32 = errors[output * n..(output + 1) * n].iter().sum();
+                *bias_buffer = momentum * *bias_buffer + (gradient + decay * *bias);
+                *bias -= rate * *bias_buffer;
+            });
         losses
     }
 
@@ -211,8 +232,12 @@ impl SgdHeads {
     /// Takes over what [`SgdHeads::state`] gave; `false`, and nothing is changed, if it is of other shapes.
     #[must_use]
     pub fn restore(&mut self, state: SgdState) -> bool {
-        let fits = [&state.weight, &state.weight_momentum].iter().all(|values| values.len() == self.weight.len())
-            && [&state.bias, &state.bias_momentum].iter().all(|values| values.len() == self.bias.len());
+        let fits = [&state.weight, &state.weight_momentum]
+            .iter()
+            .all(|values| values.len() == self.weight.len())
+            && [&state.bias, &state.bias_momentum]
+                .iter()
+                .all(|values| values.len() == self.bias.len());
         if fits {
             self.weight = state.weight;
             self.bias = state.bias;
@@ -230,7 +255,9 @@ fn softmax_errors(scores: &mut [f32], labels: &[usize]) -> f64 {
     let mut loss = 0.0;
     for (image, &label) in labels.iter().enumerate() {
         let at = |class: usize| class * n + image;
-        let highest = (0..classes).map(|class| scores[at(class)]).fold(f32::NEG_INFINITY, f32::max);
+        let highest = (0..classes)
+            .map(|class| scores[at(class)])
+            .fold(f32::NEG_INFINITY, f32::max);
         let own = scores[at(label)];
         let mut sum = 0.0f64;
         for class in 0..classes {
@@ -256,7 +283,8 @@ mod tests {
     fn batch(step: usize, n: usize) -> (Vec<f32>, Vec<usize>) {
         let labels: Vec<usize> = (0..n).map(|i| (i * 5 + step) % 3).collect();
         let rows = labels.iter().enumerate().flat_map(|(i, &label)| {
-            (0..7).map(move |k| ((step * 131 + i * 17 + k * 29) as f32 * 0.37).sin() + if k == label { 1.5 } else { 0.0 })
+            (0..7)
+                .map(move |k| ((step * 131 + i * 17 + k * 29) as f32 * 0.37).sin() + if k == label { 1.5 } else { 0.0 })
         });
         (rows.collect(), labels)
     }
@@ -292,15 +320,25 @@ mod tests {
         let losses = train(&mut heads, 0, 20);
         let expected: [(f64, [f64; 4]); 2] = GOLDEN;
         for (head, (loss, values)) in expected.into_iter().enumerate() {
-            assert!((losses[head] - loss).abs() < 1e-5, "head {head}: loss {}, not {loss}", losses[head]);
+            assert!(
+                (losses[head] - loss).abs() < 1e-5,
+                "head {head}: loss {}, not {loss}",
+                losses[head]
+            );
             let (weight, bias) = heads.classifier(head);
             for (found, expected) in [weight[0], weight[8], weight[20], bias[1]].into_iter().zip(values) {
-                assert!((f64::from(found) - expected).abs() < 1e-5, "head {head}: {found}, not {expected}");
+                assert!(
+                    (f64::from(found) - expected).abs() < 1e-5,
+                    "head {head}: {found}, not {expected}"
+                );
             }
         }
         let (rows, labels) = batch(100, 300);
         let correct = heads.correct(&rows, &labels);
-        assert!(correct.iter().all(|correct| correct.top1 > 200 && correct.top5 == 300), "{correct:?}");
+        assert!(
+            correct.iter().all(|correct| correct.top1 > 200 && correct.top5 == 300),
+            "{correct:?}"
+        );
     }
 
     const GOLDEN: [(f64, [f64; 4]); 2] = [

@@ -110,14 +110,19 @@ pub fn evaluate(
     let neighbours = neighbours.as_ref().map_or(Cow::Borrowed(&train), Cow::Borrowed);
     let mut phase = watch.phase("classifying by nearest neighbours".to_owned(), 0);
     let (voters, classified) = (neighbours.view(classes), test.view(classes));
-    let knn = knn(&voters, &classified, &wanted.knn, &mut |progress| phase.control(progress));
+    let knn = knn(&voters, &classified, &wanted.knn, &mut |progress| {
+        phase.control(progress)
+    });
     let knn = knn.map_err(|error| phase.error(error))?;
     let linear = match wanted.linear {
         LinearWanted::No => None,
         LinearWanted::Exact(l2) => Some(exact(&train, &test, classes, l2, watch)?),
         LinearWanted::Trained(model) => Some(trained(model, &test, classes)),
     };
-    let embeddings = wanted.embeddings.then(|| embeddings(network, &test, pass.batch())).flatten();
+    let embeddings = wanted
+        .embeddings
+        .then(|| embeddings(network, &test, pass.batch()))
+        .flatten();
     Ok(Some(Accuracy {
         knn_top1: knn.first().top1,
         knn: knn.scores,
@@ -150,7 +155,9 @@ fn exact(
         L2::Given(l2) => l2,
         L2::Chosen => {
             let mut phase = watch.phase("choosing the penalty of the linear probe".to_owned(), 0);
-            let choice = choose_l2(&train, &L2_CANDIDATES, L2_HELD_OUT, &config, &mut |progress| phase.control(progress));
+            let choice = choose_l2(&train, &L2_CANDIDATES, L2_HELD_OUT, &config, &mut |progress| {
+                phase.control(progress)
+            });
             choice.map_err(|error| phase.error(error))?.best
         }
     };

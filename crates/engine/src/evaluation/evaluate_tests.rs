@@ -79,7 +79,16 @@ fn run(
         console: &PlainConsole { quiet: true },
         stop: &stop,
     };
-    let found = evaluate(&network, &sources(), config, &Wanted { embeddings: true, ..Wanted::of(config, linear) }, &watch);
+    let found = evaluate(
+        &network,
+        &sources(),
+        config,
+        &Wanted {
+            embeddings: true,
+            ..Wanted::of(config, linear)
+        },
+        &watch,
+    );
     (found, network.seen.get())
 }
 

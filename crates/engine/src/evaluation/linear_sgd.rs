@@ -131,7 +131,10 @@ pub fn linear_sgd(
             let batch = batch.map_err(anyhow::Error::from)?;
             let (rows, labels) = features(network, batch, protocol.batch_size)?;
             let step = training.heads.step(&rows, &labels, factor);
-            losses.iter_mut().zip(step).for_each(|(sum, loss)| *sum += loss / steps as f64);
+            losses
+                .iter_mut()
+                .zip(step)
+                .for_each(|(sum, loss)| *sum += loss / steps as f64);
         }
         training.end_epoch(&losses, &test, classes);
         training.save(state)?;

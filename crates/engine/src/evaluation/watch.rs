@@ -3,9 +3,9 @@
 use crate::console::Console;
 use crate::error::RunError;
 use crate::stop::StopFlag;
+use crate::units::duration;
 use barlow_eval::{EvalError, Progress};
 use std::ops::ControlFlow;
-use crate::units::duration;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 

@@ -2,6 +2,7 @@
 
 use crate::commands::bench::loss::{FORMS, LossShape};
 use crate::commands::bench::step::{Net, StepSize};
+use barlow_engine::evaluation::L2;
 use barlow_engine::weights::ExportFile;
 use barlow_loss::LossForm;
 use barlow_train::device::BackendChoice;
@@ -89,9 +90,9 @@ pub(super) enum Command {
     /// Train the backbone and projector without labels (the default)
     Pretrain(PretrainArgs),
     /// Train a linear probe on a run's frozen features
-    Linear(ProbeArgs),
+    Linear(LinearArgs),
     /// Classify by nearest neighbours on a run's frozen features
-    Knn(ProbeArgs),
+    Knn(KnnArgs),
     /// Write the features of every image of a folder to a file, for other programs
     Embed(EmbedArgs),
     /// Turn another program's file of weights into a run: torchvision's, timm's, solo-learn's, lightly's, VISSL's, ...
@@ -136,6 +137,66 @@ pub(super) struct ProbeArgs {
     /// The run: FOLDER takes its best checkpoint (by kNN on its test images), FOLDER@last the last one
     #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
     pub from: String,
+}
+
+/// Flags of `linear`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct LinearArgs {
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// exact: to convergence, on the features of every training image. sgd: the official one, on random crops (--epochs,
+    /// --batch-size and --seed apply)
+    #[arg(long, value_enum, default_value_t)]
+    pub protocol: ProtocolArg,
+    /// Factor of the squared weights in exact, or auto: chosen on a tenth of the training images [default: 0.001]
+    #[arg(long, value_name = "NUMBER|auto", value_parser = l2)]
+    pub l2: Option<L2>,
+    /// Learning rates of sgd, tried side by side [default: 0.3]
+    #[arg(long, value_name = "RATE", value_delimiter = ',')]
+    pub rates: Vec<f64>,
+    /// Weight decays of sgd, each tried with each rate [default: 1e-6]
+    #[arg(long, value_name = "DECAY", value_delimiter = ',')]
+    pub weight_decays: Vec<f64>,
+}
+
+/// Flags of `knn`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct KnnArgs {
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// How near images are
+    #[arg(long, value_enum, default_value_t)]
+    pub metric: MetricArg,
+}
+
+/// The values of `--metric`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum MetricArg {
+    /// By the angle between their features.
+    #[default]
+    Cosine,
+    /// By the distance of their features.
+    Euclidean,
+}
+
+fn l2(text: &str) -> Result<L2, String> {
+    if text == "auto" {
+        return Ok(L2::Chosen);
+    }
+    let given = text.parse().ok().filter(|l2: &f64| *l2 >= 0.0 && l2.is_finite());
+    given
+        .map(L2::Given)
+        .ok_or_else(|| "a number of at least 0, or auto, is needed".to_owned())
+}
+
+/// The values of `--protocol`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProtocolArg {
+    /// L-BFGS to convergence.
+    #[default]
+    Exact,
+    /// The official one.
+    Sgd,
 }
 
 /// Flags of `embed`.

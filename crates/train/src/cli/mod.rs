@@ -12,9 +12,10 @@ use crate::commands::data::DataRequest;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, exit_code};
 use crate::stop::on_signals;
-use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, PretrainArgs, RunArgs};
+use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, RunArgs};
 use barlow_engine::error::RunError;
 use barlow_engine::stop::StopFlag;
+use barlow_eval::Metric;
 use barlow_train::device::{Selected, select};
 use std::path::Path;
 use std::process::ExitCode;
@@ -51,13 +52,22 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             let (selected, request) = resolve::pretrain(&args.run, pretrain.from.as_deref(), stop)?;
             commands::pretrain::run(&selected, request)
         }
-        Command::Knn(probe) => {
+        Command::Knn(knn) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
-            commands::probe::knn(&resolve::probe(&args.run, &probe.from, stop)?)
+            let metric = match knn.metric {
+                MetricArg::Cosine => Metric::Cosine,
+                MetricArg::Euclidean => Metric::Euclidean,
+            };
+            commands::knn::run(&resolve::probe(&args.run, &knn.probe.from, stop)?, metric)
         }
-        Command::Linear(probe) => {
+        Command::Linear(linear) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
-            commands::probe::linear(&resolve::probe(&args.run, &probe.from, stop)?)
+            let protocol = resolve::linear_protocol(&args.run, linear)?;
+            let request = resolve::probe(&args.run, &linear.probe.from, stop)?;
+            match protocol {
+                None => commands::linear::exact(&request, linear.l2.unwrap_or_default()),
+                Some(protocol) => commands::linear::sgd(&request, &protocol),
+            }
         }
         Command::Embed(embed) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;

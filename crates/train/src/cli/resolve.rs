@@ -1,6 +1,6 @@
 //! Resolves the command line: reads configs, finds devices and folders. Nothing is written or trained here.
 
-use super::args::{EmbedArgs, ExportArgs, LayerArg, RunArgs, WhatArg};
+use super::args::{EmbedArgs, ExportArgs, LayerArg, LinearArgs, ProtocolArg, RunArgs, WhatArg};
 use crate::commands::embed::EmbeddingRequest;
 use crate::commands::export::ExportRequest;
 use crate::commands::probe::ProbeRequest;
@@ -15,6 +15,7 @@ use barlow_engine::console::Console;
 use barlow_engine::device::RunRequest;
 use barlow_engine::embed::Layer;
 use barlow_engine::error::RunError;
+use barlow_engine::evaluation::SgdProtocol;
 use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
 use barlow_engine::sources::{self, Sources};
@@ -374,6 +375,41 @@ fn evaluation_device(args: &RunArgs) -> Result<Selected, RunError> {
         args.backend
     };
     select(choice, args.device).map_err(RunError::usage)
+}
+
+/// The settings of the official linear protocol; `None` for the exact one.
+pub(super) fn linear_protocol(args: &RunArgs, linear: &LinearArgs) -> Result<Option<SgdProtocol>, RunError> {
+    if linear.protocol == ProtocolArg::Exact {
+        return Ok(None);
+    }
+    let default = SgdProtocol::default();
+    let or = |given: &Vec<f64>, default: Vec<f64>| if given.is_empty() { default } else { given.clone() };
+    let protocol = SgdProtocol {
+        epochs: args.epochs.unwrap_or(default.epochs),
+        batch_size: args.batch_size.unwrap_or(default.batch_size),
+        rates: or(&linear.rates, default.rates),
+        weight_decays: or(&linear.weight_decays, default.weight_decays),
+        seed: args.seed.unwrap_or(default.seed),
+    };
+    let positive = |value: &f64| *value > 0.0 && value.is_finite();
+    if let Some(rate) = protocol.rates.iter().find(|rate| !positive(rate)) {
+        return Err(RunError::usage(format!("--rates {rate}: a rate must be above 0")));
+    }
+    if let Some(decay) = protocol
+        .weight_decays
+        .iter()
+        .find(|decay| !(positive(decay) || **decay == 0.0))
+    {
+        return Err(RunError::usage(format!(
+            "--weight-decays {decay}: a decay cannot be negative"
+        )));
+    }
+    if protocol.epochs == 0 || protocol.batch_size < 2 {
+        return Err(RunError::usage(
+            "linear needs --epochs of at least 1 and a --batch-size of at least 2",
+        ));
+    }
+    Ok(Some(protocol))
 }
 
 /// The request of a probe.

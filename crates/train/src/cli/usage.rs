@@ -1,6 +1,6 @@
 //! clap's output in the program's own style: help and version on standard output, a usage error as one line.
 
-use super::args::{Args, Command, RunArgs};
+use super::args::{Args, Command, ProtocolArg, RunArgs};
 use super::version;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, EXIT_USAGE};
@@ -51,6 +51,30 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         }
         Command::Pretrain(_) => return Ok(()),
         Command::Knn(_) => ("knn", &["--backend", "--device", "--threads", "--set", "--data"]),
+        Command::Linear(linear) if linear.protocol == ProtocolArg::Sgd && linear.l2.is_some() => {
+            return Err(RunError::usage(
+                "--l2 is a setting of --protocol exact; --protocol sgd has --weight-decays",
+            ));
+        }
+        Command::Linear(linear) if linear.protocol == ProtocolArg::Sgd => (
+            "linear",
+            &[
+                "--backend",
+                "--device",
+                "--threads",
+                "--set",
+                "--data",
+                "--epochs",
+                "--batch-size",
+                "--seed",
+                "--workers",
+            ],
+        ),
+        Command::Linear(linear) if !linear.rates.is_empty() || !linear.weight_decays.is_empty() => {
+            return Err(RunError::usage(
+                "--rates and --weight-decays are settings of --protocol sgd; the exact protocol has none",
+            ));
+        }
         Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
         Command::Embed(_) => (
             "embed",

@@ -4,8 +4,9 @@ use super::probe::ProbeRequest;
 use crate::console::print_result;
 use anyhow::Context;
 use barlow_engine::error::RunError;
-use barlow_engine::evaluation::{LinearWanted, SgdProtocol, SgdResult, linear_sgd, network_hash};
+use barlow_engine::evaluation::{L2, LinearWanted, SgdProtocol, SgdResult, Wanted, linear_sgd, network_hash};
 use barlow_engine::files::write_json;
+use barlow_eval::{ClassReport, ClassScore};
 use serde::Serialize;
 
 /// `eval/linear.json`.
@@ -14,8 +15,14 @@ struct ExactReport {
     protocol: &'static str,
     linear_top1: f64,
     linear_top5: Option<f64>,
+    l2: f64,
     iterations: usize,
     converged: bool,
+    /// Over 15 bins.
+    calibration_error: Option<f64>,
+    classes: Vec<ClassEntry>,
+    /// True class, predicted class, images; pairs that occur.
+    confusion: Vec<[usize; 3]>,
     data: String,
     step: u64,
 }
@@ -37,20 +44,47 @@ struct SgdReport<'a> {
     step: u64,
 }
 
+/// Accuracy of one class.
+#[derive(Serialize)]
+struct ClassEntry {
+    name: String,
+    images: usize,
+    top1: Option<f64>,
+}
+
+fn classes(report: &ClassReport, names: &[String]) -> Vec<ClassEntry> {
+    let scores = report.per_class.iter().zip(names);
+    let entry = |(score, name): (&ClassScore, &String)| ClassEntry {
+        name: name.clone(),
+        images: score.images,
+        top1: score.accuracy(),
+    };
+    scores.map(entry).collect()
+}
+
 /// Fits a classifier to convergence, prints its accuracy and writes `eval/linear.json`.
 ///
 /// # Errors
 /// When the run has no checkpoint, the images no labels, or it should stop.
-pub fn exact(request: &ProbeRequest) -> Result<(), RunError> {
-    let (accuracy, step) = request.evaluate(LinearWanted::Exact)?;
+pub fn exact(request: &ProbeRequest, l2: L2) -> Result<(), RunError> {
+    let (accuracy, step, names) = request.evaluate(&Wanted::of(&request.config, LinearWanted::Exact(l2)))?;
     let linear = accuracy.linear.context("a probe was requested")?;
-    let (iterations, converged) = linear.iterations.context("an exact probe has iterations")?;
+    let fit = linear.fit.context("an exact probe was fitted")?;
     let report = ExactReport {
         protocol: "exact",
         linear_top1: linear.top1,
         linear_top5: linear.top5,
-        iterations,
-        converged,
+        l2: fit.l2,
+        iterations: fit.iterations,
+        converged: fit.converged,
+        calibration_error: fit.report.calibration_error,
+        classes: classes(&fit.report, &names),
+        confusion: fit
+            .report
+            .confusion
+            .iter()
+            .map(|entry| [entry.truth, entry.predicted, entry.images])
+            .collect(),
         data: request.data(),
         step,
     };
@@ -73,7 +107,15 @@ pub fn sgd(request: &ProbeRequest, protocol: &SgdProtocol) -> Result<(), RunErro
     let results = request.selected.run(|device| {
         let network = device.network(weights, &request.config, false)?;
         let watch = request.watch();
-        linear_sgd(network.as_ref(), &hash, &sources, &request.config, protocol, &state, &watch)
+        linear_sgd(
+            network.as_ref(),
+            &hash,
+            &sources,
+            &request.config,
+            protocol,
+            &state,
+            &watch,
+        )
     })?;
     let top1 = |result: &SgdResult| result.last().top1;
     let chosen = results.iter().max_by(|a, b| top1(a).total_cmp(&top1(b)));

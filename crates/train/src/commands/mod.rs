@@ -9,6 +9,8 @@ pub mod embed;
 pub mod export;
 pub mod import;
 pub mod inspect;
+pub mod knn;
+pub mod linear;
 pub mod methods;
 pub mod pretrain;
 pub mod probe;

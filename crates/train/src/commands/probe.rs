@@ -1,19 +1,16 @@
-//! The `knn` and `linear` commands: evaluate the frozen features of a run, on its own images or on others.
+//! What the evaluations of a run's frozen features have in common: the run's checkpoint and the labelled images.
 
-use crate::console::{Terminal, print_result};
-use anyhow::Context;
+use crate::console::Terminal;
 use barlow_data::DataFormat;
 use barlow_engine::checkpoint::{Checkpoint, Damaged};
 use barlow_engine::config::Config;
 use barlow_engine::console::Console;
 use barlow_engine::error::RunError;
-use barlow_engine::evaluation::{Accuracy, LinearWanted, Watch, evaluate as evaluate_network};
-use barlow_engine::files::write_json;
+use barlow_engine::evaluation::{Accuracy, Wanted, Watch, evaluate};
 use barlow_engine::run_dir::RunDir;
-use barlow_engine::sources;
+use barlow_engine::sources::{self, Sources};
 use barlow_engine::stop::StopFlag;
 use barlow_train::device::Selected;
-use serde::Serialize;
 
 /// What to evaluate.
 pub struct ProbeRequest {
@@ -31,100 +28,61 @@ pub struct ProbeRequest {
     pub stop: StopFlag,
 }
 
-/// `eval/knn.json`.
-#[derive(Serialize)]
-struct KnnReport<'a> {
-    knn_top1: f64,
-    k: usize,
-    temperature: f64,
-    data: &'a str,
-    step: u64,
-}
-
-/// `eval/linear.json`.
-#[derive(Serialize)]
-struct LinearReport<'a> {
-    linear_top1: f64,
-    linear_top5: Option<f64>,
-    iterations: usize,
-    converged: bool,
-    data: &'a str,
-    step: u64,
-}
-
-/// Prints the kNN accuracy and writes `eval/knn.json`.
-///
-/// # Errors
-/// When the run has no checkpoint, or the images no labels.
-pub fn knn(request: &ProbeRequest) -> Result<(), RunError> {
-    let (accuracy, step) = evaluate(request, LinearWanted::No)?;
-    let eval = &request.config.eval;
-    let data = request.config.data.path.to_string_lossy();
-    let report = KnnReport {
-        knn_top1: accuracy.knn_top1,
-        k: eval.knn_k,
-        temperature: eval.knn_temperature,
-        data: &data,
-        step,
-    };
-    write_json(&request.run.evaluation("knn"), &report)?;
-    print_result(&format!(
-        "kNN top-1 {:.4} (k {}, T {}, step {step})",
-        report.knn_top1, report.k, report.temperature
-    ));
-    Ok(())
-}
-
-/// Prints the accuracy of a linear probe and writes `eval/linear.json`.
-///
-/// # Errors
-/// When the run has no checkpoint, or the images no labels.
-pub fn linear(request: &ProbeRequest) -> Result<(), RunError> {
-    let (accuracy, step) = evaluate(request, LinearWanted::Exact)?;
-    let linear = accuracy.linear.context("a probe was requested")?;
-    let data = request.config.data.path.to_string_lossy();
-    let (iterations, converged) = linear.iterations.context("an exact probe has iterations")?;
-    let report = LinearReport {
-        linear_top1: linear.top1,
-        linear_top5: linear.top5,
-        iterations,
-        converged,
-        data: &data,
-        step,
-    };
-    write_json(&request.run.evaluation("linear"), &report)?;
-    let top5 = report
-        .linear_top5
-        .map_or(String::new(), |top5| format!(", top-5 {top5:.4}"));
-    print_result(&format!("linear top-1 {:.4}{top5} (step {step})", report.linear_top1));
-    Ok(())
-}
-
-fn evaluate(request: &ProbeRequest, linear: LinearWanted<'_>) -> Result<(Accuracy, u64), RunError> {
-    let kept = Checkpoint::chosen(&request.run, request.last)?;
-    for Damaged { error, .. } in &kept.damaged {
-        request.console.warn(&format!("{error:#}"));
+impl ProbeRequest {
+    /// The chosen checkpoint and the images.
+    ///
+    /// # Errors
+    /// When the run has no checkpoint, or the images cannot be read or evaluated on.
+    pub fn open(&self) -> Result<(Checkpoint, Sources), RunError> {
+        let kept = Checkpoint::chosen(&self.run, self.last)?;
+        for Damaged { error, .. } in &kept.damaged {
+            self.console.warn(&format!("{error:#}"));
+        }
+        let checkpoint = kept.checkpoint.ok_or_else(|| {
+            RunError::usage(format!(
+                "{} has no checkpoint yet; run it with --resume",
+                self.run.root().display()
+            ))
+        })?;
+        let sources = sources::open(&self.config, true, &|line| self.console.line(line)).map_err(RunError::usage)?;
+        if sources.left_out.is_worth_a_warning() {
+            self.console.warn(&format!("skipped: {}", sources.left_out));
+        }
+        if sources.test.is_none() || sources.classes.len() < 2 {
+            return Err(self.no_accuracy(&sources));
+        }
+        Ok((checkpoint, sources))
     }
-    let checkpoint = kept.checkpoint.ok_or_else(|| {
-        RunError::usage(format!(
-            "{} has no checkpoint yet; run it with --resume",
-            request.run.root().display()
-        ))
-    })?;
-    let sources = sources::open(&request.config, true, &|line| request.console.line(line)).map_err(RunError::usage)?;
-    if sources.left_out.is_worth_a_warning() {
-        request.console.warn(&format!("skipped: {}", sources.left_out));
+
+    /// Evaluates the checkpoint's network; also returns its step and the names of the classes.
+    ///
+    /// # Errors
+    /// As [`ProbeRequest::open`], or if the evaluation should stop.
+    pub fn evaluate(&self, wanted: &Wanted<'_>) -> Result<(Accuracy, u64, Vec<String>), RunError> {
+        let (checkpoint, sources) = self.open()?;
+        let evaluated = self.selected.run(|device| {
+            let network = device.network(checkpoint.evaluated(&self.config), &self.config, false)?;
+            evaluate(network.as_ref(), &sources, &self.config, wanted, &self.watch())
+        });
+        let accuracy = evaluated?.ok_or_else(|| self.no_accuracy(&sources))?;
+        Ok((accuracy, checkpoint.progress.step, sources.classes))
     }
-    let watch = Watch {
-        console: &request.console,
-        stop: &request.stop,
-    };
-    let evaluated = request.selected.run(|device| {
-        let network = device.network(checkpoint.evaluated(&request.config), &request.config, false)?;
-        evaluate_network(network.as_ref(), &sources, &request.config, linear, false, &watch)
-    });
-    let accuracy = evaluated?.ok_or_else(|| {
-        let path = request.config.data.path.display();
+
+    /// Who is told of the progress, and who may stop it.
+    pub fn watch(&self) -> Watch<'_> {
+        Watch {
+            console: &self.console,
+            stop: &self.stop,
+        }
+    }
+
+    /// The data set as results name it.
+    pub fn data(&self) -> String {
+        self.config.data.path.to_string_lossy().into_owned()
+    }
+
+    fn no_accuracy(&self, sources: &Sources) -> RunError {
+        let path = self.config.data.path.display();
         RunError::usage(match sources.classes.as_slice() {
             [only] => format!("{path} has one class only ({only}), so accuracy cannot be measured; pass --data DIR"),
             _ if sources.format == DataFormat::Voc => {
@@ -134,6 +92,5 @@ fn evaluate(request: &ProbeRequest, linear: LinearWanted<'_>) -> Result<(Accurac
                 "{path} has no labelled train/ and test/ (or val/) folders, so accuracy cannot be measured; pass --data DIR"
             ),
         })
-    })?;
-    Ok((accuracy, checkpoint.progress.step))
+    }
 }
