@@ -90,7 +90,9 @@ impl Import {
     /// Bytes of the largest tensor, as f32.
     pub fn largest_tensor(&self) -> u64 {
         let tensors = self.backbone.iter().chain(&self.projector);
-        let bytes = tensors.map(|tensor| 4 * tensor.shape.iter().product::<usize>() as u64);
+        let size =
+            |tensor: &ImportTensor| (tensor.shape.iter()).fold(4u64, |bytes, &size| bytes.saturating_mul(size as u64));
+        let bytes = tensors.map(size);
         bytes.max().unwrap_or(0)
     }
 }
@@ -128,13 +130,17 @@ fn is_of_config(layers: &[ProjectorLayer]) -> bool {
 /// One line: nothing is recognised, the network is not one of this project's, or tensors are missing, unexpected or of other
 /// shapes.
 pub fn import(file: &WeightsFile, options: &ImportOptions) -> Result<Import, ImportError> {
-    plan(file.tensors(), options).map_err(|fault| ImportError {
+    import_listing(file.tensors(), options).map_err(|fault| ImportError {
         path: file.path().map(ToOwned::to_owned),
         fault,
     })
 }
 
-fn plan(tensors: &[TensorInfo], options: &ImportOptions) -> Result<Import, ImportFault> {
+/// As [`import`], from a listing of tensors with different names.
+///
+/// # Errors
+/// As [`import`].
+pub fn import_listing(tensors: &[TensorInfo], options: &ImportOptions) -> Result<Import, ImportFault> {
     let layout = recognise(tensors).ok_or_else(|| ImportFault::Unrecognised {
         count: tensors.len(),
         names: tensors.iter().take(3).map(|info| info.name.clone()).collect(),

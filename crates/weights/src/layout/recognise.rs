@@ -240,14 +240,14 @@ fn origin<'a>(prefix: &'a str, style: Style, names: &BTreeSet<&str>) -> (&'a str
         Origin::LightlySequential
     } else if under(root, "neck.") || under(root, "head.") {
         Origin::MmPretrain
+    } else if root.is_empty() && prefix == "backbone." && (is_own || under(root, "projector.")) {
+        Origin::OwnModel
     } else if is_own && root == "model." {
         Origin::OwnCheckpoint
     } else if has(root, "bn.running_mean") {
         Origin::BarlowTwins
     } else if root == "state_dict." || has(root, "projector.0.bias") || prefix.ends_with("encoder.") {
         Origin::SoloLearn
-    } else if root.is_empty() && prefix == "backbone." && (is_own || under(root, "projector.")) {
-        Origin::OwnModel
     } else if under(root, "projector.") {
         Origin::BarlowTwins
     } else {
