@@ -1,14 +1,25 @@
 //! Imports a weight file and exports it again: `cargo run --release -p barlow-weights --example export IN FORMAT OUT [full]`, where
 //! FORMAT is safetensors, pth, timm, detectron2 or onnx. Reports what is imported, and the peak of memory.
 //!
-//! `tests/roundtrip.py` uses it to compare with torch, timm and onnxruntime.
+//! `tests/roundtrip.py` compares such files with torch, timm and onnxruntime.
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use barlow_weights::{ExportModel, ImportOptions, ModelCard, ProjectorImport, WeightsFile, export, import};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let (from, format, to, is_full) = match &arguments[..] {
         [_, from, format, to] => (from, format, to, false),
@@ -18,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let file = WeightsFile::open(from)?;
     let projector = if is_full {
-        ProjectorImport::AsStored
+        ProjectorImport::Fit
     } else {
         ProjectorImport::Skip
     };

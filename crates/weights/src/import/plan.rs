@@ -7,8 +7,11 @@ use super::tensor::ImportTensor;
 use crate::dtype::Dtype;
 use crate::error::quoted;
 use crate::file::{TensorInfo, WeightsFile};
-use crate::layout::{Architecture, Layout, Mapped, Origin, ResNetShape, VitShape, joined, recognise};
+use crate::layout::{Architecture, Layout, Mapped, Origin, ResNetShape, STEM_NOTES, VitShape, joined, recognise};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Key of a safetensors file's metadata: the padding of a 3 × 3 stem, which weights do not tell.
+pub(crate) const STEM_PADDING: &str = "stem_padding";
 
 /// How a file is imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,10 +133,23 @@ fn is_of_config(layers: &[ProjectorLayer]) -> bool {
 /// One line: nothing is recognised, the network is not one of this project's, or tensors are missing, unexpected or of other
 /// shapes.
 pub fn import(file: &WeightsFile, options: &ImportOptions) -> Result<Import, ImportError> {
-    import_listing(file.tensors(), options).map_err(|fault| ImportError {
+    let mut import = import_listing(file.tensors(), options).map_err(|fault| ImportError {
         path: file.path().map(ToOwned::to_owned),
         fault,
-    })
+    })?;
+    if let (Some(padding), Architecture::ResNet(shape)) = (stem_padding(file), &mut import.architecture)
+        && shape.stem_kernel == 3
+    {
+        shape.stem_padding = padding;
+        import.notes.retain(|note| !STEM_NOTES.contains(&note.as_str()));
+    }
+    Ok(import)
+}
+
+/// The padding of a 3 × 3 stem, if the file tells it, as this project's exports do.
+fn stem_padding(file: &WeightsFile) -> Option<usize> {
+    let padding = file.metadata().get(STEM_PADDING)?.parse().ok()?;
+    (padding <= 2).then_some(padding)
 }
 
 /// As [`import`], from a listing of tensors with different names.
@@ -188,7 +204,7 @@ pub fn import_listing(tensors: &[TensorInfo], options: &ImportOptions) -> Result
         });
     }
     notes.push(
-        "Weights do not tell how images were normalised: set data.mean and data.std to those of the training.".into(),
+        "Weights do not tell how images were normalised: set data.normalize to the statistics of the training.".into(),
     );
     Ok(Import {
         origin: layout.origin,

@@ -39,6 +39,12 @@ pub struct Layout {
     pub notes: Vec<&'static str>,
 }
 
+/// What is said of a 3 × 3 stem whose padding is assumed to be 1, or 2.
+pub(crate) const STEM_NOTES: [&str; 2] = [
+    "Weights do not tell the padding of the 3 × 3 stem: 1 is assumed (solo-learn's is 2); see model.stem_padding.",
+    "Weights do not tell the padding of the 3 × 3 stem: 2 is assumed, as solo-learn has it; see model.stem_padding.",
+];
+
 /// How a backbone's layers are named under its prefix.
 #[derive(Clone, Copy, PartialEq)]
 enum Style {
@@ -123,10 +129,7 @@ pub fn recognise(tensors: &[TensorInfo]) -> Option<Layout> {
             notes.push("A deep stem has no counterpart in torchvision's ResNets, so it is not mapped.")
         }
         (_, Some(Architecture::ResNet(network))) if network.stem_kernel == 3 => {
-            notes.push(match network.stem_padding {
-                2 => "Weights do not tell the padding of the 3 × 3 stem: 2 is assumed, as solo-learn has it.",
-                _ => "Weights do not tell the padding of the 3 × 3 stem: 1 is assumed (solo-learn's is 2).",
-            });
+            notes.push(STEM_NOTES[usize::from(network.stem_padding == 2)]);
         }
         (_, Some(Architecture::Vit(_))) => {
             notes.push("Weights do not tell the number of attention heads: one for each 64 of the width is assumed.");

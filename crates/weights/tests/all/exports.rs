@@ -89,6 +89,26 @@ fn what_is_exported_is_imported_to_equal_bits() {
 }
 
 #[test]
+fn the_padding_of_a_stem_is_kept_where_a_file_can_tell_it() {
+    let file = layout("solo.ckpt");
+    let model = model(&file, &BARE);
+    let padding = |bytes: Vec<u8>| {
+        let plan = import(&WeightsFile::from_bytes(bytes).unwrap(), &FULL).unwrap();
+        let Architecture::ResNet(shape) = plan.architecture else {
+            panic!("not a ResNet");
+        };
+        (shape.stem_padding, plan.notes.iter().any(|note| note.contains("stem")))
+    };
+    assert_eq!(padding(written(&model, ExportFormat::Safetensors)), (2, false));
+    assert_eq!(padding(written(&model, ExportFormat::Pth)), (1, true));
+    assert!(export(&model, ExportFormat::Pth).unwrap().notes()[0].contains("padding"));
+    let bare = layout("resnet18");
+    let model = self::model(&bare, &BARE);
+    let back = WeightsFile::from_bytes(written(&model, ExportFormat::Safetensors)).unwrap();
+    assert_eq!(back.metadata().len(), 1);
+}
+
+#[test]
 fn a_state_dict_has_torchvision_s_names_in_torch_s_order() {
     let file = layout("torchvision.pth");
     let exported = WeightsFile::from_bytes(written(&model(&file, &FULL), ExportFormat::Pth)).unwrap();
