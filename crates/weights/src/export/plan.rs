@@ -7,7 +7,7 @@ use super::model::{ExportModel, ModelTensor};
 use super::onnx::OnnxFile;
 use super::timm;
 use crate::error::{Fault, WeightsError};
-use crate::import::{ImportFault, ImportTensor, ProjectorLayer, STEM_PADDING, ShapeMismatch, layers_of};
+use crate::import::{HEADS, ImportFault, ImportTensor, ProjectorLayer, STEM_PADDING, ShapeMismatch, layers_of};
 use crate::layout::Architecture;
 use crate::write::{OutTensor, Values, write_numpy_pickle, write_pth, write_safetensors};
 use std::collections::{BTreeMap, HashMap};
@@ -73,9 +73,7 @@ pub fn export<'m>(model: &'m ExportModel<'_>, format: ExportFormat) -> Result<Ex
             metadata(&model.architecture),
         )),
         ExportFormat::Pth => {
-            if metadata(&model.architecture).contains_key(STEM_PADDING) {
-                notes.push("A .pth file does not tell the padding of the 3 × 3 stem, which is not 1 here.".into());
-            }
+            notes.extend(untold(&model.architecture));
             only(Content::Pth(checked.state_dict()))
         }
         ExportFormat::Onnx => only(Content::Onnx(OnnxFile::new(model, &checked)?)),
@@ -107,15 +105,30 @@ pub fn export<'m>(model: &'m ExportModel<'_>, format: ExportFormat) -> Result<Ex
     })
 }
 
+/// What a file without metadata does not tell, if it is not what is assumed.
+fn untold(architecture: &Architecture) -> Option<String> {
+    match architecture {
+        Architecture::ResNet(shape) if shape.stem_kernel == 3 && shape.stem_padding != 1 => Some(format!(
+            "The file does not tell the padding of the 3 × 3 stem, which is {}.",
+            shape.stem_padding
+        )),
+        Architecture::Vit(shape) if shape.heads != shape.dim / 64 => Some(format!(
+            "The file does not tell the number of attention heads, which is {}.",
+            shape.heads
+        )),
+        _ => None,
+    }
+}
+
 /// What other programs want, and what weights do not tell.
 fn metadata(architecture: &Architecture) -> BTreeMap<String, String> {
     let mut metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
-    if let Architecture::ResNet(shape) = architecture
-        && shape.stem_kernel == 3
-        && shape.stem_padding != 1
-    {
-        metadata.insert(STEM_PADDING.to_owned(), shape.stem_padding.to_string());
-    }
+    let told = match architecture {
+        Architecture::ResNet(shape) if shape.stem_kernel == 3 => (STEM_PADDING, shape.stem_padding),
+        Architecture::ResNet(_) => return metadata,
+        Architecture::Vit(shape) => (HEADS, shape.heads),
+    };
+    metadata.insert(told.0.to_owned(), told.1.to_string());
     metadata
 }
 

@@ -7,11 +7,15 @@ use super::tensor::ImportTensor;
 use crate::dtype::Dtype;
 use crate::error::quoted;
 use crate::file::{TensorInfo, WeightsFile};
-use crate::layout::{Architecture, Layout, Mapped, Origin, ResNetShape, STEM_NOTES, VitShape, joined, recognise};
+use crate::layout::{
+    Architecture, HEADS_NOTE, Layout, Mapped, Origin, ResNetShape, STEM_NOTES, VitShape, joined, recognise,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Key of a safetensors file's metadata: the padding of a 3 × 3 stem, which weights do not tell.
 pub(crate) const STEM_PADDING: &str = "stem_padding";
+/// Key of a safetensors file's metadata: the attention heads of a vision transformer.
+pub(crate) const HEADS: &str = "heads";
 
 /// How a file is imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,19 +141,28 @@ pub fn import(file: &WeightsFile, options: &ImportOptions) -> Result<Import, Imp
         path: file.path().map(ToOwned::to_owned),
         fault,
     })?;
-    if let (Some(padding), Architecture::ResNet(shape)) = (stem_padding(file), &mut import.architecture)
-        && shape.stem_kernel == 3
-    {
-        shape.stem_padding = padding;
-        import.notes.retain(|note| !STEM_NOTES.contains(&note.as_str()));
-    }
+    told(file, &mut import);
     Ok(import)
 }
 
-/// The padding of a 3 × 3 stem, if the file tells it, as this project's exports do.
-fn stem_padding(file: &WeightsFile) -> Option<usize> {
-    let padding = file.metadata().get(STEM_PADDING)?.parse().ok()?;
-    (padding <= 2).then_some(padding)
+/// Takes from the file's metadata what weights do not tell, where this project's exports have written it.
+fn told(file: &WeightsFile, import: &mut Import) {
+    let number = |key: &str| file.metadata().get(key)?.parse::<usize>().ok();
+    match &mut import.architecture {
+        Architecture::ResNet(shape) if shape.stem_kernel == 3 => {
+            if let Some(padding) = number(STEM_PADDING).filter(|&padding| padding <= 2) {
+                shape.stem_padding = padding;
+                import.notes.retain(|note| !STEM_NOTES.contains(&note.as_str()));
+            }
+        }
+        Architecture::ResNet(_) => {}
+        Architecture::Vit(shape) => {
+            if let Some(heads) = number(HEADS).filter(|&heads| heads > 0 && shape.dim.is_multiple_of(heads)) {
+                shape.heads = heads;
+                import.notes.retain(|note| note != HEADS_NOTE);
+            }
+        }
+    }
 }
 
 /// As [`import`], from a listing of tensors with different names.

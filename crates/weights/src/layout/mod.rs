@@ -10,8 +10,8 @@ mod vit;
 
 pub use architecture::Architecture;
 pub use origin::Origin;
+pub(crate) use recognise::{HEADS_NOTE, STEM_NOTES, is_secondary};
 pub use recognise::{Layout, Mapped, recognise};
-pub(crate) use recognise::{STEM_NOTES, is_secondary};
 pub use resnet::ResNetShape;
 pub(crate) use resnet::{Conv, joined};
 pub use vit::VitShape;

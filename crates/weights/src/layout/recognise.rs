@@ -45,6 +45,10 @@ pub(crate) const STEM_NOTES: [&str; 2] = [
     "Weights do not tell the padding of the 3 × 3 stem: 2 is assumed, as solo-learn has it; see model.stem_padding.",
 ];
 
+/// What is said of a vision transformer.
+pub(crate) const HEADS_NOTE: &str = "Weights do not tell the number of attention heads: one for each 64 of the width is assumed, and 12 in \
+                                     MoCo v3's small network.";
+
 /// How a backbone's layers are named under its prefix.
 #[derive(Clone, Copy, PartialEq)]
 enum Style {
@@ -123,6 +127,12 @@ pub fn recognise(tensors: &[TensorInfo]) -> Option<Layout> {
     {
         network.stem_padding = 2;
     }
+    if let Some(Architecture::Vit(network)) = &mut architecture
+        && origin == Origin::Moco
+        && network.size() == Some("small")
+    {
+        network.heads = 12;
+    }
     let mut notes = Vec::new();
     match (style, &architecture) {
         (Style::DeepStem, _) => {
@@ -131,9 +141,7 @@ pub fn recognise(tensors: &[TensorInfo]) -> Option<Layout> {
         (_, Some(Architecture::ResNet(network))) if network.stem_kernel == 3 => {
             notes.push(STEM_NOTES[usize::from(network.stem_padding == 2)]);
         }
-        (_, Some(Architecture::Vit(_))) => {
-            notes.push("Weights do not tell the number of attention heads: one for each 64 of the width is assumed.");
-        }
+        (_, Some(Architecture::Vit(_))) => notes.push(HEADS_NOTE),
         _ => {}
     }
     if is_dino {

@@ -89,7 +89,7 @@ fn what_is_exported_is_imported_to_equal_bits() {
 }
 
 #[test]
-fn the_padding_of_a_stem_is_kept_where_a_file_can_tell_it() {
+fn what_weights_do_not_tell_is_kept_where_a_file_can_tell_it() {
     let file = layout("solo.ckpt");
     let model = model(&file, &BARE);
     let padding = |bytes: Vec<u8>| {
@@ -106,6 +106,14 @@ fn the_padding_of_a_stem_is_kept_where_a_file_can_tell_it() {
     let model = self::model(&bare, &BARE);
     let back = WeightsFile::from_bytes(written(&model, ExportFormat::Safetensors)).unwrap();
     assert_eq!(back.metadata().len(), 1);
+
+    let two = VitShape { heads: 2, ..TINY };
+    let model = vit(&two, 0.0);
+    assert!(export(&model, ExportFormat::Pth).unwrap().notes()[0].contains("heads, which is 2"));
+    let back = WeightsFile::from_bytes(written(&model, ExportFormat::Safetensors)).unwrap();
+    let plan = import(&back, &FULL).unwrap();
+    assert_eq!(plan.architecture, model.architecture);
+    assert!(!plan.notes.iter().any(|note| note.contains("heads")));
 }
 
 #[test]
@@ -139,6 +147,7 @@ const TINY: VitShape = VitShape {
     dim: 192,
     depth: 12,
     heads: 3,
+    class_token: true,
     mlp_dim: 768,
     patch: 8,
     image: 32,
@@ -173,7 +182,7 @@ fn a_folder_for_timm_has_config_card_and_weights() {
     assert_eq!(config["architecture"], "vit_tiny_patch16_224");
     assert_eq!(
         config["model_args"],
-        serde_json::json!({"img_size": 32, "patch_size": 8, "in_chans": 1})
+        serde_json::json!({"img_size": 32, "patch_size": 8, "in_chans": 1, "num_heads": 3})
     );
     assert_eq!(config["num_features"], 192);
     assert_eq!(config["pretrained_cfg"]["input_size"], serde_json::json!([1, 32, 32]));
