@@ -47,7 +47,7 @@ pub use export::{Export, ExportError, ExportFormat, ExportModel, ModelCard, Mode
 pub use file::{RawTensor, TensorInfo, WeightsFile};
 pub use import::{
     Ignored, Import, ImportError, ImportFault, ImportOptions, ImportTensor, ModelSettings, ProjectorImport,
-    ProjectorLayer, ProjectorNorm, ShapeMismatch, import,
+    ProjectorLayer, ProjectorNorm, ShapeMismatch, import, import_listing,
 };
 pub use inspect::{InspectOptions, inspect_json, inspect_text};
 pub use layout::{Architecture, Layout, Mapped, Origin, ResNetShape, VitShape, recognise};

@@ -7,7 +7,8 @@ use super::model::{ExportModel, ModelTensor};
 use super::onnx::OnnxFile;
 use super::timm;
 use crate::error::{Fault, WeightsError};
-use crate::import::{ImportFault, ImportTensor, ProjectorLayer, ShapeMismatch, layers_of};
+use crate::import::{HEADS, ImportFault, ImportTensor, ProjectorLayer, STEM_PADDING, ShapeMismatch, layers_of};
+use crate::layout::Architecture;
 use crate::write::{OutTensor, Values, write_numpy_pickle, write_pth, write_safetensors};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -32,7 +33,7 @@ struct ExportFile<'m> {
 }
 
 enum Content<'m> {
-    Safetensors(Vec<Named<'m>>),
+    Safetensors(Vec<Named<'m>>, BTreeMap<String, String>),
     Pth(Vec<Named<'m>>),
     Pickle(Vec<Named<'m>>, String),
     Onnx(OnnxFile<'m>),
@@ -67,8 +68,14 @@ pub fn export<'m>(model: &'m ExportModel<'_>, format: ExportFormat) -> Result<Ex
     }
     let only = |content| vec![ExportFile { name: "", content }];
     let files = match format {
-        ExportFormat::Safetensors => only(Content::Safetensors(checked.state_dict())),
-        ExportFormat::Pth => only(Content::Pth(checked.state_dict())),
+        ExportFormat::Safetensors => only(Content::Safetensors(
+            checked.state_dict(),
+            metadata(&model.architecture),
+        )),
+        ExportFormat::Pth => {
+            notes.extend(untold(&model.architecture));
+            only(Content::Pth(checked.state_dict()))
+        }
         ExportFormat::Onnx => only(Content::Onnx(OnnxFile::new(model, &checked)?)),
         ExportFormat::Detectron2 => {
             notes.extend(detectron2::NOTES.iter().map(|note| (*note).to_owned()));
@@ -86,7 +93,7 @@ pub fn export<'m>(model: &'m ExportModel<'_>, format: ExportFormat) -> Result<Ex
                 text("README.md", timm::readme(model)),
                 ExportFile {
                     name: "model.safetensors",
-                    content: Content::Safetensors(checked.state_dict()),
+                    content: Content::Safetensors(checked.state_dict(), metadata(&model.architecture)),
                 },
             ]
         }
@@ -96,6 +103,33 @@ pub fn export<'m>(model: &'m ExportModel<'_>, format: ExportFormat) -> Result<Ex
         is_folder: format == ExportFormat::Timm,
         notes,
     })
+}
+
+/// What a file without metadata does not tell, if it is not what is assumed.
+fn untold(architecture: &Architecture) -> Option<String> {
+    match architecture {
+        Architecture::ResNet(shape) if shape.stem_kernel == 3 && shape.stem_padding != 1 => Some(format!(
+            "The file does not tell the padding of the 3 × 3 stem, which is {}.",
+            shape.stem_padding
+        )),
+        Architecture::Vit(shape) if shape.heads != shape.dim / 64 => Some(format!(
+            "The file does not tell the number of attention heads, which is {}.",
+            shape.heads
+        )),
+        _ => None,
+    }
+}
+
+/// What other programs want, and what weights do not tell.
+fn metadata(architecture: &Architecture) -> BTreeMap<String, String> {
+    let mut metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
+    let told = match architecture {
+        Architecture::ResNet(shape) if shape.stem_kernel == 3 => (STEM_PADDING, shape.stem_padding),
+        Architecture::ResNet(_) => return metadata,
+        Architecture::Vit(shape) => (HEADS, shape.heads),
+    };
+    metadata.insert(told.0.to_owned(), told.1.to_string());
+    metadata
 }
 
 impl Export<'_> {
@@ -177,9 +211,8 @@ impl Content<'_> {
         match self {
             Self::Text(text) => Ok(out.write_all(text.as_bytes())?),
             Self::Onnx(file) => file.write(out),
-            Self::Safetensors(tensors) => {
-                let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
-                with_out(tensors, |tensors| write_safetensors(out, tensors, &metadata))
+            Self::Safetensors(tensors, metadata) => {
+                with_out(tensors, |tensors| write_safetensors(out, tensors, metadata))
             }
             Self::Pth(tensors) => with_out(tensors, |tensors| write_pth(out, tensors)),
             Self::Pickle(tensors, author) => with_out(tensors, |tensors| write_numpy_pickle(out, tensors, author)),

@@ -36,7 +36,16 @@ pub(super) fn config(model: &ExportModel<'_>) -> Result<String, ExportError> {
         Architecture::Vit(shape) => {
             arguments.insert("patch_size".into(), json!(shape.patch));
             arguments.insert("img_size".into(), json!(shape.image));
-            ("token", first_conv("patch_embed.proj"), "head")
+            // timm's builder fixes the heads of its sizes.
+            arguments.insert("num_heads".into(), json!(shape.heads));
+            let pool = if shape.class_token { "token" } else { "avg" };
+            if !shape.class_token {
+                arguments.insert("class_token".into(), json!(false));
+                arguments.insert("global_pool".into(), json!("avg"));
+                // The last norm is before the mean.
+                arguments.insert("fc_norm".into(), json!(false));
+            }
+            (pool, first_conv("patch_embed.proj"), "head")
         }
     };
     let mut pretrained = json!({

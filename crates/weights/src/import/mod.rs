@@ -9,7 +9,8 @@ mod tensor;
 
 pub use error::{ImportError, ImportFault, ShapeMismatch};
 pub use ignored::Ignored;
-pub use plan::{Import, ImportOptions, ModelSettings, ProjectorImport, import};
+pub(crate) use plan::{HEADS, STEM_PADDING};
+pub use plan::{Import, ImportOptions, ModelSettings, ProjectorImport, import, import_listing};
 pub(crate) use projector::layers_of;
 pub use projector::{ProjectorLayer, ProjectorNorm};
 pub use tensor::ImportTensor;

@@ -7,8 +7,15 @@ use super::tensor::ImportTensor;
 use crate::dtype::Dtype;
 use crate::error::quoted;
 use crate::file::{TensorInfo, WeightsFile};
-use crate::layout::{Architecture, Layout, Mapped, Origin, ResNetShape, VitShape, joined, recognise};
+use crate::layout::{
+    Architecture, HEADS_NOTE, Layout, Mapped, Origin, ResNetShape, STEM_NOTES, VitShape, joined, recognise,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Key of a safetensors file's metadata: the padding of a 3 × 3 stem, which weights do not tell.
+pub(crate) const STEM_PADDING: &str = "stem_padding";
+/// Key of a safetensors file's metadata: the attention heads of a vision transformer.
+pub(crate) const HEADS: &str = "heads";
 
 /// How a file is imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,7 +97,9 @@ impl Import {
     /// Bytes of the largest tensor, as f32.
     pub fn largest_tensor(&self) -> u64 {
         let tensors = self.backbone.iter().chain(&self.projector);
-        let bytes = tensors.map(|tensor| 4 * tensor.shape.iter().product::<usize>() as u64);
+        let size =
+            |tensor: &ImportTensor| (tensor.shape.iter()).fold(4u64, |bytes, &size| bytes.saturating_mul(size as u64));
+        let bytes = tensors.map(size);
         bytes.max().unwrap_or(0)
     }
 }
@@ -128,13 +137,39 @@ fn is_of_config(layers: &[ProjectorLayer]) -> bool {
 /// One line: nothing is recognised, the network is not one of this project's, or tensors are missing, unexpected or of other
 /// shapes.
 pub fn import(file: &WeightsFile, options: &ImportOptions) -> Result<Import, ImportError> {
-    plan(file.tensors(), options).map_err(|fault| ImportError {
+    let mut import = import_listing(file.tensors(), options).map_err(|fault| ImportError {
         path: file.path().map(ToOwned::to_owned),
         fault,
-    })
+    })?;
+    told(file, &mut import);
+    Ok(import)
 }
 
-fn plan(tensors: &[TensorInfo], options: &ImportOptions) -> Result<Import, ImportFault> {
+/// Takes from the file's metadata what weights do not tell, where this project's exports have written it.
+fn told(file: &WeightsFile, import: &mut Import) {
+    let number = |key: &str| file.metadata().get(key)?.parse::<usize>().ok();
+    match &mut import.architecture {
+        Architecture::ResNet(shape) if shape.stem_kernel == 3 => {
+            if let Some(padding) = number(STEM_PADDING).filter(|&padding| padding <= 2) {
+                shape.stem_padding = padding;
+                import.notes.retain(|note| !STEM_NOTES.contains(&note.as_str()));
+            }
+        }
+        Architecture::ResNet(_) => {}
+        Architecture::Vit(shape) => {
+            if let Some(heads) = number(HEADS).filter(|&heads| heads > 0 && shape.dim.is_multiple_of(heads)) {
+                shape.heads = heads;
+                import.notes.retain(|note| note != HEADS_NOTE);
+            }
+        }
+    }
+}
+
+/// As [`import`], from a listing of tensors with different names.
+///
+/// # Errors
+/// As [`import`].
+pub fn import_listing(tensors: &[TensorInfo], options: &ImportOptions) -> Result<Import, ImportFault> {
     let layout = recognise(tensors).ok_or_else(|| ImportFault::Unrecognised {
         count: tensors.len(),
         names: tensors.iter().take(3).map(|info| info.name.clone()).collect(),
@@ -182,7 +217,7 @@ fn plan(tensors: &[TensorInfo], options: &ImportOptions) -> Result<Import, Impor
         });
     }
     notes.push(
-        "Weights do not tell how images were normalised: set data.mean and data.std to those of the training.".into(),
+        "Weights do not tell how images were normalised: set data.normalize to the statistics of the training.".into(),
     );
     Ok(Import {
         origin: layout.origin,

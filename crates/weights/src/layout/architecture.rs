@@ -20,7 +20,7 @@ impl Architecture {
     pub fn config_name(&self) -> Option<String> {
         match self {
             Self::ResNet(shape) => shape.config_name(),
-            Self::Vit(shape) => shape.size().map(|size| format!("vit-{size}")),
+            Self::Vit(shape) => shape.config_name(),
         }
     }
 

@@ -10,7 +10,7 @@ mod vit;
 
 pub use architecture::Architecture;
 pub use origin::Origin;
-pub(crate) use recognise::is_secondary;
+pub(crate) use recognise::{HEADS_NOTE, STEM_NOTES, is_secondary};
 pub use recognise::{Layout, Mapped, recognise};
 pub use resnet::ResNetShape;
 pub(crate) use resnet::{Conv, joined};

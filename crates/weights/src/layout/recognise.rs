@@ -39,6 +39,16 @@ pub struct Layout {
     pub notes: Vec<&'static str>,
 }
 
+/// What is said of a 3 × 3 stem whose padding is assumed to be 1, or 2.
+pub(crate) const STEM_NOTES: [&str; 2] = [
+    "Weights do not tell the padding of the 3 × 3 stem: 1 is assumed (solo-learn's is 2); see model.stem_padding.",
+    "Weights do not tell the padding of the 3 × 3 stem: 2 is assumed, as solo-learn has it; see model.stem_padding.",
+];
+
+/// What is said of a vision transformer.
+pub(crate) const HEADS_NOTE: &str = "Weights do not tell the number of attention heads: one for each 64 of the width is assumed, and 12 in \
+                                     MoCo v3's small network.";
+
 /// How a backbone's layers are named under its prefix.
 #[derive(Clone, Copy, PartialEq)]
 enum Style {
@@ -117,20 +127,21 @@ pub fn recognise(tensors: &[TensorInfo]) -> Option<Layout> {
     {
         network.stem_padding = 2;
     }
+    if let Some(Architecture::Vit(network)) = &mut architecture
+        && origin == Origin::Moco
+        && network.size() == Some("small")
+    {
+        network.heads = 12;
+    }
     let mut notes = Vec::new();
     match (style, &architecture) {
         (Style::DeepStem, _) => {
             notes.push("A deep stem has no counterpart in torchvision's ResNets, so it is not mapped.")
         }
         (_, Some(Architecture::ResNet(network))) if network.stem_kernel == 3 => {
-            notes.push(match network.stem_padding {
-                2 => "Weights do not tell the padding of the 3 × 3 stem: 2 is assumed, as solo-learn has it.",
-                _ => "Weights do not tell the padding of the 3 × 3 stem: 1 is assumed (solo-learn's is 2).",
-            });
+            notes.push(STEM_NOTES[usize::from(network.stem_padding == 2)]);
         }
-        (_, Some(Architecture::Vit(_))) => {
-            notes.push("Weights do not tell the number of attention heads: one for each 64 of the width is assumed.");
-        }
+        (_, Some(Architecture::Vit(_))) => notes.push(HEADS_NOTE),
         _ => {}
     }
     if is_dino {
@@ -240,14 +251,14 @@ fn origin<'a>(prefix: &'a str, style: Style, names: &BTreeSet<&str>) -> (&'a str
         Origin::LightlySequential
     } else if under(root, "neck.") || under(root, "head.") {
         Origin::MmPretrain
+    } else if root.is_empty() && prefix == "backbone." && (is_own || under(root, "projector.")) {
+        Origin::OwnModel
     } else if is_own && root == "model." {
         Origin::OwnCheckpoint
     } else if has(root, "bn.running_mean") {
         Origin::BarlowTwins
     } else if root == "state_dict." || has(root, "projector.0.bias") || prefix.ends_with("encoder.") {
         Origin::SoloLearn
-    } else if root.is_empty() && prefix == "backbone." && (is_own || under(root, "projector.")) {
-        Origin::OwnModel
     } else if under(root, "projector.") {
         Origin::BarlowTwins
     } else {

@@ -4,7 +4,7 @@ use super::resnet::MAX_BLOCKS;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Width of an attention head in every published network.
+/// Width of an attention head in nearly every published network.
 const HEAD: usize = 64;
 
 /// Sizes by name: width and blocks.
@@ -22,8 +22,11 @@ pub struct VitShape {
     pub dim: usize,
     /// Blocks.
     pub depth: usize,
-    /// Attention heads. Not visible in weights: one for each 64 of the width, as in every published network.
+    /// Attention heads. Not visible in weights: one for each 64 of the width is assumed, as in nearly every published network, and
+    /// 12 in MoCo v3's small one.
     pub heads: usize,
+    /// Whether a class token is the representation. Otherwise it is the mean of the patches' tokens.
+    pub class_token: bool,
     /// Hidden width of the blocks' MLPs.
     pub mlp_dim: usize,
     /// Side of a patch in pixels.
@@ -45,12 +48,18 @@ impl VitShape {
         // Block 0 may be what is missing.
         let hidden = (0..depth).find_map(|block| shapes.get(format!("blocks.{block}.mlp.fc1.weight").as_str()));
         let [mlp_dim, _] = (*hidden?).try_into().ok()?;
-        // One token is the class's.
-        let side = tokens.checked_sub(1)?.isqrt();
+        // One token is the class's, unless the others alone would be no square.
+        let is_square = |count: usize| count > 0 && count.isqrt().pow(2) == count;
+        let class_token = match (is_square(tokens.saturating_sub(1)), is_square(tokens)) {
+            (false, false) => shapes.contains_key("cls_token"),
+            (with, _) => with,
+        };
+        let side = tokens.saturating_sub(usize::from(class_token)).isqrt();
         Some(Self {
             dim,
             depth,
             heads: (dim / HEAD).max(1),
+            class_token,
             mlp_dim,
             patch,
             image: side.checked_mul(patch)?,
@@ -66,6 +75,12 @@ impl VitShape {
         known
             .filter(|_| Some(self.mlp_dim) == self.dim.checked_mul(4))
             .map(|size| size.0)
+    }
+
+    /// The word of `model.backbone` in a config, such as `vit-small`.
+    pub(super) fn config_name(&self) -> Option<String> {
+        let size = self.size().filter(|size| *size != "large")?;
+        Some(format!("vit-{size}"))
     }
 
     /// timm's name, such as `vit_small_patch16_224`, if the size has one (whether timm has this patch and image or not).
@@ -87,17 +102,22 @@ impl VitShape {
             mlp_dim,
             patch,
             in_channels,
+            class_token,
             ..
         } = self;
-        let mut tensors = vec![
-            ("cls_token".to_owned(), vec![1, 1, dim]),
-            ("pos_embed".to_owned(), vec![1, self.grid() * self.grid() + 1, dim]),
+        let mut tensors = Vec::new();
+        if class_token {
+            tensors.push(("cls_token".to_owned(), vec![1, 1, dim]));
+        }
+        let tokens = self.grid() * self.grid() + usize::from(class_token);
+        tensors.extend([
+            ("pos_embed".to_owned(), vec![1, tokens, dim]),
             (
                 "patch_embed.proj.weight".to_owned(),
                 vec![dim, in_channels, patch, patch],
             ),
             ("patch_embed.proj.bias".to_owned(), vec![dim]),
-        ];
+        ]);
         for block in 0..depth {
             for (layer, out, inputs) in [
                 ("norm1", dim, None),

@@ -71,3 +71,86 @@ fn text(text: &str) -> Vec<u8> {
 fn int(value: usize) -> Vec<u8> {
     [&[0x8a, 9][..], &(value as u64).to_le_bytes(), &[0]].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pickle::{Graph, Node, parse};
+    use crate::write::Values;
+
+    /// The value of a key of a dict.
+    fn get<'a>(graph: &'a Graph, dict: u32, key: &str) -> &'a Node {
+        let Node::Dict(entries) = graph.node(dict) else {
+            panic!("not a dict");
+        };
+        let found = entries
+            .iter()
+            .find(|(name, _)| graph.text(*name).as_deref() == Some(key));
+        graph.node(found.expect("the key is there").1)
+    }
+
+    #[test]
+    fn arrays_have_shape_type_and_bytes() {
+        let values = [1.0f32, -2.5, 3.0, 4.0, 5.0, 6.0];
+        let tensor = |name, shape, values| OutTensor {
+            name,
+            shape,
+            values: Values::F32(values),
+        };
+        let tensors = [tensor("a.weight", &[2, 3], &values), tensor("b", &[1], &values[1..2])];
+        let mut bytes = Vec::new();
+        write_numpy_pickle(&mut bytes, &tensors, "the author").unwrap();
+        let graph = parse(&bytes).unwrap();
+        assert_eq!(graph.consumed, bytes.len());
+        let Node::Dict(entries) = graph.node(graph.root) else {
+            panic!("not a dict");
+        };
+        assert!(matches!(
+            get(&graph, graph.root, "matching_heuristics"),
+            Node::Bool(true)
+        ));
+        let Node::Text(author) = get(&graph, graph.root, "__author__") else {
+            panic!("no author");
+        };
+        assert_eq!(graph.text_of(author), "the author");
+        let model = entries[0].1;
+        for (name, shape, expected) in [("a.weight", &[2, 3][..], &values[..]), ("b", &[1], &values[1..2])] {
+            let Node::Object(array) = get(&graph, model, name) else {
+                panic!("not an array");
+            };
+            let (module, class) = graph.global(array.class).unwrap();
+            assert_eq!((&*module, &*class), ("numpy.core.multiarray", "_reconstruct"));
+            let state = graph.members(array.state.unwrap()).unwrap();
+            let found: Vec<i64> = graph
+                .members(state[1])
+                .unwrap()
+                .iter()
+                .map(|&id| graph.int(id).unwrap())
+                .collect();
+            assert_eq!(found, shape.iter().map(|&size| size as i64).collect::<Vec<_>>());
+            let Node::Object(dtype) = graph.node(state[2]) else {
+                panic!("no dtype");
+            };
+            assert_eq!(graph.text(graph.members(dtype.arguments).unwrap()[0]).unwrap(), "f4");
+            assert_eq!(
+                graph.text(graph.members(dtype.state.unwrap()).unwrap()[1]).unwrap(),
+                "<"
+            );
+            let Node::Bytes(span) = graph.node(state[4]) else {
+                panic!("no bytes");
+            };
+            let expected: Vec<u8> = expected.iter().flat_map(|value| value.to_le_bytes()).collect();
+            assert_eq!(graph.span(span), expected);
+        }
+    }
+
+    #[test]
+    fn integers_are_refused() {
+        let tensor = OutTensor {
+            name: "count",
+            shape: &[],
+            values: Values::I64(&[1]),
+        };
+        assert!(write_numpy_pickle(&mut Vec::new(), &[tensor], "").is_err());
+    }
+}

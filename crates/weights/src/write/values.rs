@@ -97,7 +97,7 @@ impl Values<'_> {
             Self::F32(values) => 4 * values.len() as u64,
             Self::I64(values) => 8 * values.len() as u64,
             Self::Raw(_, bytes) => bytes.len() as u64,
-            Self::Lazy(values) => 4 * values.len as u64,
+            Self::Lazy(values) => (values.len as u64).saturating_mul(4),
         }
     }
 

@@ -51,10 +51,13 @@ fn ignored(plan: &Import) -> Vec<(&'static str, usize)> {
 
 const COUNTERS: &str = "num_batches_tracked, which only torch counts";
 
+/// File, origin, reference, whether it has a projector like the reference's, and what is ignored.
+type Case = (&'static str, Origin, &'static str, bool, Vec<(&'static str, usize)>);
+
 #[test]
 fn every_layout_is_imported_to_equal_bits() {
     // A ResNet-18 has 60 parameters, 40 statistics and 20 counters; the optimiser has a buffer for each parameter.
-    let cases: [(&str, Origin, &str, bool, Vec<(&str, usize)>); 12] = [
+    let cases: [Case; 12] = [
         (
             "barlowtwins-checkpoint.pth",
             Origin::BarlowTwins,

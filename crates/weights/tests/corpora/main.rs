@@ -108,6 +108,40 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
             seeds.push((format!("{target}/valid-{name}"), bytes));
         }
     }
+    for (number, name) in [
+        "barlowtwins-checkpoint.pth",
+        "lightly-sequential.pth",
+        "timm-vit.safetensors",
+        "torchvision-vit.pth",
+        "dino.pth",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Only the backbone and projector: the state of an optimiser would make the file large.
+        let file = barlow_weights::WeightsFile::open(fixtures.join("layouts").join(name)).unwrap();
+        let lines = file.tensors().iter().filter(|info| {
+            !info.name.starts_with("optimizer") && !info.name.starts_with("student") && !info.name.ends_with("tracked")
+        });
+        let lines: Vec<String> = lines
+            .map(|info| {
+                let sizes: String = info.shape.iter().map(|size| format!(" {size}")).collect();
+                format!("{} {}{sizes}\n", info.name, info.dtype.safetensors_name())
+            })
+            .collect();
+        let joined = |lines: &[String]| lines.concat().into_bytes();
+        seeds.push((format!("layout/half-{name}"), joined(&lines[..lines.len() / 2])));
+        let mut wide = lines.clone();
+        wide[number * 5] = wide[number * 5].replace(|digit: char| digit.is_ascii_digit(), "8");
+        seeds.push((format!("layout/wide-{name}"), joined(&wide)));
+        seeds.push((format!("layout/valid-{name}"), joined(&lines)));
+    }
+    let largest = "conv1.weight F32 9223372036854775807 1 1 1\nlayer1.0.conv1.weight F32 1 1 3 3\n\
+                   layer1.0.conv2.weight F32 9223372036854775807 1 1 1\n";
+    seeds.push(("layout/largest-resnet".to_owned(), largest.as_bytes().to_vec()));
+    let largest = "patch_embed.proj.weight F32 1 1 999999999999 1\npos_embed F32 1 999999999999 1\n\
+                   blocks.999.attn.qkv.weight F32 1 1\nblocks.0.attn.qkv.weight F32\nblocks.0.mlp.fc1.weight F32 99999999999999 1\n";
+    seeds.push(("layout/largest-vit".to_owned(), largest.as_bytes().to_vec()));
     for name in [
         "bad-big-endian.pth",
         "bad-offset.pth",

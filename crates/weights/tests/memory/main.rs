@@ -8,7 +8,10 @@ mod allocations;
 use std::sync::atomic::Ordering;
 
 use allocations::{NOW, PEAK};
-use barlow_weights::{OutTensor, Values, WeightsFile, write_pth};
+use barlow_weights::{
+    Architecture, ExportFormat, ExportModel, ImportOptions, ModelCard, ModelTensor, OutTensor, ProjectorImport,
+    ResNetShape, Values, WeightsFile, export, import, write_pth,
+};
 
 const MB: usize = 1_000_000;
 
@@ -47,9 +50,63 @@ fn written(transposed: bool) -> Vec<u8> {
     bytes
 }
 
+/// A ResNet-18 with a projector of two layers, of which the last has the largest tensor by far: 64 MB.
+fn large() -> ExportModel<'static> {
+    let architecture = Architecture::ResNet(ResNetShape {
+        blocks: [2; 4],
+        bottleneck: false,
+        width: 8,
+        in_channels: 3,
+        stem_kernel: 7,
+        stem_padding: 3,
+        groups: 1,
+        inner_width: 8,
+        feature_dim: 64,
+    });
+    let tensor = |(name, shape): (String, Vec<usize>)| {
+        let len = shape.iter().product();
+        ModelTensor::lazy(name, &shape, move || Ok(vec![0.25; len]))
+    };
+    let mut projector = vec![
+        ("projector.0.weight".to_owned(), vec![4_000, 64]),
+        ("projector.3.weight".to_owned(), vec![4_000, 4_000]),
+    ];
+    let norm = ["weight", "bias", "running_mean", "running_var"].map(|value| format!("projector.1.{value}"));
+    projector.extend(norm.map(|name| (name, vec![4_000])));
+    ExportModel {
+        backbone: architecture.tensors().into_iter().map(tensor).collect(),
+        projector: projector.into_iter().map(tensor).collect(),
+        architecture,
+        batches: 1,
+        card: ModelCard::default(),
+    }
+}
+
+/// Exports in every streamed format take the largest tensor and a tenth of it.
+fn exports_are_streamed(folder: &std::path::Path) {
+    let path = folder.join("large.pth");
+    let made = large();
+    export(&made, ExportFormat::Pth).unwrap().write_to(&path).unwrap();
+    let file = WeightsFile::open(&path).unwrap();
+    let options = ImportOptions {
+        projector: ProjectorImport::AsStored,
+    };
+    let (plan, planning) = peak(|| import(&file, &options).unwrap());
+    assert!(planning < MB, "planning takes {planning} bytes");
+    assert_eq!(plan.largest_tensor(), 64_000_000);
+    for format in [ExportFormat::Safetensors, ExportFormat::Pth, ExportFormat::Onnx] {
+        let (_, exporting) = peak(|| {
+            let model = ExportModel::of_import(&file, &plan);
+            export(&model, format).unwrap().write_to(&folder.join("out")).unwrap()
+        });
+        assert!(exporting < 70_400_000, "{format} takes {exporting} bytes");
+    }
+}
+
 #[test]
 fn memory_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
+    exports_are_streamed(folder.path());
     for transposed in [false, true] {
         let path = folder.path().join(format!("{transposed}.pth"));
         std::fs::write(&path, written(transposed)).unwrap();

@@ -73,8 +73,10 @@ impl<'m> OnnxFile<'m> {
             .text(2, &name)
             .message(11, &value_info(IMAGES, &image))
             .each(&outputs, |graph, output| graph.message(12, output));
-        let constants: u64 = initializers.iter().map(Initializer::bytes).sum();
-        let graph_bytes = graph.0.len() as u64 + constants;
+        let nodes = graph.0.len() as u64;
+        let graph_bytes = initializers
+            .iter()
+            .fold(nodes, |bytes, initializer| bytes.saturating_add(initializer.bytes()));
         let file = Self {
             model: header(model),
             graph,
@@ -93,7 +95,7 @@ impl<'m> OnnxFile<'m> {
 
     fn bytes(&self) -> u64 {
         let prefix = length_prefix(7, self.graph_bytes).len() as u64;
-        self.model.0.len() as u64 + prefix + self.graph_bytes
+        (self.model.0.len() as u64 + prefix).saturating_add(self.graph_bytes)
     }
 
     pub fn write(&self, out: &mut impl Write) -> Result<(), WeightsError> {
@@ -162,7 +164,7 @@ impl Initializer<'_> {
                 let values = Values::Lazy(&tensor.values).bytes();
                 let mut message = tensor_start(name, &tensor.shape, FLOAT).0;
                 message.extend(length_prefix(9, values));
-                let mut start = length_prefix(5, message.len() as u64 + values);
+                let mut start = length_prefix(5, values.saturating_add(message.len() as u64));
                 start.extend(message);
                 (start, values)
             }
@@ -171,7 +173,7 @@ impl Initializer<'_> {
 
     fn bytes(&self) -> u64 {
         let (start, values) = self.start();
-        start.len() as u64 + values
+        values.saturating_add(start.len() as u64)
     }
 
     fn write(&self, out: &mut impl Write) -> Result<(), WeightsError> {

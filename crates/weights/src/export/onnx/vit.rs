@@ -1,4 +1,5 @@
-//! The graph of a vision transformer: the class token behind the last norm is the representation.
+//! The graph of a vision transformer: the class token behind the last norm is the representation, or the mean of all tokens where
+//! there is none.
 
 use super::graph::{Attribute, Graph};
 use crate::layout::VitShape;
@@ -23,14 +24,10 @@ pub(super) fn backbone(graph: &mut Graph<'_>, shape: &VitShape, prefix: &str, im
     // [N, D, rows, columns] becomes [N, patches, D].
     let patches = graph.node("Reshape", &[&patches, &constants.flat], &[]);
     let patches = graph.node("Transpose", &[&patches], &[("perm", Attribute::Ints(&[0, 2, 1]))]);
-    let number = graph.node(
-        "Shape",
-        &[images],
-        &[("start", Attribute::Int(0)), ("end", Attribute::Int(1))],
-    );
-    let token_shape = graph.node("Concat", &[&number, &constants.token], &[("axis", Attribute::Int(0))]);
-    let token = graph.node("Expand", &[&name("cls_token"), &token_shape], &[]);
-    let tokens = graph.node("Concat", &[&token, &patches], &[("axis", Attribute::Int(1))]);
+    let tokens = match shape.class_token {
+        true => with_class_token(graph, &constants, &patches, &name("cls_token"), images),
+        false => patches,
+    };
     let mut x = graph.node("Add", &[&tokens, &name("pos_embed")], &[]);
     for block in 0..shape.depth {
         let layer = |rest: &str| format!("{prefix}blocks.{block}.{rest}");
@@ -44,12 +41,23 @@ pub(super) fn backbone(graph: &mut Graph<'_>, shape: &VitShape, prefix: &str, im
         x = graph.node("Add", &[&x, &y], &[]);
     }
     let x = layer_norm(graph, &x, &name("norm"));
-    graph.named_node(
-        "Gather",
-        &[&x, &constants.numbers[0]],
-        &[("axis", Attribute::Int(1))],
-        output,
-    );
+    let axis = Attribute::Int(1);
+    match shape.class_token {
+        true => graph.named_node("Gather", &[&x, &constants.numbers[0]], &[("axis", axis)], output),
+        false => {
+            let attributes = [("axes", Attribute::Ints(&[1])), ("keepdims", Attribute::Int(0))];
+            graph.named_node("ReduceMean", &[&x], &attributes, output);
+        }
+    }
+}
+
+/// [N, 1 + patches, D]
+fn with_class_token(graph: &mut Graph<'_>, constants: &Constants, patches: &str, token: &str, images: &str) -> String {
+    let range = [("start", Attribute::Int(0)), ("end", Attribute::Int(1))];
+    let number = graph.node("Shape", &[images], &range);
+    let shape = graph.node("Concat", &[&number, &constants.token], &[("axis", Attribute::Int(0))]);
+    let token = graph.node("Expand", &[token, &shape], &[]);
+    graph.node("Concat", &[&token, patches], &[("axis", Attribute::Int(1))])
 }
 
 /// Names of the constants that all blocks share.
@@ -57,7 +65,7 @@ struct Constants {
     numbers: [String; 3],
     /// Shape of the patches: [N, D, all].
     flat: String,
-    /// Shape of a class token, without N.
+    /// Shape of a class token, without N; empty where there is none.
     token: String,
     /// Shape of queries, keys and values: [N, T, 3, heads, D / heads].
     split: String,
@@ -77,7 +85,10 @@ impl Constants {
         Self {
             numbers: [0, 1, 2].map(|number| graph.ints(&format!("number_{number}"), &[number], true)),
             flat: graph.ints("shape_of_patches", &[0, dim, -1], false),
-            token: graph.ints("shape_of_token", &[1, dim], false),
+            token: match shape.class_token {
+                true => graph.ints("shape_of_token", &[1, dim], false),
+                false => String::new(),
+            },
             split: graph.ints("shape_of_heads", &[0, 0, 3, heads, head], false),
             joined: graph.ints("shape_of_tokens", &[0, 0, dim], false),
             scale: graph.floats("attention_scale", &[1.0 / (head as f32).sqrt()], true),

@@ -71,6 +71,7 @@ fn graphs_compute_what_torch_computes() {
         ("lightly", true),
         ("solo", true),
         ("vit", false),
+        ("vit-mean", false),
     ] {
         let file = layout(name);
         // The stem of solo-learn has padding 2, which the reference under our own names does not tell.

@@ -125,6 +125,16 @@ fn apply(node: &Node, inputs: &[&Tensor]) -> Tensor {
             let len = shape.iter().product();
             broadcast(x, &Tensor::floats(&shape, vec![0.0; len]), |a, _| a)
         }
+        "ReduceMean" => {
+            assert_eq!((node.ints("axes").unwrap(), node.int("keepdims", 1)), (vec![1], 0));
+            let [n, tokens, width] = x.shape[..].try_into().unwrap();
+            let mean = |index: usize| {
+                let (image, at) = (index / width, index % width);
+                let values = (0..tokens).map(|token| x.values()[(image * tokens + token) * width + at]);
+                values.map(f64::from).sum::<f64>() / tokens as f64
+            };
+            Tensor::floats(&[n, width], (0..n * width).map(|index| mean(index) as f32).collect())
+        }
         "Gather" => gather(x, inputs[1], node.axis(x.shape.len())),
         "Softmax" => {
             assert_eq!(node.axis(x.shape.len()), x.shape.len() - 1);
