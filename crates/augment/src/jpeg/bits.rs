@@ -7,6 +7,7 @@ use crate::DecodeError;
 use crate::decode_error::damaged;
 
 /// Bits of one piece of coded data, most significant first.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     at: usize,
@@ -30,19 +31,11 @@ impl<'a> Bits<'a> {
     pub(super) fn refill(&mut self) {
         let next = match self.data.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
             Some(next) => u64::from_be_bytes(*next),
-            None => self.next_at_the_end(),
+            None => next_at_the_end(self.data, self.at),
         };
         self.buffer |= next >> self.count;
         self.at += ((63 - self.count) >> 3) as usize;
         self.count |= 56;
-    }
-
-    #[cold]
-    fn next_at_the_end(&self) -> u64 {
-        let rest = self.data.get(self.at..).unwrap_or_default();
-        let mut next = [0; 8];
-        next[..rest.len()].copy_from_slice(rest);
-        u64::from_be_bytes(next)
     }
 
     #[inline(always)]
@@ -118,4 +111,13 @@ impl<'a> Bits<'a> {
         }
         Ok(())
     }
+}
+
+/// The bytes from `at` on, of which there are less than 8. Takes no reader, so that this stays in registers.
+#[cold]
+fn next_at_the_end(data: &[u8], at: usize) -> u64 {
+    let rest = data.get(at..).unwrap_or_default();
+    let mut next = [0; 8];
+    next[..rest.len()].copy_from_slice(rest);
+    u64::from_be_bytes(next)
 }
