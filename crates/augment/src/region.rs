@@ -82,6 +82,12 @@ impl ImageRegion {
         &self.pixels
     }
 
+    /// The pixels of [`ImageRegion::part`], without a copy.
+    #[must_use]
+    pub fn into_pixels(self) -> Arc<Image8> {
+        self.pixels
+    }
+
     /// Where a box of the whole image lies in [`ImageRegion::pixels`].
     ///
     /// # Panics

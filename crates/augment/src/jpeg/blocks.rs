@@ -74,28 +74,34 @@ pub(super) fn sequential<const STORES: bool>(
     *last_dc = last_dc.wrapping_add(difference);
     store(0, *last_dc as i16);
     let mut index = 1;
-    while index < BLOCK {
+    'block: while index < BLOCK {
         bits.refill();
-        let quick = ac.quick(bits.peek(LOOKAHEAD));
-        if index + quick.places_needed() <= BLOCK {
+        // After two lookups there are still the bits of a whole symbol.
+        for _ in 0..3 {
+            let quick = ac.quick(bits.peek(LOOKAHEAD));
+            if index + quick.places_needed() > BLOCK {
+                let symbol = bits.symbol(ac)?;
+                let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+                index += run;
+                if size != 0 {
+                    let value = bits.signed(size);
+                    store(index, value as i16);
+                } else if run != 15 {
+                    break 'block;
+                }
+                index += 1;
+                continue 'block;
+            }
             // The second first: where there is none, its place may be beyond the block, and a zero goes where the last
             // coefficient lies.
             store(index + usize::from(quick.places[1]), quick.values[1]);
             store(index + usize::from(quick.places[0]), quick.values[0]);
             bits.skip(u32::from(quick.bits));
             index += usize::from(quick.step);
-            continue;
+            if index >= BLOCK {
+                break 'block;
+            }
         }
-        let symbol = bits.symbol(ac)?;
-        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-        index += run;
-        if size != 0 {
-            let value = bits.signed(size);
-            store(index, value as i16);
-        } else if run != 15 {
-            break;
-        }
-        index += 1;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::DecodeError;
 use crate::decode_error::damaged;
 
 /// Bits that are looked up at once.
-pub(super) const LOOKAHEAD: u32 = 11;
+pub(super) const LOOKAHEAD: u32 = 10;
 const ENTRIES: usize = 1 << LOOKAHEAD;
 
 /// One Huffman table.
