@@ -9,7 +9,7 @@
 
 use std::fmt::Display;
 
-use barlow_augment::{DecodeError, decode, decode_channels};
+use barlow_augment::{CropBox, DecodeError, Image8, decode, decode_channels, decode_region, resize_bicubic};
 use barlow_data::{
     CacheIndex, CifarKind, IdxArray, IdxType, ParquetFile, check_cifar_records, index_tar, parse_annotation,
     parse_cifar_names, parse_index, parse_list, parse_table, parse_tar_indexes,
@@ -46,6 +46,32 @@ pub fn image(bytes: &[u8]) -> bool {
             (Err(()), Err(())) => {}
             (rgb, image) => panic!("as RGB {:?}, with {channels} channels {:?}", rgb.is_ok(), image.is_ok()),
         }
+    }
+    // Any box of the image, by its own bytes.
+    let byte = |at: usize| usize::from(bytes.get(at).copied().unwrap_or_default());
+    let wanted = |width: usize, height: usize| {
+        let (left, top) = (byte(bytes.len() / 3) % width, byte(bytes.len() / 2) % height);
+        let [width, height] =
+            [(width - left, 2), (height - top, 5)].map(|(most, at)| 1 + byte(at * bytes.len() / 7) % most);
+        CropBox {
+            left,
+            top,
+            width,
+            height,
+        }
+    };
+    match (&rgb, decode_region(bytes, 3, &wanted).map_err(one_line)) {
+        (Ok(rgb), Ok(region)) => {
+            let wanted = wanted(rgb.width(), rgb.height());
+            let cut = |image: &Image8, part| resize_bicubic(image, part, wanted.width, wanted.height);
+            let whole = Image8::Rgb(rgb.clone());
+            assert!(
+                cut(region.pixels(), region.within(wanted)) == cut(&whole, wanted),
+                "{wanted:?}"
+            );
+        }
+        (Err(()), Err(())) => {}
+        (rgb, region) => panic!("whole {:?}, a region {:?}", rgb.is_ok(), region.is_ok()),
     }
     assert!(matches!(
         decode_channels(bytes, 2),

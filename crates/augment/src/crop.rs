@@ -54,6 +54,18 @@ impl CropBox {
         }
     }
 
+    /// The smallest box that covers this one and another.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        let (left, top) = (self.left.min(other.left), self.top.min(other.top));
+        Self {
+            left,
+            top,
+            width: (self.left + self.width).max(other.left + other.width) - left,
+            height: (self.top + self.height).max(other.top + other.height) - top,
+        }
+    }
+
     /// Whether the box has pixels and lies inside an image of this size.
     #[must_use]
     pub fn fits(&self, width: usize, height: usize) -> bool {

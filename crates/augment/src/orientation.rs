@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use image::metadata::Orientation;
 
+use crate::CropBox;
 use crate::tiff_directory::TiffDirectory;
 
 /// The tag of TIFF 6.0.
@@ -98,6 +99,48 @@ fn in_xmp(xmp: &[u8]) -> Option<u8> {
     })
 }
 
+/// Width and height of an image of `width` x `height` stored pixels when it is upright.
+pub(crate) fn upright_size(orientation: Orientation, width: usize, height: usize) -> (usize, usize) {
+    if swaps_sides(orientation) {
+        (height, width)
+    } else {
+        (width, height)
+    }
+}
+
+/// Where a box in the upright image of `width` x `height` lies in the stored one.
+pub(crate) fn stored_box(orientation: Orientation, upright: CropBox, (width, height): (usize, usize)) -> CropBox {
+    let CropBox {
+        left: x,
+        top: y,
+        width: w,
+        height: h,
+    } = upright;
+    let (from_right, from_bottom) = (width - x - w, height - y - h);
+    let (left, top) = match orientation {
+        Orientation::NoTransforms => (x, y),
+        Orientation::FlipHorizontal => (from_right, y),
+        Orientation::Rotate180 => (from_right, from_bottom),
+        Orientation::FlipVertical => (x, from_bottom),
+        Orientation::Rotate90FlipH => (y, x),
+        Orientation::Rotate90 => (y, from_right),
+        Orientation::Rotate270FlipH => (from_bottom, from_right),
+        Orientation::Rotate270 => (from_bottom, x),
+    };
+    let (width, height) = if swaps_sides(orientation) { (h, w) } else { (w, h) };
+    CropBox {
+        left,
+        top,
+        width,
+        height,
+    }
+}
+
+fn swaps_sides(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +198,35 @@ mod tests {
         assert_eq!(of(&exif(b"", 1, 1, &[6, 0, 0, 0], true), None), 1);
         assert_eq!(of(b"Exif\0\0Canon", None), 1);
         assert_eq!(of(b"II*\0\xFF\xFF\xFF\xFF", None), 1);
+    }
+
+    #[test]
+    fn a_box_of_the_upright_image_is_found_in_the_stored_one() {
+        let stored = image::GrayImage::from_fn(5, 3, |x, y| image::Luma([(10 * y + x) as u8]));
+        for value in 1..=8 {
+            let orientation = Orientation::from_exif(value).unwrap();
+            let mut upright = image::DynamicImage::ImageLuma8(stored.clone());
+            upright.apply_orientation(orientation);
+            let size = upright_size(orientation, 5, 3);
+            assert_eq!((upright.width() as usize, upright.height() as usize), size);
+            for (left, top, width, height) in (0..size.0)
+                .flat_map(|left| (0..size.1).map(move |top| (left, top)))
+                .flat_map(|(left, top)| [(left, top, 1, 1), (left, top, size.0 - left, size.1 - top)])
+            {
+                let wanted = CropBox {
+                    left,
+                    top,
+                    width,
+                    height,
+                };
+                let found = stored_box(orientation, wanted, size);
+                let [x, y, w, h] = [found.left, found.top, found.width, found.height].map(|value| value as u32);
+                let mut cut = image::DynamicImage::ImageLuma8(stored.clone()).crop_imm(x, y, w, h);
+                cut.apply_orientation(orientation);
+                let expected = upright.crop_imm(left as u32, top as u32, width as u32, height as u32);
+                assert_eq!(cut, expected, "{orientation:?} {wanted:?}");
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,11 @@ use std::collections::BTreeSet;
 
 use crate::pipeline::apply_to;
 use crate::rng::view_rng;
-use crate::{ConfigError, Image8, Normalization, PlanarImage8, ViewDraw, ViewGroup, apply_draw, draw_view};
+use crate::{ConfigError, CropBox, Image8, ImageRegion, Normalization, PlanarImage8, ViewDraw, ViewGroup};
+use crate::{apply_draw, draw_view};
+
+/// Pixels of an image that is always decoded whole.
+const SMALL: usize = 64 * 64;
 
 /// The views of a run, ready to be used from any number of threads.
 #[derive(Debug, Clone)]
@@ -123,16 +127,58 @@ impl Views {
     /// If there are not [`Views::len`] outputs, output `v` does not hold [`Views::values`]`(v)` values (both messages give
     /// both numbers), or the image has another number of channels than the normalisation.
     pub fn apply(&self, image: &Image8, seed: u64, epoch: u64, index: u64, outputs: &mut [&mut [f32]]) {
+        self.write(
+            image,
+            (image.width(), image.height()),
+            |crop| crop,
+            [seed, epoch, index],
+            outputs,
+        );
+    }
+
+    /// The box of an image of `width` x `height` that holds all pixels which the views with this key read: what
+    /// [`Views::apply_region`] needs ([`crate::decode_region`]).
+    #[must_use]
+    pub fn region(&self, width: usize, height: usize, seed: u64, epoch: u64, index: u64) -> CropBox {
+        // The draws would take longer than what they save.
+        if width * height <= SMALL {
+            return CropBox::whole(width, height);
+        }
+        let crop = |view| self.draw(view, (width, height), [seed, epoch, index]).crop;
+        (1..self.len()).fold(crop(0), |region, view| region.union(crop(view)))
+    }
+
+    /// [`Views::apply`] to an image of which only a region is known.
+    ///
+    /// # Panics
+    /// As [`Views::apply`], and if the region does not cover [`Views::region`].
+    pub fn apply_region(&self, region: &ImageRegion, seed: u64, epoch: u64, index: u64, outputs: &mut [&mut [f32]]) {
+        let size = (region.width(), region.height());
+        self.write(
+            region.pixels(),
+            size,
+            |crop| region.within(crop),
+            [seed, epoch, index],
+            outputs,
+        );
+    }
+
+    /// Writes the views of an image of `size`, whose boxes are at `place` in `pixels`.
+    fn write(
+        &self,
+        pixels: &Image8,
+        size: (usize, usize),
+        place: impl Fn(CropBox) -> CropBox,
+        key: [u64; 3],
+        outputs: &mut [&mut [f32]],
+    ) {
         assert_eq!(outputs.len(), self.len(), "outputs given, and views");
-        SCRATCH.with_borrow_mut(|pixels| {
+        SCRATCH.with_borrow_mut(|scratch| {
             for (view, output) in outputs.iter_mut().enumerate() {
-                apply_to(
-                    image,
-                    &self.draw(view, image, [seed, epoch, index]),
-                    self.size(view),
-                    pixels,
-                );
-                self.normalization.write_planes(pixels, output);
+                let mut draw = self.draw(view, size, key);
+                draw.crop = place(draw.crop);
+                apply_to(pixels, &draw, self.size(view), scratch);
+                self.normalization.write_planes(scratch, output);
             }
         });
     }
@@ -141,7 +187,10 @@ impl Views {
     #[must_use]
     pub fn apply_u8(&self, image: &Image8, seed: u64, epoch: u64, index: u64) -> Vec<Image8> {
         (0..self.len())
-            .map(|view| apply_draw(image, &self.draw(view, image, [seed, epoch, index]), self.size(view)))
+            .map(|view| {
+                let draw = self.draw(view, (image.width(), image.height()), [seed, epoch, index]);
+                apply_draw(image, &draw, self.size(view))
+            })
             .collect()
     }
 
@@ -149,9 +198,9 @@ impl Views {
         &self.groups[self.group_of(view)]
     }
 
-    fn draw(&self, view: usize, image: &Image8, [seed, epoch, index]: [u64; 3]) -> ViewDraw {
+    fn draw(&self, view: usize, (width, height): (usize, usize), [seed, epoch, index]: [u64; 3]) -> ViewDraw {
         let rng = &mut view_rng(seed, epoch, index, view);
-        draw_view(&self.group(view).view, rng, image.width(), image.height())
+        draw_view(&self.group(view).view, rng, width, height)
     }
 }
 

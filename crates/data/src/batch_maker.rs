@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use barlow_augment::{Image8, Views};
+use barlow_augment::{ImageRegion, Views};
 use rayon::prelude::*;
 
 use crate::{BadImages, DataError, HostBatch, HostView, ImageSource, LoaderConfig, Skipped};
@@ -64,8 +64,9 @@ impl BatchMaker {
             if stop.load(Ordering::Relaxed) {
                 return Ok(0);
             }
-            let (index, image) = self.good_image(order, first + row)?;
-            self.views.apply(&image, self.config.seed, epoch, index as u64, outputs);
+            let (index, region) = self.good_region(order, first + row, epoch)?;
+            let seed = self.config.seed;
+            self.views.apply_region(&region, seed, epoch, index as u64, outputs);
             Ok(index)
         };
         let mut outputs = by_image(&mut views, n);
@@ -97,9 +98,9 @@ impl BatchMaker {
         }
     }
 
-    /// The image at `position` of the order. A bad one is replaced by the next good one of the order, wrapping around at
+    /// What the views read of the image at `position` of the order. A bad one is replaced by the next good one of the order, wrapping around at
     /// its end. The replacement depends neither on the thread nor on which bad images are already known.
-    fn good_image(&self, order: &[usize], position: usize) -> Result<(usize, Arc<Image8>), DataError> {
+    fn good_region(&self, order: &[usize], position: usize, epoch: u64) -> Result<(usize, ImageRegion), DataError> {
         let skips = self.config.bad_images == BadImages::Skip;
         for &index in order[position..].iter().chain(&order[..position]) {
             if skips
@@ -111,8 +112,9 @@ impl BatchMaker {
             {
                 continue;
             }
-            match self.source.image(index) {
-                Ok(image) => return Ok((index, image)),
+            let wanted = |width, height| self.views.region(width, height, self.config.seed, epoch, index as u64);
+            match self.source.region(index, &wanted) {
+                Ok(region) => return Ok((index, region)),
                 Err(error) if skips && error.is_bad_image() => {
                     let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
                     bad.insert(index, error.to_string());

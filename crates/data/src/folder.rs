@@ -6,12 +6,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barlow_augment::Image8;
+use barlow_augment::{Image8, ImageRegion, WantedBox};
 
 use crate::classes::places;
 use crate::index::{FolderIndex, FolderLayout, FolderReading, IndexCache, IndexNote, scan};
 use crate::path_names::shown;
-use crate::read::{file_stamp, read_image};
+use crate::read::{file_stamp, read_image, read_region};
 use crate::{DataError, ImageSource, LeftOut};
 
 /// The images below one folder.
@@ -201,6 +201,10 @@ impl ImageSource for ImageFolder {
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
-        read_image(&self.path(index), self.channels).map(Arc::new)
+        read_image(&self.path(index), self.channels)
+    }
+
+    fn region(&self, index: usize, wanted: WantedBox<'_>) -> Result<ImageRegion, DataError> {
+        read_region(&self.path(index), self.channels, wanted)
     }
 }

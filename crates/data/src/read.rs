@@ -4,10 +4,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use barlow_augment::{DecodeError, Image8, decode_channels};
+use barlow_augment::{CropBox, DecodeError, Image8, ImageRegion, WantedBox, decode_region};
 
 use crate::DataError;
 use crate::error::panic_message;
@@ -29,7 +31,12 @@ pub(crate) fn file_stamp(path: &Path) -> [u64; 2] {
 }
 
 /// Reads a file and decodes it to `channels` channels.
-pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataError> {
+pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Arc<Image8>, DataError> {
+    read_region(path, channels, &CropBox::whole).map(ImageRegion::into_pixels)
+}
+
+/// Reads a file and decodes the box that `wanted` chooses to `channels` channels.
+pub(crate) fn read_region(path: &Path, channels: usize, wanted: WantedBox<'_>) -> Result<ImageRegion, DataError> {
     let read_error = |source: std::io::Error| match source.kind() {
         // About this file alone: a broken link, one that was removed, one of another user.
         ErrorKind::NotFound | ErrorKind::PermissionDenied => DataError::Unreadable {
@@ -63,13 +70,19 @@ pub(crate) fn read_image(path: &Path, channels: usize) -> Result<Image8, DataErr
         });
     }
     let bytes = fs::read(path).map_err(read_error)?;
-    decode_bytes(path, &bytes, channels)
+    decode_bytes(path, &bytes, channels, wanted)
 }
 
-/// Decodes the bytes of an image to `channels` channels; `path` names it in the error.
-pub(crate) fn decode_bytes(path: &Path, bytes: &[u8], channels: usize) -> Result<Image8, DataError> {
+/// Decodes the box of an image that `wanted` chooses to `channels` channels; `path` names the image in the error.
+pub(crate) fn decode_bytes(
+    path: &Path,
+    bytes: &[u8],
+    channels: usize,
+    wanted: WantedBox<'_>,
+) -> Result<ImageRegion, DataError> {
     // A decoder that panics on a hostile file must not end a long run.
-    let decoded = std::panic::catch_unwind(|| decode_channels(bytes, channels)).unwrap_or_else(|payload| {
+    let decode = AssertUnwindSafe(|| decode_region(bytes, channels, wanted));
+    let decoded = std::panic::catch_unwind(decode).unwrap_or_else(|payload| {
         Err(DecodeError::Damaged(format!(
             "the decoder panicked: {}",
             panic_message(&*payload)

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use barlow_augment::Image8;
+use barlow_augment::{Image8, ImageRegion, WantedBox};
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
@@ -72,6 +72,19 @@ pub trait ImageSource: Send + Sync {
     /// # Panics
     /// If `index >= len`.
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError>;
+
+    /// The pixels of image `index` in a box that is chosen by the image's size, or more of them. A set that decodes files skips
+    /// what is outside the box; the default returns the whole image.
+    ///
+    /// # Errors
+    /// As [`ImageSource::image`], whatever the box is.
+    ///
+    /// # Panics
+    /// If `index >= len`, or the box is not inside the image.
+    fn region(&self, index: usize, wanted: WantedBox<'_>) -> Result<ImageRegion, DataError> {
+        let _ = wanted;
+        self.image(index).map(ImageRegion::whole)
+    }
 }
 
 /// One image with its index in the set: the item of burn-dataset's `Dataset`.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use barlow_augment::Image8;
+use barlow_augment::{Image8, ImageRegion, WantedBox};
 
 use crate::{DataError, ImageSource};
 
@@ -71,5 +71,9 @@ impl ImageSource for Subset {
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
         self.source.image(self.indices[index])
+    }
+
+    fn region(&self, index: usize, wanted: WantedBox<'_>) -> Result<ImageRegion, DataError> {
+        self.source.region(self.indices[index], wanted)
     }
 }

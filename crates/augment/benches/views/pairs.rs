@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use barlow_augment::{Normalization, Views, ViewsConfig, decode};
+use barlow_augment::{Normalization, Views, ViewsConfig, decode_region};
 
 use crate::images::Images;
 
@@ -28,9 +28,11 @@ pub fn per_second(images: &Images, pixels: usize, threads: usize) -> f64 {
                         if index >= images.len() {
                             break;
                         }
-                        let image = decode(&images.bytes(index));
-                        let image = image.unwrap_or_else(|error| panic!("{}: {error}", images.name(index)));
-                        views.apply(&image.into(), 0, round, index as u64, &mut [&mut a, &mut b]);
+                        let number = index as u64;
+                        let wanted = |width, height| views.region(width, height, 0, round, number);
+                        let region = decode_region(&images.bytes(index), 3, &wanted);
+                        let region = region.unwrap_or_else(|error| panic!("{}: {error}", images.name(index)));
+                        views.apply_region(&region, 0, round, number, &mut [&mut a, &mut b]);
                         std::hint::black_box((&a, &b));
                     }
                 });

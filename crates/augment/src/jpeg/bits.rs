@@ -7,9 +7,12 @@ use crate::DecodeError;
 use crate::decode_error::damaged;
 
 /// Bits of one piece of coded data, most significant first.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
-    data: &'a [u8],
-    at: usize,
+    /// Bytes that are not in the buffer as a whole.
+    rest: &'a [u8],
+    /// Bytes that were read beyond the end.
+    beyond: u32,
     /// The next `count` bits, aligned to the top.
     buffer: u64,
     count: u32,
@@ -18,8 +21,8 @@ pub(super) struct Bits<'a> {
 impl<'a> Bits<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
         Self {
-            data,
-            at: 0,
+            rest: data,
+            beyond: 0,
             buffer: 0,
             count: 0,
         }
@@ -28,21 +31,20 @@ impl<'a> Bits<'a> {
     /// At least 56 bits afterwards.
     #[inline(always)]
     pub(super) fn refill(&mut self) {
-        let next = match self.data.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
-            Some(next) => u64::from_be_bytes(*next),
-            None => self.next_at_the_end(),
-        };
-        self.buffer |= next >> self.count;
-        self.at += ((63 - self.count) >> 3) as usize;
+        let bytes = (63 - self.count) >> 3;
+        match self.rest.split_first_chunk::<8>() {
+            Some((next, _)) => {
+                self.buffer |= u64::from_be_bytes(*next) >> self.count;
+                self.rest = &self.rest[bytes as usize..];
+            }
+            None => {
+                let (next, after, beyond) = at_the_end(self.rest, bytes);
+                self.buffer |= next >> self.count;
+                self.rest = after;
+                self.beyond += beyond;
+            }
+        }
         self.count |= 56;
-    }
-
-    #[cold]
-    fn next_at_the_end(&self) -> u64 {
-        let rest = self.data.get(self.at..).unwrap_or_default();
-        let mut next = [0; 8];
-        next[..rest.len()].copy_from_slice(rest);
-        u64::from_be_bytes(next)
     }
 
     #[inline(always)]
@@ -113,9 +115,19 @@ impl<'a> Bits<'a> {
     /// [`DecodeError::Truncated`] if more bits were read than there are.
     #[inline(always)]
     pub(super) fn check(&self) -> Result<(), DecodeError> {
-        if 8 * self.at > 8 * self.data.len() + self.count as usize {
+        if 8 * self.beyond > self.count {
             return Err(DecodeError::Truncated);
         }
         Ok(())
     }
+}
+
+/// The bytes of `rest`, which are less than 8; what is left of them behind the first `bytes`; and how many of these are missing.
+/// Takes no reader, so that this stays in registers.
+#[cold]
+fn at_the_end(rest: &[u8], bytes: u32) -> (u64, &[u8], u32) {
+    let mut next = [0; 8];
+    next[..rest.len()].copy_from_slice(rest);
+    let taken = rest.len().min(bytes as usize);
+    (u64::from_be_bytes(next), &rest[taken..], bytes - taken as u32)
 }

@@ -5,7 +5,7 @@
 
 use super::bits::Bits;
 use super::huffman::{HuffmanTable, LOOKAHEAD};
-use super::idct::BLOCK;
+use super::idct::{BLOCK, Group, LANES};
 use crate::DecodeError;
 use crate::decode_error::damaged;
 
@@ -46,38 +46,62 @@ pub(super) fn natural(index: usize) -> usize {
     usize::from(ZIGZAG[index & 127] & 63)
 }
 
-/// Decodes a block of a sequential scan; `block` must be zero.
-#[inline]
-pub(super) fn sequential(
+/// Decodes a block of a sequential scan into lane `lane` of its group, which must be zero, or only passes over it.
+#[inline(always)]
+pub(super) fn sequential<const STORES: bool>(
     bits: &mut Bits<'_>,
     dc: &HuffmanTable,
     ac: &HuffmanTable,
     last_dc: &mut i32,
-    block: &mut Block,
+    group: &mut Group,
+    lane: usize,
 ) -> Result<(), DecodeError> {
+    let coefficients = group.as_flattened_mut();
+    let mut store = |index: usize, value: i16| {
+        if STORES {
+            coefficients[(LANES * natural(index) + lane) & (LANES * BLOCK - 1)] = value;
+        }
+    };
     bits.refill();
-    let size = bits.symbol(dc)?;
-    *last_dc = last_dc.wrapping_add(bits.signed(u32::from(size)));
-    block[0] = *last_dc as i16;
+    let quick = dc.quick(bits.peek(LOOKAHEAD));
+    let difference = if quick.is_known() {
+        bits.skip(u32::from(quick.bits));
+        i32::from(quick.values[0])
+    } else {
+        let size = bits.symbol(dc)?;
+        bits.signed(u32::from(size))
+    };
+    *last_dc = last_dc.wrapping_add(difference);
+    store(0, *last_dc as i16);
     let mut index = 1;
-    while index < BLOCK {
+    'block: while index < BLOCK {
         bits.refill();
-        let quick = ac.value(bits.peek(LOOKAHEAD));
-        if quick.bits != 0 {
+        // After two lookups there are still the bits of a whole symbol.
+        for _ in 0..3 {
+            let quick = ac.quick(bits.peek(LOOKAHEAD));
+            if index + quick.places_needed() > BLOCK {
+                let symbol = bits.symbol(ac)?;
+                let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+                index += run;
+                if size != 0 {
+                    let value = bits.signed(size);
+                    store(index, value as i16);
+                } else if run != 15 {
+                    break 'block;
+                }
+                index += 1;
+                continue 'block;
+            }
+            // The second first: where there is none, its place may be beyond the block, and a zero goes where the last
+            // coefficient lies.
+            store(index + usize::from(quick.places[1]), quick.values[1]);
+            store(index + usize::from(quick.places[0]), quick.values[0]);
             bits.skip(u32::from(quick.bits));
-            index += usize::from(quick.run);
-            block[natural(index)] = quick.value;
-        } else {
-            let symbol = bits.symbol(ac)?;
-            let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-            index += run;
-            if size != 0 {
-                block[natural(index)] = bits.signed(size) as i16;
-            } else if run != 15 {
-                break;
+            index += usize::from(quick.step);
+            if index >= BLOCK {
+                break 'block;
             }
         }
-        index += 1;
     }
     Ok(())
 }

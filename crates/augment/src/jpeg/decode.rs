@@ -1,5 +1,7 @@
 //! JPEG decoder: the segments in their order, as libjpeg reads them.
 
+use std::rc::Rc;
+
 use image::DynamicImage;
 use image::metadata::Orientation;
 
@@ -11,16 +13,36 @@ use super::output::{Colours, Output};
 use super::scan::{Scan, Tables, finish_progressive};
 use super::segments::{Coded, Segments};
 use super::standard_tables::standard_tables;
-use crate::DecodeError;
+use super::table_cache::cached_table;
 use crate::decode_error::damaged;
-use crate::orientation::Metadata;
+use crate::orientation::{Metadata, stored_box, upright_size};
+use crate::region::{Decoded, WantedBox};
+use crate::{CropBox, DecodeError};
 
-/// Decodes a JPEG to RGB, a grey one to grey. Also returns the orientation from the metadata.
+/// Decodes a JPEG to RGB, a grey one to grey, not yet turned. Also returns the orientation from the metadata.
+///
+/// `wanted` gets width and height of the image turned upright, and returns the box in it whose pixels are decoded. The whole
+/// file is read and checked whatever the box is.
 ///
 /// # Errors
 /// [`DecodeError`], for anything that is not a whole JPEG of a kind that is read, within the limits.
-pub(crate) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> {
-    let mut state = State::default();
+///
+/// # Panics
+/// If the box is not inside the image.
+pub(crate) fn decode(bytes: &[u8], wanted: WantedBox<'_>) -> Result<Decoded, DecodeError> {
+    let mut state = State {
+        frame: None,
+        quant: Default::default(),
+        tables: Tables::default(),
+        interval: 0,
+        has_jfif: false,
+        adobe_transform: None,
+        metadata: Metadata::default(),
+        wanted,
+        started: None,
+        output: None,
+        coded: Coded::default(),
+    };
     let mut segments = Segments::new(bytes)?;
     loop {
         match segments.next_marker()? {
@@ -32,8 +54,19 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Decode
     state.finish()
 }
 
+/// What is known when the first scan begins.
+#[derive(Clone, Copy)]
+struct Started {
+    colours: Colours,
+    orientation: Orientation,
+    /// Width and height of the image turned upright, and the box in it that is decoded.
+    size: (usize, usize),
+    wanted: CropBox,
+    /// That box in the image as it is stored.
+    region: CropBox,
+}
+
 /// What the segments have said so far.
-#[derive(Default)]
 struct State<'a> {
     frame: Option<Frame>,
     quant: [Option<[u16; BLOCK]>; 4],
@@ -43,8 +76,8 @@ struct State<'a> {
     has_jfif: bool,
     adobe_transform: Option<u8>,
     metadata: Metadata<'a>,
-    /// Decided when the first scan begins.
-    colours: Option<Colours>,
+    wanted: WantedBox<'a>,
+    started: Option<Started>,
     /// The pixels, where one scan completes them.
     output: Option<Output>,
     coded: Coded,
@@ -87,7 +120,7 @@ impl<'a> State<'a> {
 
     fn application(&mut self, marker: u8, body: &'a [u8]) {
         // Pillow reads metadata up to the first scan, and libjpeg decides on colours there.
-        if self.colours.is_some() {
+        if self.started.is_some() {
             return;
         }
         match marker {
@@ -119,7 +152,7 @@ impl<'a> State<'a> {
             let slot = tables.get_mut(number).filter(|_| kind < 0x20);
             let counts: &[u8; 16] = counts.first_chunk().ok_or(DecodeError::Truncated)?;
             *slot.ok_or_else(|| damaged("an impossible number of a Huffman table"))? =
-                Some(HuffmanTable::new(counts, symbols, is_dc)?);
+                Some(cached_table(counts, symbols, is_dc)?);
             body = &rest[length..];
         }
         match body {
@@ -153,21 +186,38 @@ impl<'a> State<'a> {
         if self.output.is_some() {
             return Err(damaged("a scan after all are complete"));
         }
-        if self.colours.is_none() {
-            let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
-            self.colours = Some(colours(&ids, self.has_jfif, self.adobe_transform));
-            if !frame.is_progressive {
-                fill_missing(&mut self.tables.dc, true);
-                fill_missing(&mut self.tables.ac, false);
+        let started = match self.started {
+            Some(started) => started,
+            None => {
+                let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
+                let orientation = self.metadata.orientation();
+                let size = upright_size(orientation, frame.width, frame.height);
+                let wanted = (self.wanted)(size.0, size.1);
+                assert!(
+                    wanted.fits(size.0, size.1),
+                    "cannot decode {wanted:?} of a {}x{} image",
+                    size.0,
+                    size.1
+                );
+                let started = Started {
+                    colours: colours(&ids, self.has_jfif, self.adobe_transform),
+                    orientation,
+                    size,
+                    wanted,
+                    region: stored_box(orientation, wanted, size),
+                };
+                frame.need(started.region);
+                if !frame.is_progressive {
+                    fill_missing(&mut self.tables.dc, true);
+                    fill_missing(&mut self.tables.ac, false);
+                }
+                *self.started.insert(started)
             }
-        }
+        };
         scan.latch_quantisation(frame, &self.quant)?;
         segments.coded(&mut self.coded)?;
-        if let Some(colours) = self
-            .colours
-            .filter(|_| !frame.is_progressive && scan.is_complete(frame))
-        {
-            self.output = Some(Output::new(frame, colours));
+        if !frame.is_progressive && scan.is_complete(frame) {
+            self.output = Some(Output::new(frame, started.colours, started.region));
         }
         let output = &mut self.output;
         let mut ready = |frame: &Frame, rows| {
@@ -178,8 +228,8 @@ impl<'a> State<'a> {
         scan.decode(frame, &self.tables, &self.coded, self.interval, &mut ready)
     }
 
-    fn finish(self) -> Result<(DynamicImage, Orientation), DecodeError> {
-        let (Some(mut frame), Some(colours)) = (self.frame, self.colours) else {
+    fn finish(self) -> Result<Decoded, DecodeError> {
+        let (Some(mut frame), Some(started)) = (self.frame, self.started) else {
             return Err(damaged("a JPEG without an image"));
         };
         for component in &mut frame.components {
@@ -188,12 +238,12 @@ impl<'a> State<'a> {
                 return Err(DecodeError::Truncated);
             }
             if frame.is_progressive {
-                finish_progressive(component);
+                finish_progressive(component, frame.needed_x.clone(), frame.needed_y.clone());
             }
         }
-        let (width, height) = (frame.width as u32, frame.height as u32);
+        let (width, height) = (started.region.width as u32, started.region.height as u32);
         let output = self.output.unwrap_or_else(|| {
-            let mut output = Output::new(&frame, colours);
+            let mut output = Output::new(&frame, started.colours, started.region);
             output.write(&frame, frame.height);
             output
         });
@@ -202,11 +252,16 @@ impl<'a> State<'a> {
             (rgb, false) => image::RgbImage::from_raw(width, height, rgb).map(DynamicImage::ImageRgb8),
         };
         let image = image.ok_or_else(|| damaged("its pixels do not fill its size"))?;
-        Ok((image, self.metadata.orientation()))
+        Ok(Decoded {
+            image,
+            orientation: started.orientation,
+            size: started.size,
+            part: started.wanted,
+        })
     }
 }
 
-fn fill_missing(tables: &mut [Option<HuffmanTable>; 4], is_dc: bool) {
+fn fill_missing(tables: &mut [Option<Rc<HuffmanTable>>; 4], is_dc: bool) {
     if tables[..2].iter().any(Option::is_none) {
         for (table, standard) in tables.iter_mut().zip(standard_tables(is_dc)) {
             table.get_or_insert(standard);

@@ -2,8 +2,10 @@
 //!
 //! This file must not decode.
 
-use crate::DecodeError;
+use std::ops::Range;
+
 use crate::decode_error::{check_size, damaged};
+use crate::{CropBox, DecodeError};
 
 use super::idct::BLOCK;
 
@@ -19,6 +21,9 @@ pub(super) struct Frame {
     /// Interleaved units in a row, and rows of them.
     pub(super) mcus_x: usize,
     pub(super) mcus_y: usize,
+    /// Those of them whose samples are needed.
+    pub(super) needed_x: Range<usize>,
+    pub(super) needed_y: Range<usize>,
 }
 
 /// One colour component.
@@ -115,7 +120,19 @@ impl Frame {
             most_v,
             mcus_x,
             mcus_y,
+            needed_x: 0..mcus_x,
+            needed_y: 0..mcus_y,
         })
+    }
+
+    /// Limits the needed units to those that the pixels of `region` are made from.
+    pub(super) fn need(&mut self, region: CropBox) {
+        // The triangle filters read the next sample of a component, which covers two pixels.
+        let units = |start: usize, length: usize, side: usize, unit: usize| {
+            start.saturating_sub(2) / unit..(start + length + 2).min(side).div_ceil(unit)
+        };
+        self.needed_x = units(region.left, region.width, self.width, 8 * self.most_h);
+        self.needed_y = units(region.top, region.height, self.height, 8 * self.most_v);
     }
 }
 

@@ -5,31 +5,104 @@
 use crate::DecodeError;
 use crate::decode_error::damaged;
 
-/// Bits of a code that are looked up at once.
-pub(super) const LOOKAHEAD: u32 = 9;
+/// Bits that are looked up at once.
+pub(super) const LOOKAHEAD: u32 = 10;
 const ENTRIES: usize = 1 << LOOKAHEAD;
 
 /// One Huffman table.
-#[derive(Clone)]
 pub(super) struct HuffmanTable {
     /// For each next [`LOOKAHEAD`] bits: length of the code (0 if longer) and symbol.
     short: [(u8, u8); ENTRIES],
-    /// For AC tables, for each next [`LOOKAHEAD`] bits that hold a code and its value: value, run, number of bits.
-    values: Box<[AcValue; ENTRIES]>,
+    /// For each next [`LOOKAHEAD`] bits: the coefficients that are known from them.
+    quick: [Quick; ENTRIES],
     symbols: [u8; 256],
     /// For each length: one more than its largest code, aligned to 16 bits; and the index of its first symbol minus its
     /// first code.
     long: [(u32, i32); 17],
 }
 
-/// A coefficient that is coded in a few bits.
-#[derive(Clone, Copy, Default)]
-pub(super) struct AcValue {
-    pub(super) value: i16,
-    /// Zeros before it.
-    pub(super) run: u8,
-    /// Bits of code and value; 0 if they are not known from these bits.
+/// What one lookup decodes: up to two coefficients, or one and the end of the block.
+#[derive(Clone, Copy)]
+#[repr(align(8))]
+pub(super) struct Quick {
+    /// The coefficients; 0 where there is none. The first of a DC table is the difference.
+    pub(super) values: [i16; 2],
+    /// Their places, counted from the next one.
+    pub(super) places: [u8; 2],
+    /// Places that are decoded. Beyond the lowest 7 bits: the block ends.
+    pub(super) step: u8,
+    /// Bits of all that.
     pub(super) bits: u8,
+}
+
+impl Quick {
+    /// More places than a block has: nothing is known.
+    const UNKNOWN: u8 = 0x7F;
+    const END: u8 = 0x80;
+
+    const fn unknown() -> Self {
+        Self {
+            values: [0; 2],
+            places: [0; 2],
+            step: Self::UNKNOWN,
+            bits: 0,
+        }
+    }
+
+    /// Places that must be left in the block: else the end of this belongs to the next block.
+    #[inline(always)]
+    pub(super) fn places_needed(self) -> usize {
+        usize::from(self.step & 0x7F)
+    }
+
+    #[inline(always)]
+    pub(super) fn is_known(self) -> bool {
+        self.step != Self::UNKNOWN
+    }
+
+    /// A code of `length` bits for `symbol`, which `bits` ([`LOOKAHEAD`] of them) begin with.
+    fn one(bits: u32, length: u8, symbol: u8, is_dc: bool) -> Self {
+        let (run, size) = if is_dc { (0, symbol) } else { (symbol >> 4, symbol & 15) };
+        let total = length + size;
+        if length == 0 || u32::from(total) > LOOKAHEAD {
+            return Self::unknown();
+        }
+        let step = match (size, run) {
+            (0, 15) if !is_dc => 16,
+            (0, _) if !is_dc => 1 | Self::END,
+            _ => run + 1,
+        };
+        let raw = (bits >> (LOOKAHEAD - u32::from(total)) & ((1 << size) - 1)) as i32;
+        let value = if size > 0 && raw < 1 << (size - 1) {
+            raw - (1 << size) + 1
+        } else {
+            raw
+        };
+        Self {
+            values: [value as i16, 0],
+            places: if size > 0 { [run, step & 0x7F] } else { [0; 2] },
+            step,
+            bits: total,
+        }
+    }
+
+    /// This and what follows it.
+    fn with(self, next: Self) -> Self {
+        // A long run fits no second place in 7 bits with the end's.
+        if next.bits == 0
+            || u32::from(self.bits + next.bits) > LOOKAHEAD
+            || self.step & Self::END != 0
+            || self.values[0] == 0
+        {
+            return self;
+        }
+        Self {
+            values: [self.values[0], next.values[0]],
+            places: [self.places[0], self.step + next.places[0]],
+            step: (self.step + (next.step & 0x7F)) | next.step & Self::END,
+            bits: self.bits + next.bits,
+        }
+    }
 }
 
 impl HuffmanTable {
@@ -49,7 +122,7 @@ impl HuffmanTable {
         symbols[..listed.len()].copy_from_slice(listed);
         let mut table = Self {
             short: [(0, 0); ENTRIES],
-            values: Box::new([AcValue::default(); ENTRIES]),
+            quick: [Quick::unknown(); ENTRIES],
             symbols,
             long: [(0, 0); 17],
         };
@@ -70,30 +143,23 @@ impl HuffmanTable {
             }
             code <<= 1;
         }
-        if !is_dc {
-            table.fill_values();
-        }
+        table.fill_quick(is_dc);
         Ok(table)
     }
 
-    fn fill_values(&mut self) {
-        for (bits, (&(length, symbol), entry)) in (0_u32..).zip(self.short.iter().zip(self.values.iter_mut())) {
-            let (run, size) = (symbol >> 4, u32::from(symbol & 15));
-            let total = u32::from(length) + size;
-            if length == 0 || size == 0 || total > LOOKAHEAD {
-                continue;
-            }
-            let raw = (bits >> (LOOKAHEAD - total) & ((1 << size) - 1)) as i32;
-            let value = if raw < 1 << (size - 1) {
-                raw - (1 << size) + 1
-            } else {
-                raw
-            };
-            *entry = AcValue {
-                value: value as i16,
-                run,
-                bits: total as u8,
-            };
+    fn fill_quick(&mut self, is_dc: bool) {
+        for (bits, (&(length, symbol), quick)) in (0_u32..).zip(self.short.iter().zip(&mut self.quick)) {
+            *quick = Quick::one(bits, length, symbol, is_dc);
+        }
+        if is_dc {
+            return;
+        }
+        // What follows is looked up behind what is known, in entries that are still single ones: from the last entry on, the bits
+        // after a code are those of a smaller entry, or of the same.
+        let single = self.quick;
+        for (bits, quick) in self.quick.iter_mut().enumerate() {
+            let next = single[(bits << quick.bits) & (ENTRIES - 1)];
+            *quick = quick.with(next);
         }
     }
 
@@ -104,10 +170,10 @@ impl HuffmanTable {
         (symbol, u32::from(length))
     }
 
-    /// Coefficient that the next [`LOOKAHEAD`] bits begin with.
+    /// What the next [`LOOKAHEAD`] bits are known to hold.
     #[inline(always)]
-    pub(super) fn value(&self, bits: u32) -> AcValue {
-        self.values[bits as usize & (ENTRIES - 1)]
+    pub(super) fn quick(&self, bits: u32) -> Quick {
+        self.quick[bits as usize & (ENTRIES - 1)]
     }
 
     /// Symbol and length of the code that the next 16 bits begin with.

@@ -12,5 +12,6 @@ mod output;
 mod scan;
 mod segments;
 mod standard_tables;
+mod table_cache;
 
 pub(crate) use decode::decode;

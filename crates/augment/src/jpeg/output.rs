@@ -1,7 +1,10 @@
 //! From the samples of a JPEG's components to pixels: upsampling and colours as libjpeg-turbo makes them, CMYK as Pillow
 //! converts it.
 
+use std::ops::Range;
+
 use super::frame::{Component, Frame};
+use crate::CropBox;
 use crate::simd::vectorised;
 
 /// What the components mean.
@@ -16,44 +19,44 @@ pub(super) enum Colours {
     Ycck,
 }
 
-/// Pixels of an image, written row by row as soon as their samples are known.
+/// Pixels of a region of an image, written row by row as soon as their samples are known.
 pub(super) struct Output {
     colours: Colours,
-    /// Bytes in a row.
-    stride: usize,
+    region: CropBox,
     /// Interleaved RGB; grey for [`Colours::Grey`].
     pixels: Vec<u8>,
-    /// Rows that are written.
-    rows: usize,
+    /// The next row of the image to be written.
+    next: usize,
     upsamplers: Vec<Upsampler>,
 }
 
 impl Output {
-    pub(super) fn new(frame: &Frame, colours: Colours) -> Self {
-        let stride = frame.width * if colours == Colours::Grey { 1 } else { 3 };
+    pub(super) fn new(frame: &Frame, colours: Colours, region: CropBox) -> Self {
+        let channels = if colours == Colours::Grey { 1 } else { 3 };
         Self {
             colours,
-            stride,
-            pixels: vec![0; stride * frame.height],
-            rows: 0,
+            region,
+            pixels: vec![0; channels * region.width * region.height],
+            next: region.top,
             upsamplers: frame
                 .components
                 .iter()
-                .map(|component| Upsampler::new(component, frame))
+                .map(|component| Upsampler::new(component, frame, region))
                 .collect(),
         }
     }
 
     /// Writes all rows before row `end`, whose samples and those of the row below must be in the components' planes.
     pub(super) fn write(&mut self, frame: &Frame, end: usize) {
-        let written = self.stride * self.rows;
-        for (y, out) in (self.rows..end).zip(self.pixels[written..].chunks_exact_mut(self.stride)) {
+        let stride = self.pixels.len() / self.region.height;
+        let written = stride * (self.next - self.region.top);
+        let rows = self.next..end.min(self.region.top + self.region.height);
+        self.next = self.next.max(rows.end);
+        for (y, out) in rows.zip(self.pixels[written..].chunks_exact_mut(stride)) {
             let mut planes = self.upsamplers.iter_mut().zip(&frame.components);
             let mut row = || {
                 let next = planes.next();
-                next.map_or(&[][..], |(upsampler, component)| {
-                    &upsampler.row(component, y)[..frame.width]
-                })
+                next.map_or(&[][..], |(upsampler, component)| upsampler.row(component, y))
             };
             match self.colours {
                 Colours::Grey => out.copy_from_slice(row()),
@@ -70,7 +73,6 @@ impl Output {
                 }
             }
         }
-        self.rows = end;
     }
 
     /// The pixels, all of which must be written, and whether they are grey.
@@ -82,6 +84,11 @@ impl Output {
 /// Brings the rows of a component to the size of the image.
 struct Upsampler {
     kind: Kind,
+    /// Samples in a row that are read: those of the region, and where there is one another on both sides.
+    columns: Range<usize>,
+    /// Where the region begins in what they are spread to, and its length.
+    start: usize,
+    width: usize,
     out: Vec<u8>,
     sums: Vec<u16>,
 }
@@ -103,7 +110,7 @@ enum Kind {
 }
 
 impl Upsampler {
-    fn new(component: &Component, frame: &Frame) -> Self {
+    fn new(component: &Component, frame: &Frame, region: CropBox) -> Self {
         let (h, v) = (frame.most_h / component.h, frame.most_v / component.v);
         let kind = match (h, v) {
             (1, 1) => Kind::None,
@@ -112,16 +119,23 @@ impl Upsampler {
             (2, 2) if component.width > 2 => Kind::Both,
             _ => Kind::Box { h, v },
         };
+        // At the ends of what is read, the triangle filters take it for the whole row: the next pixel on is correct.
+        let columns =
+            (region.left / h).saturating_sub(1)..((region.left + region.width - 1) / h + 2).min(component.width);
         Self {
             kind,
-            out: vec![0; h * component.width],
-            sums: vec![0; component.width],
+            start: region.left - h * columns.start,
+            width: region.width,
+            out: vec![0; h * columns.len()],
+            sums: vec![0; columns.len()],
+            columns,
         }
     }
 
-    /// Row `y` of the image.
+    /// The region's part of row `y` of the image.
     fn row<'a>(&'a mut self, component: &'a Component, y: usize) -> &'a [u8] {
-        let samples = |row: usize| component.samples(row);
+        let columns = self.columns.clone();
+        let samples = |row: usize| &component.samples(row)[columns.clone()];
         // The row that covers `y`, and the one next to it on the other side of `y`.
         let near = y / 2;
         let far = if y.is_multiple_of(2) {
@@ -130,7 +144,7 @@ impl Upsampler {
             (near + 1).min(component.height - 1)
         };
         match self.kind {
-            Kind::None => return samples(y),
+            Kind::None => return &samples(y)[self.start..][..self.width],
             Kind::Wide => widen(samples(y), &mut self.out),
             Kind::High => heighten(samples(near), samples(far), 1 + (y % 2) as u16, &mut self.out),
             Kind::Both => {
@@ -143,7 +157,7 @@ impl Upsampler {
                 }
             }
         }
-        &self.out
+        &self.out[self.start..][..self.width]
     }
 }
 

@@ -2,14 +2,18 @@
 //!
 //! This file must not know colours.
 
+use std::ops::Range;
+use std::rc::Rc;
+
 use super::bits::Bits;
 use super::blocks::{Band, Block, dc_first, dc_refine, sequential};
 use super::frame::{Component, Frame};
 use super::huffman::HuffmanTable;
-use super::idct::{BLOCK, transform_row};
+use super::idct::{BLOCK, Group, LANES, transform};
 use super::segments::Coded;
 use crate::DecodeError;
 use crate::decode_error::damaged;
+use crate::simd::vectorised;
 
 /// Largest number of blocks in an interleaved unit, by the standard.
 const MAX_UNIT_BLOCKS: usize = 10;
@@ -17,8 +21,8 @@ const MAX_UNIT_BLOCKS: usize = 10;
 /// Huffman tables by their numbers.
 #[derive(Default)]
 pub(super) struct Tables {
-    pub(super) dc: [Option<HuffmanTable>; 4],
-    pub(super) ac: [Option<HuffmanTable>; 4],
+    pub(super) dc: [Option<Rc<HuffmanTable>>; 4],
+    pub(super) ac: [Option<Rc<HuffmanTable>>; 4],
 }
 
 /// The header of a scan.
@@ -110,8 +114,9 @@ impl Scan {
         self.components.len() == frame.components.len()
     }
 
-    /// Decodes the scan into the frame. A sequential scan of all components leaves no more than the last rows there:
-    /// `ready` is called with the number of the image's rows whose samples, and those of the row below, are known.
+    /// Decodes the scan into the frame: the samples of the blocks in its region. A sequential scan of all components leaves no more
+    /// than the last rows there: `ready` is called with the number of the image's rows whose samples, and those of the row below,
+    /// are known.
     ///
     /// # Errors
     /// [`DecodeError`] for data that libjpeg would replace by guesses, and a missing table.
@@ -140,9 +145,10 @@ impl Scan {
     ) -> Result<(), DecodeError> {
         let is_interleaved = self.components.len() > 1;
         let is_complete = self.is_complete(frame);
-        let (mcus_x, mcus_y) = self.units(frame);
+        let (units_x, units_y) = self.units(frame);
         let mut parts = Vec::with_capacity(self.components.len());
         for ScanComponent { place, dc, ac } in &self.components {
+            let [needed_x, needed_y] = [frame.needed_x.clone(), frame.needed_y.clone()];
             let component = &mut frame.components[*place];
             if !component.plane.is_empty() {
                 return Err(damaged("a component is coded twice"));
@@ -155,46 +161,53 @@ impl Scan {
             let rows = if is_complete { 2 * v } else { frame.mcus_y * component.v };
             component.plane = vec![0; BLOCK * component.stride * rows];
             component.missing = [0; BLOCK];
+            let in_units = |needed: Range<usize>, blocks: usize, size: usize| {
+                needed.start * blocks / size..(needed.end * blocks).div_ceil(size)
+            };
+            let needed_x = in_units(needed_x, component.h, h);
             parts.push(Part {
                 place: *place,
                 dc: table(&tables.dc, *dc)?,
                 ac: table(&tables.ac, *ac)?,
                 h,
                 v,
-                stride: component.stride,
                 last_dc: 0,
-                row: vec![0; BLOCK * component.stride * v],
+                columns: needed_x.len() * h,
+                groups: vec![[[0; LANES]; BLOCK]; (needed_x.len() * h * v).div_ceil(LANES)],
+                needed_x,
+                needed_y: in_units(needed_y, component.v, v),
             });
         }
-        for mcu_y in 0..mcus_y {
+        // The same units of all parts: a part alone has its own.
+        let [needed_x, needed_y] = [parts[0].needed_x.clone(), parts[0].needed_y.clone()];
+        for unit_y in 0..units_y {
+            if !needed_y.contains(&unit_y) {
+                decode_row(&mut parts, &mut pieces, units_x, 0..0)?;
+                continue;
+            }
+            decode_row(&mut parts, &mut pieces, units_x, needed_x.clone())?;
             for part in &mut parts {
-                part.row.fill(0);
-            }
-            for mcu_x in 0..mcus_x {
-                if pieces.is_at_restart() {
-                    pieces.restart()?;
-                    parts.iter_mut().for_each(|part| part.last_dc = 0);
-                }
-                for part in &mut parts {
-                    for y in 0..part.v {
-                        for x in 0..part.h {
-                            let block = block_at(&mut part.row, y * part.stride + mcu_x * part.h + x);
-                            sequential(&mut pieces.bits, part.dc, part.ac, &mut part.last_dc, block)?;
-                        }
-                    }
-                }
-                pieces.bits.check()?;
-            }
-            for part in &parts {
                 let component = &mut frame.components[part.place];
-                let rows = part.row.chunks_exact(BLOCK * part.stride);
-                let first = if is_complete { mcu_y % 2 } else { mcu_y };
-                transform_rows(component, first * part.v, rows);
+                let Some(quant) = &component.quant else {
+                    continue;
+                };
+                let first = if is_complete { unit_y % 2 } else { unit_y };
+                let stride = 8 * component.stride;
+                let start = 8 * (first * part.v * stride + part.needed_x.start * part.h);
+                let count = part.columns * part.v;
+                transform(
+                    &mut part.groups,
+                    quant,
+                    count,
+                    part.columns,
+                    &mut component.plane[start..],
+                    stride,
+                );
             }
             if is_complete {
                 let most_v = parts.iter().map(|part| part.v).max().unwrap_or(1);
-                let rows = 8 * most_v * (mcu_y + 1) - 1;
-                ready(frame, if mcu_y + 1 == mcus_y { frame.height } else { rows });
+                let rows = 8 * most_v * (unit_y + 1) - 1;
+                ready(frame, if unit_y + 1 == units_y { frame.height } else { rows });
             }
         }
         Ok(())
@@ -273,21 +286,67 @@ impl Scan {
     }
 }
 
-/// Samples of a progressive component, whose coefficients are complete.
-pub(super) fn finish_progressive(component: &mut Component) {
-    let coefficients = std::mem::take(&mut component.coefficients);
-    component.plane = vec![0; coefficients.len()];
-    let rows = coefficients.chunks_exact(BLOCK * component.stride);
-    transform_rows(component, 0, rows);
+vectorised! {
+    /// Decodes a row of `units` units. The coefficients of those in `needed` go to the groups of their parts.
+    fn decode_row<'a, 'b, 'c>(
+        parts: &'a mut [Part<'b>],
+        pieces: &'a mut Pieces<'c>,
+        units: usize,
+        needed: Range<usize>,
+    ) -> Result<(), DecodeError> {
+        for unit in 0..units {
+            if pieces.is_at_restart() {
+                pieces.restart()?;
+                parts.iter_mut().for_each(|part| part.last_dc = 0);
+            }
+            let mut bits = pieces.bits;
+            if needed.contains(&unit) {
+                for part in &mut *parts {
+                    let first = (unit - needed.start) * part.h;
+                    for y in 0..part.v {
+                        for x in 0..part.h {
+                            let index = y * part.columns + first + x;
+                            let group = &mut part.groups[index / LANES];
+                            let (dc, ac, last_dc) = (part.dc, part.ac, &mut part.last_dc);
+                            sequential::<true>(&mut bits, dc, ac, last_dc, group, index % LANES)?;
+                        }
+                    }
+                }
+            } else {
+                let nowhere = &mut [[0; LANES]; BLOCK];
+                for part in &mut *parts {
+                    for _ in 0..part.v * part.h {
+                        sequential::<false>(&mut bits, part.dc, part.ac, &mut part.last_dc, nowhere, 0)?;
+                    }
+                }
+            }
+            bits.check()?;
+            pieces.bits = bits;
+        }
+        Ok(())
+    }
 }
 
-fn transform_rows<'a>(component: &mut Component, first: usize, rows: impl Iterator<Item = &'a [i16]>) {
-    let stride = 8 * component.stride;
+/// Samples of a progressive component, whose coefficients are complete, in the blocks of the frame's region.
+pub(super) fn finish_progressive(component: &mut Component, needed_x: Range<usize>, needed_y: Range<usize>) {
+    let coefficients = std::mem::take(&mut component.coefficients);
+    component.plane = vec![0; coefficients.len()];
     let Some(quant) = &component.quant else {
         return;
     };
-    for (plane, row) in component.plane.chunks_exact_mut(8 * stride).skip(first).zip(rows) {
-        transform_row(row, quant, plane, stride);
+    let columns = needed_x.start * component.h..needed_x.end * component.h;
+    let mut groups = vec![[[0; LANES]; BLOCK]; columns.len().div_ceil(LANES)];
+    let stride = component.stride;
+    for row in needed_y.start * component.v..needed_y.end * component.v {
+        let blocks = &coefficients.as_chunks::<BLOCK>().0[row * stride..][columns.clone()];
+        for (index, block) in blocks.iter().enumerate() {
+            let group = &mut groups[index / LANES];
+            for (lanes, coefficient) in group.iter_mut().zip(block) {
+                lanes[index % LANES] = *coefficient;
+            }
+        }
+        let plane = &mut component.plane[8 * (8 * row * stride + columns.start)..];
+        transform(&mut groups, quant, blocks.len(), blocks.len(), plane, 8 * stride);
     }
 }
 
@@ -298,14 +357,18 @@ struct Part<'a> {
     ac: &'a HuffmanTable,
     h: usize,
     v: usize,
-    stride: usize,
     last_dc: i32,
-    /// Coefficients of a row of units.
-    row: Vec<i16>,
+    /// Units whose samples are needed, in a row and rows of them.
+    needed_x: Range<usize>,
+    needed_y: Range<usize>,
+    /// Blocks in a row of these.
+    columns: usize,
+    /// Coefficients of the needed units in a row: `v` rows of blocks, one after the other.
+    groups: Vec<Group>,
 }
 
-fn table(tables: &[Option<HuffmanTable>; 4], number: usize) -> Result<&HuffmanTable, DecodeError> {
-    let table = tables.get(number).and_then(Option::as_ref);
+fn table(tables: &[Option<Rc<HuffmanTable>>; 4], number: usize) -> Result<&HuffmanTable, DecodeError> {
+    let table = tables.get(number).and_then(Option::as_deref);
     table.ok_or_else(|| damaged("a Huffman table is missing"))
 }
 

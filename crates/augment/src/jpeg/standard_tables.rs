@@ -1,15 +1,18 @@
 //! The Huffman tables of ITU T.81, annex K.3, which the frames of a motion JPEG leave out.
 
+use std::rc::Rc;
+
 use super::huffman::HuffmanTable;
+use super::table_cache::cached_table;
 
 /// Tables 0 and 1 of the kind (DC or AC): for luma and chroma.
-pub(super) fn standard_tables(is_dc: bool) -> [HuffmanTable; 2] {
+pub(super) fn standard_tables(is_dc: bool) -> [Rc<HuffmanTable>; 2] {
     let tables: [(&[u8; 16], &[u8]); 2] = if is_dc {
         [(&DC_LUMA, &DC), (&DC_CHROMA, &DC)]
     } else {
         [(&AC_LUMA.0, &AC_LUMA.1), (&AC_CHROMA.0, &AC_CHROMA.1)]
     };
-    tables.map(|(counts, symbols)| HuffmanTable::new(counts, symbols, is_dc).expect("the tables of the standard"))
+    tables.map(|(counts, symbols)| cached_table(counts, symbols, is_dc).expect("the tables of the standard"))
 }
 
 const DC_LUMA: [u8; 16] = [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0];

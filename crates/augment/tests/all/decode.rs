@@ -5,7 +5,7 @@ use crate::common;
 use std::io::Cursor;
 
 use barlow_augment::{DecodeError, decode, encode_png};
-use common::{formula, smooth};
+use common::{formula, smooth, with_orientation};
 use image::{ColorType, DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
 
 fn png(bytes: &[u8], width: u32, height: u32, color: ExtendedColorType) -> Vec<u8> {
@@ -24,14 +24,6 @@ fn jpeg(width: usize, height: usize) -> Vec<u8> {
         .write_to(&mut bytes, ImageFormat::Jpeg)
         .unwrap();
     bytes.into_inner()
-}
-
-/// The JPEG with an EXIF segment that holds only the orientation tag (TIFF 6.0, tag 0x0112, one SHORT).
-fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
-    let mut segment =
-        b"\xFF\xE1\x00\x22Exif\0\0MM\x00\x2A\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00".to_vec();
-    segment.extend([orientation, 0, 0, 0, 0, 0, 0]);
-    [&jpeg[..2], &segment, &jpeg[2..]].concat()
 }
 
 #[test]

@@ -9,4 +9,5 @@ mod golden_resize;
 mod groups;
 mod pillow;
 mod pipeline;
+mod regions;
 mod statistics;

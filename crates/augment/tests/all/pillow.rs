@@ -9,15 +9,15 @@ use barlow_augment::decode;
 use flate2::Crc;
 use flate2::read::GzDecoder;
 
-struct Case {
-    name: String,
-    file: Vec<u8>,
+pub struct Case {
+    pub name: String,
+    pub file: Vec<u8>,
     width: usize,
     height: usize,
     checksum: u32,
 }
 
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let mut bytes = Vec::new();
     GzDecoder::new(&include_bytes!("pillow/cases.gz")[..])
         .read_to_end(&mut bytes)

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barlow_augment::Image8;
+use barlow_augment::{Image8, ImageRegion, WantedBox};
 use rayon::prelude::*;
 
 use super::grammar::{NAMES_NO_IMAGE, readings, text_lines};
@@ -19,7 +19,7 @@ use super::{BadLine, ListColumns, ListError, ListLine};
 use crate::extensions::has_image_extension;
 use crate::index::Names;
 use crate::path_names::shown;
-use crate::read::{file_stamp, read_image};
+use crate::read::{file_stamp, read_image, read_region};
 use crate::{BadImages, DataError, ImageSource, LeftOut, LeftOutReason};
 
 /// Largest list that is read, in bytes: some ten million lines.
@@ -327,7 +327,11 @@ impl ImageSource for FileList {
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
-        read_image(&self.path(index), self.channels).map(Arc::new)
+        read_image(&self.path(index), self.channels)
+    }
+
+    fn region(&self, index: usize, wanted: WantedBox<'_>) -> Result<ImageRegion, DataError> {
+        read_region(&self.path(index), self.channels, wanted)
     }
 }
 

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use barlow_augment::{DecodeError, Image8};
+use barlow_augment::{CropBox, DecodeError, Image8, ImageRegion, WantedBox};
 use rayon::prelude::*;
 
 use super::cache::{Cached, Key, PageCache};
@@ -361,6 +361,10 @@ impl ImageSource for ParquetSet {
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
+        self.region(index, &CropBox::whole).map(ImageRegion::into_pixels)
+    }
+
+    fn region(&self, index: usize, wanted: WantedBox<'_>) -> Result<ImageRegion, DataError> {
         let (file, row) = self.find_row(self.row(index));
         let shard = &self.files[file];
         let bad_image = |reason: String| DataError::BadImage {
@@ -382,7 +386,7 @@ impl ImageSource for ParquetSet {
             ))),
             Some(bytes) => {
                 let name = PathBuf::from(format!("{}#{row}", shard.path.display()));
-                decode_bytes(&name, bytes, self.channels).map(Arc::new)
+                decode_bytes(&name, bytes, self.channels, wanted)
             }
         }
     }

@@ -8,13 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barlow_augment::Image8;
+use barlow_augment::{Image8, ImageRegion, WantedBox};
 use rayon::prelude::*;
 
 use super::boxes::boxed;
 use super::layout::{find_voc, image_files, list_file, read_ids};
 use super::{Annotation, BoundingBox, VocError, parse_annotation};
-use crate::read::{file_stamp, read_image};
+use crate::read::{file_stamp, read_image, read_region};
 use crate::{DataError, ImageSource};
 
 /// Largest annotation that is read, in bytes.
@@ -206,7 +206,11 @@ impl ImageSource for VocSet {
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
-        read_image(&self.path(index), self.channels).map(Arc::new)
+        read_image(&self.path(index), self.channels)
+    }
+
+    fn region(&self, index: usize, wanted: WantedBox<'_>) -> Result<ImageRegion, DataError> {
+        read_region(&self.path(index), self.channels, wanted)
     }
 }
 

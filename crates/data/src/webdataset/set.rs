@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barlow_augment::Image8;
+use barlow_augment::{CropBox, Image8, ImageRegion, WantedBox};
 
 use super::indexing::{Indexed, indexed};
 use super::numbering::{check_folders, drop_unlabelled, note_folders, number, report};
@@ -195,6 +195,10 @@ impl ImageSource for WebDataset {
     }
 
     fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
+        self.region(index, &CropBox::whole).map(ImageRegion::into_pixels)
+    }
+
+    fn region(&self, index: usize, wanted: WantedBox<'_>) -> Result<ImageRegion, DataError> {
         let (shard, place) = self.find(index);
         let read_error = |source| DataError::Read {
             path: shard.path.clone(),
@@ -210,7 +214,7 @@ impl ImageSource for WebDataset {
         let mut bytes = vec![0; size];
         read_at(&file, &mut bytes, offset).map_err(read_error)?;
         let name = shard.path.join(shard.index.name(place));
-        decode_bytes(&name, &bytes, self.channels).map(Arc::new)
+        decode_bytes(&name, &bytes, self.channels, wanted)
     }
 }
 

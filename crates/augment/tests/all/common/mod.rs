@@ -53,3 +53,11 @@ pub fn changed_planes(image: &RgbImage8, operation: impl FnOnce(&mut PlanarImage
     operation(&mut planes);
     RgbImage8::from(&planes)
 }
+
+/// The JPEG with an EXIF segment that holds only the orientation tag (TIFF 6.0, tag 0x0112, one SHORT).
+pub fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let mut segment =
+        b"\xFF\xE1\x00\x22Exif\0\0MM\x00\x2A\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00".to_vec();
+    segment.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    [&jpeg[..2], &segment, &jpeg[2..]].concat()
+}
