@@ -8,7 +8,7 @@ use barlow_data::{DeviceBatch, HostBatch, HostView, MemorySet};
 use barlow_engine::config::{BackboneKind, Config, OptimizerKind};
 use barlow_engine::error::RunError;
 use barlow_engine::method::{
-    Clock, EmaTiming, LossOutput, Method, MethodBatch, MethodSpec, Momentum, Outlook, Passes, TeacherSpec,
+    Clock, EmaTiming, LossOutput, Method, MethodBatch, MethodPlan, MethodSpec, Momentum, Outlook, Passes, TeacherSpec,
 };
 use barlow_engine::metrics::{Metric, MetricsSink};
 use barlow_engine::optim::{ParamRule, RateRule, Select};
@@ -42,8 +42,7 @@ type Calls = Arc<Mutex<Vec<String>>>;
 
 /// Prediction of the teacher's embeddings from all views, and a pull of the prototypes' scores to a moving centre.
 struct Everything {
-    spec: MethodSpec,
-    outlook: Outlook,
+    plan: MethodPlan,
     /// [K]
     centre: Vec<f32>,
     seen: Option<Vec<f32>>,
@@ -96,10 +95,12 @@ fn spec(update: EmaTiming, passes: Passes) -> MethodSpec {
 impl Everything {
     fn new(spec: MethodSpec, calls: Calls) -> Self {
         Self {
-            spec,
-            outlook: Outlook {
-                settings: "a test".to_owned(),
-                ..Outlook::default()
+            plan: MethodPlan {
+                spec,
+                outlook: Outlook {
+                    settings: "a test".to_owned(),
+                    ..Outlook::default()
+                },
             },
             centre: vec![0.0; 5],
             seen: None,
@@ -113,12 +114,8 @@ impl Everything {
 }
 
 impl Method<Diff> for Everything {
-    fn spec(&self) -> &MethodSpec {
-        &self.spec
-    }
-
-    fn outlook(&self) -> &Outlook {
-        &self.outlook
+    fn plan(&self) -> &MethodPlan {
+        &self.plan
     }
 
     fn loss(&mut self, heads: &Heads<Diff>, batch: MethodBatch<'_, Diff>) -> LossOutput<Diff> {
@@ -228,8 +225,8 @@ fn clock(step: u64) -> Clock {
 
 fn gradients(passes: Passes, micro_batch: Option<usize>) -> (Vec<f32>, StateDict, f64) {
     let mut method = Everything::new(spec(EmaTiming::AfterStep, passes), Calls::default());
-    let model = model(&method.spec);
-    let teacher = Teacher::<Diff, ResNet<Diff>>::new(method.spec.teacher.clone().unwrap(), &model);
+    let model = model(&method.plan.spec);
+    let teacher = Teacher::<Diff, ResNet<Diff>>::new(method.plan.spec.teacher.clone().unwrap(), &model);
     let profile = Profile::off();
     let context = StepContext {
         model: &model,

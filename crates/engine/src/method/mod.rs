@@ -11,7 +11,7 @@ mod twin_loss;
 
 pub use about::{Chart, MethodAbout};
 pub use batch::{Clock, LossOutput, MethodBatch};
-pub use definition::{MethodDefinition, MethodInputs, MethodKeyError};
+pub use definition::{MethodDefinition, MethodInputs, MethodKeyError, MethodPlan};
 pub use outlook::{LargeTensor, Outlook};
 pub use spec::{EmaTiming, MethodSpec, Momentum, Passes, TeacherSpec};
 pub use traits::Method;

@@ -76,6 +76,18 @@ pub enum EmaTiming {
 }
 
 impl MethodSpec {
+    /// A method of the config's views, one forward pass per view, without a teacher or rules.
+    pub fn plain(kind: &str, views: Vec<ViewGroup>, heads: HeadsConfig) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            views,
+            passes: Passes::PerView,
+            teacher: None,
+            heads,
+            rules: Vec::new(),
+        }
+    }
+
     /// The view group of each view of a batch.
     pub fn groups_of_views(&self) -> Vec<usize> {
         let groups = self.views.iter().enumerate();

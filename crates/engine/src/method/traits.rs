@@ -1,6 +1,6 @@
 //! The trait of a method.
 
-use super::{Clock, LossOutput, MethodBatch, MethodSpec, Outlook};
+use super::{Clock, LossOutput, MethodBatch, MethodPlan, MethodSpec, Outlook};
 use crate::backend::TrainBackend;
 use barlow_model::{Heads, ParamKind, StateDict};
 use burn::tensor::Tensor;
@@ -16,11 +16,18 @@ use burn::tensor::Tensor;
 /// The loss sees the whole batch: with micro-batches only backbone and projector run piece by piece, twice, and predictor and
 /// prototypes once, so that one pass and many micro-batches differ by the batch norms of backbone and projector alone.
 pub trait Method<B: TrainBackend>: Send {
+    /// Its parts and the estimates for its loss, as data.
+    fn plan(&self) -> &MethodPlan;
+
     /// Its parts.
-    fn spec(&self) -> &MethodSpec;
+    fn spec(&self) -> &MethodSpec {
+        &self.plan().spec
+    }
 
     /// The estimates for its loss.
-    fn outlook(&self) -> &Outlook;
+    fn outlook(&self) -> &Outlook {
+        &self.plan().outlook
+    }
 
     /// The loss of a batch.
     fn loss(&mut self, heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B>;

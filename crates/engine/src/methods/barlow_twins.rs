@@ -3,7 +3,7 @@
 use crate::backend::TrainBackend;
 use crate::method::{
     Chart, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs, MethodKeyError,
-    MethodSpec, Outlook, Passes, two,
+    MethodPlan, MethodSpec, Outlook, two,
 };
 use crate::toml_word::toml_word;
 use barlow_loss::{BarlowTwinsLoss, BarlowTwinsLossConfig, LossForm, Normalization, Objective, loss_start};
@@ -85,18 +85,7 @@ impl MethodDefinition for LossSection {
     }
 
     fn spec(&self, inputs: &MethodInputs) -> MethodSpec {
-        MethodSpec {
-            kind: NAME.to_owned(),
-            views: inputs.views.clone(),
-            passes: Passes::PerView,
-            teacher: None,
-            heads: HeadsConfig {
-                projector: inputs.projector.clone(),
-                predictor: None,
-                prototypes: Vec::new(),
-            },
-            rules: Vec::new(),
-        }
+        MethodSpec::plain(NAME, inputs.views.clone(), HeadsConfig::new(inputs.projector.clone()))
     }
 
     fn outlook(&self, inputs: &MethodInputs) -> Outlook {
@@ -154,26 +143,20 @@ fn matrix(form: LossForm, n: usize, d: usize) -> LargeTensor {
 /// Barlow Twins on two views.
 struct BarlowTwins {
     loss: BarlowTwinsLoss,
-    spec: MethodSpec,
-    outlook: Outlook,
+    plan: MethodPlan,
 }
 
 /// The method of these settings.
 pub(super) fn build<B: TrainBackend>(section: &LossSection, inputs: &MethodInputs) -> Box<dyn Method<B>> {
     Box::new(BarlowTwins {
         loss: section.loss_config().init(),
-        spec: section.spec(inputs),
-        outlook: section.outlook(inputs),
+        plan: section.plan(inputs),
     })
 }
 
 impl<B: TrainBackend> Method<B> for BarlowTwins {
-    fn spec(&self) -> &MethodSpec {
-        &self.spec
-    }
-
-    fn outlook(&self) -> &Outlook {
-        &self.outlook
+    fn plan(&self) -> &MethodPlan {
+        &self.plan
     }
 
     fn loss(&mut self, _heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B> {
