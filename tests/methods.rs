@@ -30,7 +30,7 @@ fn the_list_says_what_each_method_is_made_of() {
         }
         let views = line["spec"]["views"].as_array().unwrap();
         assert!(
-            !views.is_empty() && views.iter().all(|view| view["size"] == 224),
+            views.len() >= 2 && views[..2].iter().all(|view| view["size"] == 224),
             "{line}"
         );
         assert!(line["spec"]["heads"]["projector"].is_object(), "{line}");

@@ -36,19 +36,31 @@
 mod config;
 mod floor;
 mod form;
+#[cfg(all(test, feature = "cpu"))]
+mod golden;
 mod loss;
+mod monitors;
+mod nt_xent;
 pub mod ops;
 mod output;
 mod peers;
 pub mod reference;
+mod rows;
+mod siamese;
+mod swav;
 mod variants;
 mod vicreg;
 
 pub use config::{BarlowTwinsLossConfig, LossConfigError, LossForm, Normalization, Objective};
 pub use floor::{loss_floor, loss_start};
 pub use loss::BarlowTwinsLoss;
+pub use monitors::{alignment, uniformity, unit_deviation};
+pub use nt_xent::{NtXentOutput, nt_xent};
 pub use output::BarlowTwinsOutput;
 pub use peers::Peers;
+pub use rows::unit_rows;
+pub use siamese::{byol, simsiam};
+pub use swav::{CodeUse, SinkhornConfig, code_use, sinkhorn, swapped_prediction};
 pub use vicreg::{VicRegConfig, VicRegOutput, vicreg, vicreg_takes_gram};
 
 /// The README's Rust code, compiled with the documentation's examples.

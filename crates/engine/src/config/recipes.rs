@@ -19,6 +19,54 @@ pub const RECIPES: &[(&str, &str)] = &[
         "imagenet-resnet50",
         include_str!("../../../../configs/imagenet-resnet50.toml"),
     ),
+    (
+        "sign-digits-simclr",
+        include_str!("../../../../configs/sign-digits-simclr.toml"),
+    ),
+    (
+        "cifar10-resnet18-simclr",
+        include_str!("../../../../configs/cifar10-resnet18-simclr.toml"),
+    ),
+    (
+        "imagenet-resnet50-simclr",
+        include_str!("../../../../configs/imagenet-resnet50-simclr.toml"),
+    ),
+    (
+        "sign-digits-simsiam",
+        include_str!("../../../../configs/sign-digits-simsiam.toml"),
+    ),
+    (
+        "cifar10-resnet18-simsiam",
+        include_str!("../../../../configs/cifar10-resnet18-simsiam.toml"),
+    ),
+    (
+        "imagenet-resnet50-simsiam",
+        include_str!("../../../../configs/imagenet-resnet50-simsiam.toml"),
+    ),
+    (
+        "sign-digits-byol",
+        include_str!("../../../../configs/sign-digits-byol.toml"),
+    ),
+    (
+        "cifar10-resnet18-byol",
+        include_str!("../../../../configs/cifar10-resnet18-byol.toml"),
+    ),
+    (
+        "imagenet-resnet50-byol",
+        include_str!("../../../../configs/imagenet-resnet50-byol.toml"),
+    ),
+    (
+        "sign-digits-swav",
+        include_str!("../../../../configs/sign-digits-swav.toml"),
+    ),
+    (
+        "cifar10-resnet18-swav",
+        include_str!("../../../../configs/cifar10-resnet18-swav.toml"),
+    ),
+    (
+        "imagenet-resnet50-swav",
+        include_str!("../../../../configs/imagenet-resnet50-swav.toml"),
+    ),
 ];
 
 /// The text of the recipe called `name`.

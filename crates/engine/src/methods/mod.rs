@@ -1,7 +1,12 @@
 //! The methods, one file each. A new one needs its file, a `mod` line and a line in the registry.
 
 mod barlow_twins;
+mod byol;
+mod readings;
 mod registry;
+mod simclr;
+mod simsiam;
+mod swav;
 mod vicreg;
 
 pub use barlow_twins::LossSection;

@@ -95,6 +95,10 @@ macro_rules! registry {
 }
 
 registry! {
+    Byol = byol, "byol";
+    SimClr = simclr, "simclr";
+    SimSiam = simsiam, "simsiam";
+    Swav = swav, "swav";
     Vicreg = vicreg, "vicreg";
 }
 
