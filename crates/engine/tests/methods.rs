@@ -30,6 +30,7 @@ fn config(kind: MethodKind, micro_batch: Option<usize>) -> Config {
     };
     config.method.byol.predictor = 16;
     config.method.simsiam.predictor = 8;
+    config.method.moco_v3.predictor = 16;
     config.method.swav.prototypes = 5;
     config.method.swav.frozen_steps = 2;
     config.method.swav.small_views = 2;

@@ -43,6 +43,7 @@ impl MethodCase {
         let mut section = MethodSection::of(self.0);
         section.byol.predictor = 16;
         section.simsiam.predictor = 8;
+        section.moco_v3.predictor = 16;
         section.swav.prototypes = 7;
         section.swav.small_views = 1;
         let mut method = section.build::<B>(&LossSection::default(), &inputs);

@@ -102,6 +102,14 @@ pub trait MethodDefinition {
     /// [`MethodKeyError`] with the first key out of range.
     fn validate(&self) -> Result<(), MethodKeyError>;
 
+    /// Checks what depends on the rest of the config too, after every number is in its range.
+    ///
+    /// # Errors
+    /// [`MethodKeyError`] with the first key that does not fit.
+    fn check(&self, _inputs: &MethodInputs) -> Result<(), MethodKeyError> {
+        Ok(())
+    }
+
     /// The parts of the method with these settings.
     fn spec(&self, inputs: &MethodInputs) -> MethodSpec;
 

@@ -2,12 +2,15 @@
 
 mod barlow_twins;
 mod byol;
+mod hsic;
+mod moco_v3;
 mod readings;
 mod registry;
 mod simclr;
 mod simsiam;
 mod swav;
 mod vicreg;
+mod w_mse;
 
 pub use barlow_twins::LossSection;
 pub use registry::{MethodKind, MethodSection, is_default};

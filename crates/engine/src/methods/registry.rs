@@ -96,10 +96,13 @@ macro_rules! registry {
 
 registry! {
     Byol = byol, "byol";
+    Hsic = hsic, "hsic";
+    MocoV3 = moco_v3, "moco-v3";
     SimClr = simclr, "simclr";
     SimSiam = simsiam, "simsiam";
     Swav = swav, "swav";
     Vicreg = vicreg, "vicreg";
+    WMse = w_mse, "w-mse";
 }
 
 /// Whether a table holds its defaults: it is then omitted from a stored config, so that a run does not depend on methods that it

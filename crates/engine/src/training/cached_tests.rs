@@ -39,6 +39,7 @@ fn method(kind: MethodKind) -> Box<dyn Method<Diff>> {
     let mut section = MethodSection::of(kind);
     section.byol.predictor = 16;
     section.simsiam.predictor = 8;
+    section.moco_v3.predictor = 16;
     section.swav.prototypes = 5;
     section.swav.small_views = 1;
     section.build(&loss, &inputs)
