@@ -1,4 +1,5 @@
-//! Runs of every method through the builder: stopped and resumed, in one pass and in micro-batches.
+//! Runs of every method through the builder: stopped and resumed, in one pass and in micro-batches. The network is tiny, so that
+//! the time goes into the methods.
 
 #![cfg(feature = "cpu")]
 
@@ -11,8 +12,12 @@ use barlow_engine::metrics::{Metric, MetricsSink};
 use barlow_engine::run::Run;
 use barlow_engine::sources::Sources;
 use barlow_engine::stop::StopFlag;
-use barlow_model::Stem;
+use barlow_model::{Backbone, Linear, LinearConfig, NormMode};
 use burn::backend::Autodiff;
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::backend::Backend;
 use burn_flex::{Flex, FlexDevice};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +28,30 @@ const N: usize = 16;
 const SIZE: usize = 12;
 const STEPS_PER_EPOCH: usize = 3;
 
+/// Means of 4 × 4 fields of a view of any size that four divides, a linear layer, and ReLU.
+#[derive(Module, Debug)]
+struct Tiny<B: Backend> {
+    fc: Linear<B>,
+}
+
+impl<B: Backend> Backbone<B> for Tiny<B> {
+    fn feature_dim(&self) -> usize {
+        12
+    }
+
+    fn forward(&self, images: Tensor<B, 4>, _mode: NormMode) -> Tensor<B, 2> {
+        let [n, channels, side, _] = images.dims();
+        let fields: Tensor<B, 6> = images.reshape([n, channels, 4, side / 4, 4, side / 4]);
+        relu(self.fc.forward(fields.mean_dim(3).mean_dim(5).reshape([n, channels * 16])))
+    }
+}
+
+fn tiny() -> Tiny<Diff> {
+    Tiny {
+        fc: LinearConfig::new(48, 12).with_bias(true).init(&FlexDevice),
+    }
+}
+
 fn config(kind: MethodKind, micro_batch: Option<usize>) -> Config {
     let mut config = Config {
         method: MethodSection::of(kind),
@@ -30,7 +59,12 @@ fn config(kind: MethodKind, micro_batch: Option<usize>) -> Config {
     };
     config.method.byol.predictor = 16;
     config.method.simsiam.predictor = 8;
+    config.method.moco_v2.queue = 40;
     config.method.moco_v3.predictor = 16;
+    config.method.dino.prototypes = 5;
+    config.method.dino.frozen_steps = 2;
+    config.method.dino.small_views = 2;
+    config.method.dino.small_size = Some(8);
     config.method.swav.prototypes = 5;
     config.method.swav.frozen_steps = 2;
     config.method.swav.small_views = 2;
@@ -38,10 +72,7 @@ fn config(kind: MethodKind, micro_batch: Option<usize>) -> Config {
     // Full after two steps of the second epoch.
     config.method.swav.queue = 2 * N;
     config.method.swav.queue_from_epoch = 1.0;
-    config.model.backbone = BackboneKind::ResNet18;
-    config.model.stem = Stem::Cifar;
-    config.model.width = 4;
-    config.model.zero_init_residual = false;
+    config.model.backbone = BackboneKind::Custom;
     config.model.projector = "16-8".to_owned();
     config.views.size = SIZE;
     config.optimizer.kind = OptimizerKind::Sgd;
@@ -82,6 +113,7 @@ impl MetricsSink for StopAt {
 fn run(out: &Path, config: &Config, stop_at: Option<u64>) -> Result<(), RunError> {
     let stop = StopFlag::default();
     let mut builder = Run::builder::<Diff>(config.clone(), FlexDevice)
+        .backbone(tiny())
         .out(out)
         .images(images())
         .stop(stop.clone());

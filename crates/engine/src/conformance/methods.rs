@@ -9,6 +9,7 @@ use crate::methods::{LossSection, MethodKind, MethodSection};
 use crate::optim::{LearningRates, Optimizer, Rule, Sgd};
 use barlow_augment::ViewsConfig;
 use barlow_model::{ProjectorConfig, initialize, state_dict};
+use burn::module::AutodiffModule;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
@@ -43,18 +44,24 @@ impl MethodCase {
         let mut section = MethodSection::of(self.0);
         section.byol.predictor = 16;
         section.simsiam.predictor = 8;
+        section.moco_v2.queue = 32;
         section.moco_v3.predictor = 16;
+        section.dino.prototypes = 7;
+        section.dino.small_views = 1;
         section.swav.prototypes = 7;
         section.swav.small_views = 1;
         let mut method = section.build::<B>(&LossSection::default(), &inputs);
         let spec = method.spec().clone();
         let heads = initialize(spec.heads.init::<B>(8, device), 11);
         let heads = method.before_step(heads, CLOCK);
+        let teacher_heads = heads.valid();
         let groups = spec.groups_of_views();
         // Related, as the views of an image are.
         let common = noise::<B, 2>([N, D], 20, device).inner();
         let of_view = |seed: usize| common.clone() + noise::<B, 2>([N, D], seed as u64, device).inner() * 0.5;
-        let embeddings: Vec<Tensor<B, 2>> = (0..groups.len())
+        let embeddings: Vec<Tensor<B, 2>> = spec
+            .online_views()
+            .into_iter()
             .map(|view| Tensor::from_inner(of_view(30 + view)).require_grad())
             .collect();
         let seen = |group: &usize| spec.teacher.as_ref().is_some_and(|teacher| teacher.sees.contains(group));
@@ -62,6 +69,7 @@ impl MethodCase {
         let batch = MethodBatch {
             embeddings: embeddings.clone(),
             teacher: teacher.collect(),
+            teacher_heads: spec.teacher.as_ref().map(|_| &teacher_heads),
             groups: &groups,
             indices: &(0..N).collect::<Vec<_>>(),
             clock: CLOCK,

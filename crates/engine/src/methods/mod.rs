@@ -2,12 +2,16 @@
 
 mod barlow_twins;
 mod byol;
+mod dino;
 mod hsic;
+mod mix_bt;
+mod moco_v2;
 mod moco_v3;
 mod readings;
 mod registry;
 mod simclr;
 mod simsiam;
+mod small_views;
 mod swav;
 mod vicreg;
 mod w_mse;

@@ -96,7 +96,10 @@ macro_rules! registry {
 
 registry! {
     Byol = byol, "byol";
+    Dino = dino, "dino";
     Hsic = hsic, "hsic";
+    MixBt = mix_bt, "mix-bt";
+    MocoV2 = moco_v2, "moco-v2";
     MocoV3 = moco_v3, "moco-v3";
     SimClr = simclr, "simclr";
     SimSiam = simsiam, "simsiam";

@@ -1,12 +1,12 @@
 //! SwAV (Caron et al. 2020, arXiv 2006.09882), with the official code's head, prototypes, multi-crop and queue.
 
+use super::small_views::SmallViews;
 use crate::backend::TrainBackend;
 use crate::method::{
     Chart, Clock, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs,
     MethodKeyError, MethodPlan, MethodSpec, Outlook, Passes,
 };
 use crate::optim::{ParamRule, Select};
-use barlow_augment::{ViewConfig, ViewGroup};
 use barlow_loss::{
     CodeUse, SinkhornConfig, code_use, sinkhorn, swapped_prediction, uniformity, unit_deviation, unit_rows,
 };
@@ -34,11 +34,6 @@ pub(super) const ABOUT: MethodAbout = MethodAbout {
         },
     ],
 };
-
-/// 96 of 224, rounded.
-fn side_of_small(size: usize) -> usize {
-    ((size * 3 + 3) / 7).max(1)
-}
 
 /// Crops with codes: views a and b.
 const CODED: usize = 2;
@@ -89,22 +84,12 @@ impl Default for Config {
 }
 
 impl Config {
-    fn views(&self, mut views: Vec<ViewGroup>) -> Vec<ViewGroup> {
-        if self.small_views > 0
-            && let Some(first) = views.first()
-        {
-            let view = ViewConfig {
-                crop_scale: self.small_crop_scale,
-                ..first.view.clone()
-            };
-            views.push(ViewGroup {
-                name: "small".to_owned(),
-                count: self.small_views,
-                size: self.small_size.unwrap_or(side_of_small(first.size)),
-                view,
-            });
+    fn small(&self) -> SmallViews {
+        SmallViews {
+            count: self.small_views,
+            size: self.small_size,
+            crop_scale: self.small_crop_scale,
         }
-        views
     }
 
     /// Rows of each queue: whole batches.
@@ -119,13 +104,7 @@ impl MethodDefinition for Config {
         MethodKeyError::check_positive(NAME, "temperature", self.temperature)?;
         MethodKeyError::check_positive(NAME, "epsilon", self.epsilon)?;
         MethodKeyError::check_width(NAME, "rounds", self.rounds)?;
-        MethodKeyError::check_width(NAME, "small_size", self.small_size.unwrap_or(1))?;
-        let [low, high] = self.small_crop_scale;
-        if !(low > 0.0 && low <= high && high <= 1.0) {
-            let given = format!("{:?}", self.small_crop_scale);
-            let allowed = "it must be two fractions above 0, the larger one last and at most 1";
-            return Err(MethodKeyError::new(NAME, "small_crop_scale", given, allowed));
-        }
+        self.small().validate(NAME)?;
         MethodKeyError::check_non_negative(NAME, "queue_from_epoch", self.queue_from_epoch)
     }
 
@@ -156,7 +135,7 @@ impl MethodDefinition for Config {
                     ..ParamRule::new(Select::Prefix("prototypes.".to_owned()))
                 },
             ],
-            ..MethodSpec::plain(NAME, self.views(inputs.views.clone()), heads)
+            ..MethodSpec::plain(NAME, self.small().after(inputs.views.clone()), heads)
         }
     }
 
@@ -336,20 +315,7 @@ mod tests {
         let spec = config.spec(&inputs());
         assert_eq!(spec.sizes_of_views(), [224, 224, 96, 96, 96, 96, 96, 96]);
         assert_eq!(spec.passes_of_views(), [vec![0, 1], vec![2, 3, 4, 5, 6, 7]]);
-        assert_eq!(spec.views[2].view.crop_scale, [0.05, 0.14]);
         assert_eq!(config.queue_rows(8), 16);
         assert!(config.outlook(&inputs()).settings.contains("queues of 16"));
-    }
-
-    #[test]
-    fn a_crop_of_no_area_is_refused() {
-        for scale in [[0.0, 0.1], [0.2, 0.1], [0.1, 1.5], [f64::NAN, 1.0]] {
-            let config = Config {
-                small_crop_scale: scale,
-                ..Config::default()
-            };
-            let line = config.validate().unwrap_err().to_string();
-            assert!(line.contains("method.swav.small_crop_scale"), "{line}");
-        }
     }
 }
