@@ -15,9 +15,9 @@ use barlow_model::{
 };
 use burn::backend::Autodiff;
 use burn::module::Module;
+use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
-use burn::tensor::Tensor;
 use burn_flex::{Flex, FlexDevice};
 use serde_json::Value;
 
@@ -109,7 +109,12 @@ fn assert_state(what: &str, found: &StateDict, expected: &Value) {
 #[test]
 fn two_steps_are_pytorchs() {
     let goldens: Value = serde_json::from_str(include_str!("goldens/method_steps.json")).unwrap();
-    let kinds = [MethodKind::SimClr, MethodKind::SimSiam, MethodKind::Byol, MethodKind::Swav];
+    let kinds = [
+        MethodKind::SimClr,
+        MethodKind::SimSiam,
+        MethodKind::Byol,
+        MethodKind::Swav,
+    ];
     for kind in kinds {
         let name = kind.name();
         let golden = &goldens[name];
@@ -157,7 +162,10 @@ fn two_steps_are_pytorchs() {
             };
             let batch: DeviceBatch<Diff> = batch().to_device(&FlexDevice);
             let gradients = step_gradients(&context, method.as_mut(), batch);
-            let (loss, expected) = (gradients.readings.read().loss(), golden["losses"][step].as_f64().unwrap());
+            let (loss, expected) = (
+                gradients.readings.read().loss(),
+                golden["losses"][step].as_f64().unwrap(),
+            );
             assert!(
                 (loss - expected).abs() < 1e-5 * expected.abs().max(1.0),
                 "{name}, step {step}: loss {loss}, not {expected}"
@@ -175,7 +183,11 @@ fn two_steps_are_pytorchs() {
         }
         assert_state(name, &state_dict(&model).unwrap(), &golden["model"]);
         if let Some(teacher) = &teacher {
-            assert_state(&format!("{name}'s teacher"), &teacher.state().unwrap(), &golden["teacher"]);
+            assert_state(
+                &format!("{name}'s teacher"),
+                &teacher.state().unwrap(),
+                &golden["teacher"],
+            );
         }
     }
 }

@@ -42,7 +42,10 @@ impl<B: Backend> Backbone<B> for Tiny<B> {
     fn forward(&self, images: Tensor<B, 4>, _mode: NormMode) -> Tensor<B, 2> {
         let [n, channels, side, _] = images.dims();
         let fields: Tensor<B, 6> = images.reshape([n, channels, 4, side / 4, 4, side / 4]);
-        relu(self.fc.forward(fields.mean_dim(3).mean_dim(5).reshape([n, channels * 16])))
+        relu(
+            self.fc
+                .forward(fields.mean_dim(3).mean_dim(5).reshape([n, channels * 16])),
+        )
     }
 }
 
@@ -170,7 +173,11 @@ fn every_reading_of_a_chart_is_logged() {
         let log = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
         let first = log.lines().next().unwrap();
         for reading in kind.about().charts.iter().flat_map(|chart| chart.readings) {
-            assert!(first.contains(&format!("\"{reading}\":")), "{}: {reading}: {first}", kind.name());
+            assert!(
+                first.contains(&format!("\"{reading}\":")),
+                "{}: {reading}: {first}",
+                kind.name()
+            );
         }
     }
 }

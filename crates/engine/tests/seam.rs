@@ -295,8 +295,7 @@ fn a_teacher_averages_parameters_at_its_time_and_never_statistics() {
         assert!(teacher.state().unwrap() == before, "not its time");
         teacher.update(update, &moved, 0.0);
         for (name, tensor) in teacher.state().unwrap() {
-            let follows =
-                !name.starts_with("predictor.") && !name.contains("running");
+            let follows = !name.starts_with("predictor.") && !name.contains("running");
             for ((found, from), to) in tensor.data.iter().zip(&before[&name].data).zip(&target[&name].data) {
                 // τ = 0.9 at the start of the run.
                 let expected = if follows { from + (to - from) * 0.1 } else { *from };

@@ -72,7 +72,10 @@ pub fn dino<B: Backend>(
 pub fn dino_centre<B: Backend>(centre: Tensor<B, 2>, teacher: &[Tensor<B, 2>], momentum: f64) -> Tensor<B, 2> {
     let crops = teacher.len() as f64;
     let means = teacher.iter().map(|t| t.clone().cast(FloatDType::F32).mean_dim(0));
-    let mean = means.reduce(|sum, mean| sum + mean).expect("the teacher saw a crop").div_scalar(crops);
+    let mean = means
+        .reduce(|sum, mean| sum + mean)
+        .expect("the teacher saw a crop")
+        .div_scalar(crops);
     centre.mul_scalar(momentum) + mean.mul_scalar(1.0 - momentum)
 }
 

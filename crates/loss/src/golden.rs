@@ -47,9 +47,7 @@ pub mod inputs {
 
     /// pa + 0.3 sin(0.8 i − 0.6 j)
     pub fn pb(n: usize, d: usize) -> Tensor<Diff, 2> {
-        matrix(n, d, |i, j| {
-            (0.5 * i + 0.9 * j).cos() + 0.3 * (0.8 * i - 0.6 * j).sin()
-        })
+        matrix(n, d, |i, j| (0.5 * i + 0.9 * j).cos() + 0.3 * (0.8 * i - 0.6 * j).sin())
     }
 
     /// sin(0.4 i + 0.2 j + 0.9), a small crop

@@ -160,8 +160,8 @@ impl BarlowTwinsLoss {
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
     use crate::BarlowTwinsLossConfig;
-    use crate::golden::{assert_golden, inputs, leaves};
     use crate::LossForm;
+    use crate::golden::{assert_golden, inputs, leaves};
 
     /// The paper's table of asymmetric variants: a gradient into one branch only.
     #[test]

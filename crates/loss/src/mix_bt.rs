@@ -86,8 +86,7 @@ pub fn mix_bt<B: Backend>(
         MixBtForm::ImageNet => standardise_unbiased(z),
     };
     let [a, b, m] = [z_a, z_b, mixture.embeddings].map(standardise);
-    let correlation =
-        |x: &Tensor<B, 2>, y: &Tensor<B, 2>| x.clone().transpose().matmul(y.clone()).div_scalar(n);
+    let correlation = |x: &Tensor<B, 2>, y: &Tensor<B, 2>| x.clone().transpose().matmul(y.clone()).div_scalar(n);
     let diagonal = (a.clone() * b.clone()).sum_dim(0).div_scalar(n);
     let invariance = sum(diagonal.sub_scalar(1.0).square());
     let redundancy_reduction = match d {

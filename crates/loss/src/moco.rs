@@ -42,8 +42,15 @@ pub fn moco_v2<B: Backend>(
 ) -> ContrastOutput<B> {
     check_same(["q", "k"], q.dims(), k.dims());
     let [m, width] = queue.dims();
-    assert!(m > 0 && width == q.dims()[1], "a queue [{m}, {width}] for queries {:?}", q.dims());
-    assert!(temperature > 0.0, "the temperature is {temperature}, and must be above 0");
+    assert!(
+        m > 0 && width == q.dims()[1],
+        "a queue [{m}, {width}] for queries {:?}",
+        q.dims()
+    );
+    assert!(
+        temperature > 0.0,
+        "the temperature is {temperature}, and must be above 0"
+    );
     let (q, k) = (unit_rows(q), unit_rows(k.detach()));
     let positive = (q.clone() * k).sum_dim(1).div_scalar(temperature);
     let queue = queue.detach().cast(FloatDType::F32);
@@ -67,7 +74,10 @@ pub fn moco_v2<B: Backend>(
 /// If the shapes differ or are empty, or `temperature` is not above 0.
 pub fn moco_v3<B: Backend>(q: Tensor<B, 2>, k: Tensor<B, 2>, temperature: f64) -> ContrastOutput<B> {
     check_same(["q", "k"], q.dims(), k.dims());
-    assert!(temperature > 0.0, "the temperature is {temperature}, and must be above 0");
+    assert!(
+        temperature > 0.0,
+        "the temperature is {temperature}, and must be above 0"
+    );
     let (q, k) = (unit_rows(q), unit_rows(k.detach()));
     let logits = q.matmul(k.transpose()).div_scalar(temperature);
     let output = against(diagonal(logits.clone()), logits);

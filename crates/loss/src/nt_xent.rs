@@ -43,7 +43,10 @@ pub struct NtXentOutput<B: Backend> {
 /// If the shapes differ, N < 2 or D = 0, with both shapes; or if `temperature` is not above 0.
 pub fn nt_xent<B: Backend>(z_a: Tensor<B, 2>, z_b: Tensor<B, 2>, temperature: f64) -> NtXentOutput<B> {
     let [n, _] = check_shapes(z_a.dims(), z_b.dims());
-    assert!(temperature > 0.0, "the temperature is {temperature}, and must be above 0");
+    assert!(
+        temperature > 0.0,
+        "the temperature is {temperature}, and must be above 0"
+    );
     let u = Tensor::cat(vec![unit_rows(z_a), unit_rows(z_b)], 0);
     let logits = u.clone().matmul(u.transpose()).div_scalar(temperature);
     let own = others(&logits).bool_not();

@@ -47,12 +47,7 @@ pub fn byol<B: Backend>([p_a, p_b]: [Tensor<B, 2>; 2], [t_a, t_b]: [Tensor<B, 2>
 }
 
 /// mean cos(p_a, sg z_b) + mean cos(p_b, sg z_a).
-fn cosines<B: Backend>(
-    p_a: Tensor<B, 2>,
-    p_b: Tensor<B, 2>,
-    z_a: Tensor<B, 2>,
-    z_b: Tensor<B, 2>,
-) -> Tensor<B, 1> {
+fn cosines<B: Backend>(p_a: Tensor<B, 2>, p_b: Tensor<B, 2>, z_a: Tensor<B, 2>, z_b: Tensor<B, 2>) -> Tensor<B, 1> {
     check_same(["p_a", "z_b"], p_a.dims(), z_b.dims());
     check_same(["p_b", "z_a"], p_b.dims(), z_a.dims());
     mean_cosine(p_a, z_b) + mean_cosine(p_b, z_a)
@@ -87,7 +82,10 @@ mod tests {
             let z = leaves([inputs::za(n, d), inputs::zb(n, d)]);
             assert_golden(&what, simsiam(p.clone(), z.clone()), of_simsiam, &p, &norms_of_simsiam);
             let gradients = simsiam(p.clone(), z.clone()).backward();
-            assert!(z.iter().all(|z| z.grad(&gradients).is_none()), "targets have no gradient");
+            assert!(
+                z.iter().all(|z| z.grad(&gradients).is_none()),
+                "targets have no gradient"
+            );
             assert_golden(&what, byol(p.clone(), z), of_byol, &p, &norms_of_byol);
         }
     }

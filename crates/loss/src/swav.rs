@@ -92,7 +92,10 @@ pub fn swapped_prediction<B: Backend>(
         scores.len(),
         codes.len()
     );
-    assert!(temperature > 0.0, "the temperature is {temperature}, and must be above 0");
+    assert!(
+        temperature > 0.0,
+        "the temperature is {temperature}, and must be above 0"
+    );
     let shapes: Vec<_> = scores.iter().chain(codes).map(Tensor::dims).collect();
     assert!(
         shapes.iter().all(|shape| shape == &shapes[0]),

@@ -39,7 +39,11 @@ impl HeadsConfig {
     pub fn describe(&self) -> String {
         let mut parts = vec![format!("projector {}", self.projector.widths())];
         parts.extend(self.predictor.iter().map(|head| format!("predictor {}", head.widths())));
-        parts.extend(self.prototypes.iter().map(|layer| format!("{} prototypes", layer.count)));
+        parts.extend(
+            self.prototypes
+                .iter()
+                .map(|layer| format!("{} prototypes", layer.count)),
+        );
         parts.join(", ")
     }
 

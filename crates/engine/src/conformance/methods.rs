@@ -64,8 +64,15 @@ impl MethodCase {
             .into_iter()
             .map(|view| Tensor::from_inner(of_view(30 + view)).require_grad())
             .collect();
-        let seen = |group: &usize| spec.teacher.as_ref().is_some_and(|teacher| teacher.sees.contains(group));
-        let teacher = groups.iter().enumerate().map(|(view, group)| seen(group).then(|| of_view(60 + view)));
+        let seen = |group: &usize| {
+            spec.teacher
+                .as_ref()
+                .is_some_and(|teacher| teacher.sees.contains(group))
+        };
+        let teacher = groups
+            .iter()
+            .enumerate()
+            .map(|(view, group)| seen(group).then(|| of_view(60 + view)));
         let batch = MethodBatch {
             embeddings: embeddings.clone(),
             teacher: teacher.collect(),

@@ -188,7 +188,12 @@ impl MethodSpec {
         parts.extend(self.derived.iter().map(|view| format!("derived view {}", view.name)));
         if let Some(groups) = &self.online {
             let derived = self.derived.iter().map(|view| view.name.as_str());
-            let all: Vec<&str> = self.views.iter().map(|group| group.name.as_str()).chain(derived).collect();
+            let all: Vec<&str> = self
+                .views
+                .iter()
+                .map(|group| group.name.as_str())
+                .chain(derived)
+                .collect();
             let names: Vec<&str> = groups.iter().map(|&group| all[group]).collect();
             parts.push(format!("the network sees {}", names.join(", ")));
         }

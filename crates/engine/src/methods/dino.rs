@@ -3,8 +3,8 @@
 use super::small_views::SmallViews;
 use crate::backend::TrainBackend;
 use crate::method::{
-    Chart, Clock, EmaTiming, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition,
-    MethodInputs, MethodKeyError, MethodPlan, MethodSpec, Momentum, Outlook, Passes, TeacherSpec,
+    Chart, Clock, EmaTiming, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs,
+    MethodKeyError, MethodPlan, MethodSpec, Momentum, Outlook, Passes, TeacherSpec,
 };
 use crate::optim::{ParamRule, Select};
 use barlow_loss::{CodeUse, code_use, dino, dino_centre, unit_deviation, unit_rows};
@@ -269,7 +269,11 @@ impl<B: TrainBackend> Method<B> for Dino<B> {
             return Some(gradient);
         }
         let norm = gradient.clone().square().sum_dim(1).sum_dim(0).sqrt();
-        let factor = norm.add_scalar(1e-6).recip().mul_scalar(self.config.clip).clamp_max(1.0);
+        let factor = norm
+            .add_scalar(1e-6)
+            .recip()
+            .mul_scalar(self.config.clip)
+            .clamp_max(1.0);
         Some(gradient * factor)
     }
 
@@ -282,7 +286,11 @@ impl<B: TrainBackend> Method<B> for Dino<B> {
     fn state(&self) -> StateDict {
         let host = |centre: &Tensor<B::InnerBackend, 2>| {
             let shape = centre.dims().to_vec();
-            let data = centre.to_data().convert::<f32>().to_vec().expect("converted to f32 above");
+            let data = centre
+                .to_data()
+                .convert::<f32>()
+                .to_vec()
+                .expect("converted to f32 above");
             (CENTRE.to_owned(), HostTensor { shape, data })
         };
         self.centre.iter().map(host).collect()
@@ -324,6 +332,13 @@ mod tests {
         for (epoch, expected) in [(0, 0.04), (1, 0.05), (3, 0.07), (4, 0.07), (9, 0.07)] {
             assert!((at(epoch) - expected).abs() < 1e-12, "epoch {epoch}: {}", at(epoch));
         }
-        assert_eq!(Config::default().teacher_temperature(Clock { step: 0, total_steps: 1, steps_per_epoch: 1 }), 0.04);
+        assert_eq!(
+            Config::default().teacher_temperature(Clock {
+                step: 0,
+                total_steps: 1,
+                steps_per_epoch: 1
+            }),
+            0.04
+        );
     }
 }

@@ -220,7 +220,10 @@ mod tests {
             mixture_warmup_epochs: 2.0,
             ..Config::default()
         };
-        assert_eq!([0, 10, 20, 90].map(|step| config.loss(clock(step)).mixture), [0.0, 1.0, 2.0, 2.0]);
+        assert_eq!(
+            [0, 10, 20, 90].map(|step| config.loss(clock(step)).mixture),
+            [0.0, 1.0, 2.0, 2.0]
+        );
         assert_eq!(Config::default().loss(clock(0)).mixture, 4.0);
     }
 }

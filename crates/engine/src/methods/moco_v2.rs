@@ -2,8 +2,8 @@
 
 use crate::backend::TrainBackend;
 use crate::method::{
-    Chart, Clock, EmaTiming, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition,
-    MethodInputs, MethodKeyError, MethodPlan, MethodSpec, Momentum, Outlook, TeacherSpec,
+    Chart, Clock, EmaTiming, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs,
+    MethodKeyError, MethodPlan, MethodSpec, Momentum, Outlook, TeacherSpec,
 };
 use crate::optim::{ParamRule, Select};
 use barlow_augment::keyed_rng;
@@ -198,7 +198,11 @@ impl<B: TrainBackend> Method<B> for MoCoV2<B> {
     fn state(&self) -> StateDict {
         let host = |queue: &Tensor<B::InnerBackend, 2>| {
             let shape = queue.dims().to_vec();
-            let data = queue.to_data().convert::<f32>().to_vec().expect("converted to f32 above");
+            let data = queue
+                .to_data()
+                .convert::<f32>()
+                .to_vec()
+                .expect("converted to f32 above");
             (QUEUE.to_owned(), HostTensor { shape, data })
         };
         self.queue.iter().map(host).collect()

@@ -16,7 +16,11 @@ pub(super) const NAME: &str = "moco-v3";
 pub(super) const ABOUT: MethodAbout = MethodAbout {
     summary: "tells a teacher's embedding of the other view apart from those of all other images of the batch",
     source: "Chen, Xie, He 2021, arXiv 2104.02057; facebookresearch/moco-v3 moco/builder.py",
-    recipes: &["sign-digits-moco-v3", "cifar10-resnet18-moco-v3", "imagenet-resnet50-moco-v3"],
+    recipes: &[
+        "sign-digits-moco-v3",
+        "cifar10-resnet18-moco-v3",
+        "imagenet-resnet50-moco-v3",
+    ],
     keys: "[method.moco-v3]",
     charts: &[
         Chart {

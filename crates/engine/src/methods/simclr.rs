@@ -15,7 +15,11 @@ pub(super) const NAME: &str = "simclr";
 pub(super) const ABOUT: MethodAbout = MethodAbout {
     summary: "tells the other view of an image apart from the views of all other images of the batch (NT-Xent)",
     source: "Chen, Kornblith, Norouzi, Hinton 2020, arXiv 2002.05709; google-research/simclr objective.py",
-    recipes: &["sign-digits-simclr", "cifar10-resnet18-simclr", "imagenet-resnet50-simclr"],
+    recipes: &[
+        "sign-digits-simclr",
+        "cifar10-resnet18-simclr",
+        "imagenet-resnet50-simclr",
+    ],
     keys: "[method.simclr]",
     charts: &[
         Chart {

@@ -16,7 +16,11 @@ pub(super) const NAME: &str = "simsiam";
 pub(super) const ABOUT: MethodAbout = MethodAbout {
     summary: "predicts each view's embedding from the other's, with the gradient stopped at the target",
     source: "Chen, He 2020, arXiv 2011.10566; facebookresearch/simsiam builder.py, main_simsiam.py",
-    recipes: &["sign-digits-simsiam", "cifar10-resnet18-simsiam", "imagenet-resnet50-simsiam"],
+    recipes: &[
+        "sign-digits-simsiam",
+        "cifar10-resnet18-simsiam",
+        "imagenet-resnet50-simsiam",
+    ],
     keys: "[method.simsiam]",
     charts: &[Chart {
         title: "Collapse: unit deviation about 1 is healthy, 0 is collapsed",

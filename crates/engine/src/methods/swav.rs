@@ -259,7 +259,11 @@ impl<B: TrainBackend> Method<B> for SwAv<B> {
     fn state(&self) -> StateDict {
         let host = |(index, queue): (usize, &Tensor<B::InnerBackend, 2>)| {
             let shape = queue.dims().to_vec();
-            let data = queue.to_data().convert::<f32>().to_vec().expect("converted to f32 above");
+            let data = queue
+                .to_data()
+                .convert::<f32>()
+                .to_vec()
+                .expect("converted to f32 above");
             (format!("queue.{index}"), HostTensor { shape, data })
         };
         self.queues.iter().enumerate().map(host).collect()

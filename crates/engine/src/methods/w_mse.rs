@@ -64,7 +64,11 @@ impl MethodDefinition for Config {
     }
 
     fn check(&self, inputs: &MethodInputs) -> Result<(), MethodKeyError> {
-        let (n, d, w) = (inputs.batch_size, inputs.projector.output_width(), self.sub_batch(inputs));
+        let (n, d, w) = (
+            inputs.batch_size,
+            inputs.projector.output_width(),
+            self.sub_batch(inputs),
+        );
         if w > d && n.is_multiple_of(w) {
             return Ok(());
         }
@@ -87,7 +91,11 @@ impl MethodDefinition for Config {
     fn outlook(&self, inputs: &MethodInputs) -> Outlook {
         let (n, d) = (inputs.batch_size, inputs.projector.output_width());
         Outlook {
-            settings: format!("sub-batches of {}, {} times a step", self.sub_batch(inputs), self.iterations),
+            settings: format!(
+                "sub-batches of {}, {} times a step",
+                self.sub_batch(inputs),
+                self.iterations
+            ),
             floor: Some(0.0),
             // Orthogonal embeddings.
             start: Some(2.0),
@@ -159,7 +167,10 @@ mod tests {
         assert_eq!(config.sub_batch(&inputs(40, 16)), 40);
         assert_eq!(config.check(&inputs(40, 16)), Ok(()));
         let line = config.check(&inputs(16, 16)).unwrap_err().to_string();
-        assert!(line.contains("method.w-mse.sub_batch") && line.contains("train.batch_size, 16"), "{line}");
+        assert!(
+            line.contains("method.w-mse.sub_batch") && line.contains("train.batch_size, 16"),
+            "{line}"
+        );
         let given = Config {
             sub_batch: Some(24),
             ..config

@@ -67,7 +67,10 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     let whole = |parts: Vec<Tensor<B::InnerBackend, 2>>| Tensor::cat(parts, 0);
     let online = method.spec().online_views();
     let of_online = |parts: &mut Vec<Vec<_>>| -> Vec<Tensor<B::InnerBackend, 2>> {
-        online.iter().map(|&view| whole(std::mem::take(&mut parts[view]))).collect()
+        online
+            .iter()
+            .map(|&view| whole(std::mem::take(&mut parts[view])))
+            .collect()
     };
     let representations = of_online(&mut representations);
     let embeddings: Vec<Tensor<B, 2>> = of_online(&mut embeddings)

@@ -98,7 +98,9 @@ fn embeddings(kind: MethodKind, model: &Model<Diff>, batch: &HostBatch, micro_ba
             let views = pass
                 .iter()
                 .map(|&view| batch.rows_to_device::<Diff>(view, rows.clone(), &FlexDevice));
-            let z = model.forward(Tensor::cat(views.collect(), 0), NormMode::Train).embeddings;
+            let z = model
+                .forward(Tensor::cat(views.collect(), 0), NormMode::Train)
+                .embeddings;
             for (index, &view) in pass.iter().enumerate() {
                 embeddings[view].push(z.clone().narrow(0, index * rows.len(), rows.len()));
             }
@@ -199,7 +201,11 @@ fn one_pass_and_the_cached_passes_agree_for_every_method() {
         assert_eq!(found_loss, expected_loss, "{}", kind.name());
         let distance = distance(&found, &expected);
         assert!(distance < 1e-6, "{}: {distance}", kind.name());
-        assert!(statistics(&one) == statistics(&two), "{}: running statistics", kind.name());
+        assert!(
+            statistics(&one) == statistics(&two),
+            "{}: running statistics",
+            kind.name()
+        );
     }
 }
 
