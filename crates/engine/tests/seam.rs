@@ -8,7 +8,7 @@ use barlow_data::{DeviceBatch, HostBatch, HostView, MemorySet};
 use barlow_engine::config::{BackboneKind, Config, OptimizerKind};
 use barlow_engine::error::RunError;
 use barlow_engine::method::{
-    Clock, EmaTiming, LossOutput, Method, MethodBatch, MethodSpec, Momentum, Outlook, Passes, TeacherSpec,
+    Clock, EmaTiming, LossOutput, Method, MethodBatch, MethodPlan, MethodSpec, Momentum, Outlook, Passes, TeacherSpec,
 };
 use barlow_engine::metrics::{Metric, MetricsSink};
 use barlow_engine::optim::{ParamRule, RateRule, Select};
@@ -42,8 +42,7 @@ type Calls = Arc<Mutex<Vec<String>>>;
 
 /// Prediction of the teacher's embeddings from all views, and a pull of the prototypes' scores to a moving centre.
 struct Everything {
-    spec: MethodSpec,
-    outlook: Outlook,
+    plan: MethodPlan,
     /// [K]
     centre: Vec<f32>,
     seen: Option<Vec<f32>>,
@@ -64,6 +63,8 @@ fn spec(update: EmaTiming, passes: Passes) -> MethodSpec {
     MethodSpec {
         kind: "everything".to_owned(),
         views: vec![group("a", 1, SIZE), group("b", 1, SIZE), group("small", 2, SMALL)],
+        derived: Vec::new(),
+        online: None,
         passes,
         teacher: Some(TeacherSpec {
             momentum: Momentum { start: 0.9, end: 1.0 },
@@ -96,10 +97,12 @@ fn spec(update: EmaTiming, passes: Passes) -> MethodSpec {
 impl Everything {
     fn new(spec: MethodSpec, calls: Calls) -> Self {
         Self {
-            spec,
-            outlook: Outlook {
-                settings: "a test".to_owned(),
-                ..Outlook::default()
+            plan: MethodPlan {
+                spec,
+                outlook: Outlook {
+                    settings: "a test".to_owned(),
+                    ..Outlook::default()
+                },
             },
             centre: vec![0.0; 5],
             seen: None,
@@ -113,12 +116,8 @@ impl Everything {
 }
 
 impl Method<Diff> for Everything {
-    fn spec(&self) -> &MethodSpec {
-        &self.spec
-    }
-
-    fn outlook(&self) -> &Outlook {
-        &self.outlook
+    fn plan(&self) -> &MethodPlan {
+        &self.plan
     }
 
     fn loss(&mut self, heads: &Heads<Diff>, batch: MethodBatch<'_, Diff>) -> LossOutput<Diff> {
@@ -128,6 +127,7 @@ impl Method<Diff> for Everything {
         let seen: Vec<bool> = batch.teacher.iter().map(Option::is_some).collect();
         assert_eq!(seen, [true, true, false, false], "the teacher sees the large views");
         let predictor = heads.predictor.as_ref().expect("it is in the spec");
+        assert!(batch.teacher_heads.is_some_and(|heads| heads.prototypes.len() == 1));
         let targets: Vec<_> = batch.teacher.into_iter().flatten().collect();
         let centre = Tensor::<Diff, 1>::from_floats(self.centre.as_slice(), &FlexDevice).reshape([1, 5]);
         let mut prediction = Tensor::<Diff, 1>::zeros([1], &FlexDevice);
@@ -228,8 +228,8 @@ fn clock(step: u64) -> Clock {
 
 fn gradients(passes: Passes, micro_batch: Option<usize>) -> (Vec<f32>, StateDict, f64) {
     let mut method = Everything::new(spec(EmaTiming::AfterStep, passes), Calls::default());
-    let model = model(&method.spec);
-    let teacher = Teacher::<Diff, ResNet<Diff>>::new(method.spec.teacher.clone().unwrap(), &model);
+    let model = model(&method.plan.spec);
+    let teacher = Teacher::<Diff, ResNet<Diff>>::new(method.plan.spec.teacher.clone().unwrap(), &model);
     let profile = Profile::off();
     let context = StepContext {
         model: &model,
@@ -295,8 +295,7 @@ fn a_teacher_averages_parameters_at_its_time_and_never_statistics() {
         assert!(teacher.state().unwrap() == before, "not its time");
         teacher.update(update, &moved, 0.0);
         for (name, tensor) in teacher.state().unwrap() {
-            let follows =
-                (name.starts_with("backbone.") || name.starts_with("projector.")) && !name.contains("running");
+            let follows = !name.starts_with("predictor.") && !name.contains("running");
             for ((found, from), to) in tensor.data.iter().zip(&before[&name].data).zip(&target[&name].data) {
                 // τ = 0.9 at the start of the run.
                 let expected = if follows { from + (to - from) * 0.1 } else { *from };

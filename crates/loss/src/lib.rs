@@ -34,22 +34,46 @@
 //! works with any backend. For a batch that is spread over processes use [`BarlowTwinsLoss::forward_with_peers`].
 
 mod config;
+mod dino;
 mod floor;
 mod form;
+#[cfg(all(test, feature = "cpu"))]
+mod golden;
+mod hsic;
 mod loss;
+mod mix_bt;
+mod moco;
+mod monitors;
+mod nt_xent;
 pub mod ops;
 mod output;
 mod peers;
 pub mod reference;
+mod rows;
+mod sela;
+mod siamese;
+mod swav;
 mod variants;
 mod vicreg;
+mod w_mse;
 
 pub use config::{BarlowTwinsLossConfig, LossConfigError, LossForm, Normalization, Objective};
+pub use dino::{dino, dino_centre};
 pub use floor::{loss_floor, loss_start};
+pub use hsic::{HsicOutput, hsic};
 pub use loss::BarlowTwinsLoss;
+pub use mix_bt::{MixBtConfig, MixBtForm, MixBtOutput, Mixture, mix_bt};
+pub use moco::{ContrastOutput, moco_v2, moco_v3};
+pub use monitors::{alignment, uniformity, unit_deviation};
+pub use nt_xent::{NtXentOutput, nt_xent};
 pub use output::BarlowTwinsOutput;
 pub use peers::Peers;
+pub use rows::unit_rows;
+pub use sela::{SelaConfig, SelaLabels, sela, sela_labels};
+pub use siamese::{byol, simsiam};
+pub use swav::{CodeUse, SinkhornConfig, code_use, sinkhorn, swapped_prediction};
 pub use vicreg::{VicRegConfig, VicRegOutput, vicreg, vicreg_takes_gram};
+pub use w_mse::{w_mse, whiten};
 
 /// The README's Rust code, compiled with the documentation's examples.
 #[cfg(doctest)]

@@ -156,3 +156,26 @@ impl BarlowTwinsLoss {
         terms.invariance.clone().mul_scalar(invariance) + terms.redundancy_reduction.clone().mul_scalar(redundancy)
     }
 }
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use crate::BarlowTwinsLossConfig;
+    use crate::LossForm;
+    use crate::golden::{assert_golden, inputs, leaves};
+
+    /// The paper's table of asymmetric variants: a gradient into one branch only.
+    #[test]
+    fn a_view_without_a_gradient_changes_that_of_no_other() {
+        for form in [LossForm::Reference, LossForm::Direct, LossForm::Gram] {
+            let loss = BarlowTwinsLossConfig::new().with_lambda(0.0051).with_form(form).init();
+            for ((n, d), expected, norm) in [
+                ((4, 3), 0.726565447583, 2.199769005785),
+                ((8, 16), 0.668515457928, 1.925222366453e-1),
+            ] {
+                let [a, b] = leaves([inputs::za(n, d), inputs::zb(n, d)]);
+                let found = loss.forward(a.clone(), b.detach()).loss;
+                assert_golden(&format!("{form:?}, {n} x {d}"), found, expected, &[a], &[norm]);
+            }
+        }
+    }
+}

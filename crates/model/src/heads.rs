@@ -35,6 +35,18 @@ impl HeadsConfig {
         self.projector.output_width()
     }
 
+    /// The widths of the heads' layers, such as "projector 512-256, predictor 128-256".
+    pub fn describe(&self) -> String {
+        let mut parts = vec![format!("projector {}", self.projector.widths())];
+        parts.extend(self.predictor.iter().map(|head| format!("predictor {}", head.widths())));
+        parts.extend(
+            self.prototypes
+                .iter()
+                .map(|layer| format!("{} prototypes", layer.count)),
+        );
+        parts.join(", ")
+    }
+
     /// Builds the heads for representations of width `feature_dim`, with zero weights that are not yet allocated.
     ///
     /// # Panics

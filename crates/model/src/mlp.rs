@@ -79,6 +79,12 @@ impl MlpConfig {
         self.layers.last().expect("an MLP has at least one layer").width
     }
 
+    /// The widths of the layers joined by dashes, such as "512-512-256".
+    pub fn widths(&self) -> String {
+        let widths: Vec<String> = self.layers.iter().map(|layer| layer.width.to_string()).collect();
+        widths.join("-")
+    }
+
     /// Builds the module with zero linear weights, not yet allocated. Set them with [`crate::initialize`] or
     /// [`crate::load_state_dict`].
     ///

@@ -7,12 +7,13 @@ use toml::Value;
 
 /// Keys, or prefixes of keys, that cannot change within a run, because the steps already made would not match: another network
 /// or optimiser state, or other batches at the same step numbers.
-const FIXED: [&str; 8] = [
+const FIXED: [&str; 9] = [
     "data.holdout",
     "data.train_images",
     "method.",
     "model.",
     "optimizer.kind",
+    "optimizer.rate_in_momentum",
     "train.batch_size",
     "train.micro_batch",
     "run.seed",

@@ -15,6 +15,8 @@ pub fn rule(config: &Config) -> Rule {
             weight_decay: optimizer.weight_decay,
             trust_coefficient: optimizer.trust_coefficient,
             clip: optimizer.clip,
+            separate_norms: optimizer.separate_norms,
+            rate_in_momentum: optimizer.rate_in_momentum,
         }),
         OptimizerKind::AdamW => Rule::AdamW(AdamW::new(optimizer.weight_decay)),
         OptimizerKind::Sgd => Rule::Sgd(Sgd {

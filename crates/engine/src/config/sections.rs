@@ -41,6 +41,10 @@ pub struct OptimizerConfig {
     pub trust_coefficient: f64,
     /// Never let an adapted rate exceed the given one (LARS); helps on small data sets.
     pub clip: bool,
+    /// Adapt by ‖g‖ + wd‖p‖ and not by ‖g + wd·p‖ (LARS), as Apex's LARC, SwAV's optimiser.
+    pub separate_norms: bool,
+    /// The rate is part of the momentum buffer (LARS), as in SimCLR's code.
+    pub rate_in_momentum: bool,
 }
 
 impl Default for OptimizerConfig {
@@ -53,6 +57,8 @@ impl Default for OptimizerConfig {
             momentum: 0.9,
             trust_coefficient: 0.001,
             clip: false,
+            separate_norms: false,
+            rate_in_momentum: false,
         }
     }
 }

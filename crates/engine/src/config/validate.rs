@@ -147,7 +147,10 @@ impl Config {
         EvalTransform::new(eval.resize, eval.crop, Normalization::imagenet())
             .map_err(|error| range_text("eval", &error.to_string()))?;
         at_least("eval.knn_k", eval.knn_k, 1)?;
-        positive("eval.knn_temperature", eval.knn_temperature)
+        positive("eval.knn_temperature", eval.knn_temperature)?;
+        self.method_definition()
+            .check(&self.method_inputs(None))
+            .map_err(|error| range(&error.key, error.value, error.allowed))
     }
 }
 

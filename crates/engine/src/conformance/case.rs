@@ -1,7 +1,7 @@
 //! The cases of the suite, and what each is compared with.
 
 use super::values::{By, Reference, Values};
-use super::{losses, operations, training};
+use super::{losses, methods, operations, training};
 use crate::backend::TrainBackend;
 
 /// Something that a run computes on a device.
@@ -15,6 +15,7 @@ pub struct Case {
 enum Kind {
     Operation(operations::Operation),
     Loss(losses::LossCase),
+    Method(methods::MethodCase),
     Training(training::Part),
 }
 
@@ -22,8 +23,9 @@ enum Kind {
 pub fn cases() -> Vec<Case> {
     let operations = operations::all().into_iter().map(Kind::Operation);
     let losses = losses::ALL.into_iter().map(Kind::Loss);
+    let methods = methods::all().map(Kind::Method);
     let training = training::all().into_iter().map(Kind::Training);
-    let kinds = operations.chain(losses).chain(training);
+    let kinds = operations.chain(losses).chain(methods).chain(training);
     kinds.map(|kind| Case { kind, large: false }).collect()
 }
 
@@ -41,6 +43,7 @@ impl Case {
         match &self.kind {
             Kind::Operation(operation) => operation.values::<B>(by, device),
             Kind::Loss(loss) => loss.values::<B>(by, device),
+            Kind::Method(method) => method.values::<B>(by, device),
             Kind::Training(part) => part.values::<B>(by, device),
         }
     }
@@ -49,7 +52,7 @@ impl Case {
     pub fn reference(&self) -> Reference {
         match &self.kind {
             Kind::Training(part) => part.reference(),
-            Kind::Operation(_) | Kind::Loss(_) => Reference::Cpu,
+            Kind::Operation(_) | Kind::Loss(_) | Kind::Method(_) => Reference::Cpu,
         }
     }
 
@@ -59,6 +62,7 @@ impl Case {
             Kind::Operation(_) if self.large => operations::LARGE_BOUND,
             Kind::Operation(_) => operations::BOUND,
             Kind::Loss(_) => losses::BOUND,
+            Kind::Method(_) => methods::BOUND,
             Kind::Training(part) => part.bound(),
         }
     }

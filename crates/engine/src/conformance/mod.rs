@@ -6,6 +6,7 @@
 mod case;
 mod comparison;
 mod losses;
+mod methods;
 mod operations;
 mod training;
 mod values;

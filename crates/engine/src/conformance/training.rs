@@ -87,12 +87,14 @@ impl Part {
     }
 }
 
-fn rules() -> [(&'static str, Rule); 4] {
+fn rules() -> [(&'static str, Rule); 5] {
     let lars = Lars {
         momentum: 0.9,
         weight_decay: 1e-4,
         trust_coefficient: 0.02,
         clip: false,
+        separate_norms: false,
+        rate_in_momentum: false,
     };
     let sgd = Sgd {
         momentum: 0.9,
@@ -101,6 +103,14 @@ fn rules() -> [(&'static str, Rule); 4] {
     [
         ("LARS", Rule::Lars(lars)),
         ("clipped LARS", Rule::Lars(Lars { clip: true, ..lars })),
+        (
+            "LARS with separate norms and the rate in its momentum",
+            Rule::Lars(Lars {
+                separate_norms: true,
+                rate_in_momentum: true,
+                ..lars
+            }),
+        ),
         ("SGD", Rule::Sgd(sgd)),
         // Its first steps are the signs of the gradients, the smallest of which are rounding error: a large epsilon suppresses
         // these.

@@ -1,5 +1,6 @@
 //! Inputs and outputs of a method's loss.
 
+use barlow_model::Heads;
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
@@ -30,10 +31,12 @@ impl Clock {
 ///
 /// Row k of every tensor belongs to image k of the batch.
 pub struct MethodBatch<'a, B: AutodiffBackend> {
-    /// [N, D], the online projector's embeddings of each view, with their graph.
+    /// [N, D], the online projector's embeddings of each view that the network sees, in their order, with their graph.
     pub embeddings: Vec<Tensor<B, 2>>,
     /// [N, D], the teacher's embeddings of each view; `None` for views that it does not see.
     pub teacher: Vec<Option<Tensor<B::InnerBackend, 2>>>,
+    /// The teacher's heads, whose prototypes follow the network's as its backbone and projector do.
+    pub teacher_heads: Option<&'a Heads<B::InnerBackend>>,
     /// The view group of each view, by its number in the spec.
     pub groups: &'a [usize],
     /// The number of each image in the training set.

@@ -11,9 +11,9 @@ mod twin_loss;
 
 pub use about::{Chart, MethodAbout};
 pub use batch::{Clock, LossOutput, MethodBatch};
-pub use definition::{MethodDefinition, MethodInputs, MethodKeyError};
+pub use definition::{MethodDefinition, MethodInputs, MethodKeyError, MethodPlan};
 pub use outlook::{LargeTensor, Outlook};
-pub use spec::{EmaTiming, MethodSpec, Momentum, Passes, TeacherSpec};
+pub use spec::{DerivedView, EmaTiming, MethodSpec, Momentum, Passes, TeacherSpec};
 pub use traits::Method;
 pub(crate) use twin_loss::two;
 pub use twin_loss::{TwinLoss, TwinLossMethod};

@@ -13,6 +13,10 @@ pub struct MethodSpec {
     pub kind: String,
     /// Groups of views of each image; the views of a batch are those of the groups in order.
     pub views: Vec<ViewGroup>,
+    /// Views that the method computes from the others of a batch, on the host; their groups come after those of `views`.
+    pub derived: Vec<DerivedView>,
+    /// The view groups that the trained network sees, by their numbers; `None` for all of them.
+    pub online: Option<Vec<usize>>,
     /// Which views share a forward pass.
     pub passes: Passes,
     /// A second network that follows the trained one.
@@ -21,6 +25,15 @@ pub struct MethodSpec {
     pub heads: HeadsConfig,
     /// Exceptions from what the optimiser does with each kind of parameter.
     pub rules: Vec<ParamRule>,
+}
+
+/// A view that a method computes from the others of a batch, such as a mixture of images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DerivedView {
+    /// Its name in the plan.
+    pub name: String,
+    /// The view group whose size it has.
+    pub like: usize,
 }
 
 /// Which views share a forward pass, and so batch statistics.
@@ -33,8 +46,8 @@ pub enum Passes {
     PerSize,
 }
 
-/// A second network whose weights are a moving average of the trained one's (backbone and projector, parameters only; its batch
-/// norms have their own statistics).
+/// A second network whose weights are a moving average of the trained one's (backbone, projector and prototypes, parameters only;
+/// its batch norms have their own statistics).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TeacherSpec {
     /// The momentum τ of an update.
@@ -76,29 +89,54 @@ pub enum EmaTiming {
 }
 
 impl MethodSpec {
+    /// A method of the config's views, one forward pass per view, without a teacher or rules.
+    pub fn plain(kind: &str, views: Vec<ViewGroup>, heads: HeadsConfig) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            views,
+            derived: Vec::new(),
+            online: None,
+            passes: Passes::PerView,
+            teacher: None,
+            heads,
+            rules: Vec::new(),
+        }
+    }
+
     /// The view group of each view of a batch.
     pub fn groups_of_views(&self) -> Vec<usize> {
         let groups = self.views.iter().enumerate();
+        let derived = self.views.len()..self.views.len() + self.derived.len();
         groups
             .flat_map(|(number, group)| std::iter::repeat_n(number, group.count))
+            .chain(derived)
             .collect()
     }
 
     /// The side in pixels of each view of a batch.
     pub fn sizes_of_views(&self) -> Vec<usize> {
         let sizes = |group: &ViewGroup| std::iter::repeat_n(group.size, group.count);
-        self.views.iter().flat_map(sizes).collect()
+        let derived = self.derived.iter().map(|view| self.views[view.like].size);
+        self.views.iter().flat_map(sizes).chain(derived).collect()
     }
 
-    /// The forward passes, each a list of the numbers of its views.
+    /// The numbers of the views that the trained network sees, ascending.
+    pub fn online_views(&self) -> Vec<usize> {
+        let sees = |group: &usize| self.online.as_ref().is_none_or(|groups| groups.contains(group));
+        let groups = self.groups_of_views().into_iter().enumerate();
+        groups.filter(|(_, group)| sees(group)).map(|(view, _)| view).collect()
+    }
+
+    /// The forward passes of the trained network, each a list of the numbers of its views.
     pub fn passes_of_views(&self) -> Vec<Vec<usize>> {
         let sizes = self.sizes_of_views();
+        let views = self.online_views();
         match self.passes {
-            Passes::PerView => (0..sizes.len()).map(|view| vec![view]).collect(),
+            Passes::PerView => views.into_iter().map(|view| vec![view]).collect(),
             Passes::PerSize => {
                 let mut passes: Vec<Vec<usize>> = Vec::new();
-                for (view, size) in sizes.iter().enumerate() {
-                    match passes.iter_mut().find(|pass| sizes[pass[0]] == *size) {
+                for view in views {
+                    match passes.iter_mut().find(|pass| sizes[pass[0]] == sizes[view]) {
                         Some(pass) => pass.push(view),
                         None => passes.push(vec![view]),
                     }
@@ -116,14 +154,22 @@ impl MethodSpec {
             .iter()
             .map(|group| json!({ "name": group.name, "count": group.count }))
             .collect();
-        json!({
+        let mut identity = json!({
             "kind": self.kind,
             "views": views,
             "passes": self.passes,
             "teacher": self.teacher,
             "heads": self.heads,
             "rules": self.rules,
-        })
+        });
+        // Older checkpoints have no such keys.
+        if !self.derived.is_empty() {
+            identity["derived"] = json!(self.derived);
+        }
+        if let Some(groups) = &self.online {
+            identity["online"] = json!(groups);
+        }
+        identity
     }
 
     /// A short description of the parts, for the plan.
@@ -139,6 +185,18 @@ impl MethodSpec {
                 Passes::PerSize => "one forward pass per view size".to_owned(),
             },
         ];
+        parts.extend(self.derived.iter().map(|view| format!("derived view {}", view.name)));
+        if let Some(groups) = &self.online {
+            let derived = self.derived.iter().map(|view| view.name.as_str());
+            let all: Vec<&str> = self
+                .views
+                .iter()
+                .map(|group| group.name.as_str())
+                .chain(derived)
+                .collect();
+            let names: Vec<&str> = groups.iter().map(|&group| all[group]).collect();
+            parts.push(format!("the network sees {}", names.join(", ")));
+        }
         if let Some(teacher) = &self.teacher {
             parts.push(format!(
                 "teacher with momentum {} to {}",
@@ -177,6 +235,8 @@ mod tests {
         MethodSpec {
             kind: "test".into(),
             views: vec![group("a", 1, 32), group("small", 2, 16), group("b", 1, 32)],
+            derived: Vec::new(),
+            online: None,
             passes,
             teacher: None,
             heads: HeadsConfig {
@@ -193,6 +253,21 @@ mod tests {
         assert_eq!(spec(Passes::PerView).passes_of_views(), [[0], [1], [2], [3]]);
         assert_eq!(spec(Passes::PerSize).passes_of_views(), [vec![0, 3], vec![1, 2]]);
         assert_eq!(spec(Passes::PerSize).groups_of_views(), [0, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_view_of_the_teacher_alone_is_in_no_pass() {
+        let mut spec = spec(Passes::PerSize);
+        let all = spec.identity();
+        spec.online = Some(vec![0, 1]);
+        assert_eq!(spec.online_views(), [0, 1, 2]);
+        assert_eq!(spec.passes_of_views(), [vec![0], vec![1, 2]]);
+        assert_ne!(spec.identity(), all);
+        assert!(
+            spec.describe().contains("the network sees a, small"),
+            "{}",
+            spec.describe()
+        );
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The trait of a method.
 
-use super::{Clock, LossOutput, MethodBatch, MethodSpec, Outlook};
+use super::{Clock, LossOutput, MethodBatch, MethodPlan, MethodSpec, Outlook};
 use crate::backend::TrainBackend;
+use barlow_data::HostBatch;
 use barlow_model::{Heads, ParamKind, StateDict};
 use burn::tensor::Tensor;
 
 /// What a method does in a step. Object-safe, and generic over the backend alone: a method adds one loss to compile, not a
 /// training loop.
 ///
-/// The order of a step: [`before_step`](Method::before_step) · the teacher's update before its pass · its forward passes, without
+/// The order of a step: [`derive`](Method::derive) · [`before_step`](Method::before_step) · the teacher's update before its pass · its forward passes, without
 /// a graph · the online forward passes · [`loss`](Method::loss) · the second pass of cached gradients ·
 /// [`gradient`](Method::gradient) of every parameter · the optimiser · the teacher's update after the step ·
 /// [`after_step`](Method::after_step).
@@ -16,11 +17,22 @@ use burn::tensor::Tensor;
 /// The loss sees the whole batch: with micro-batches only backbone and projector run piece by piece, twice, and predictor and
 /// prototypes once, so that one pass and many micro-batches differ by the batch norms of backbone and projector alone.
 pub trait Method<B: TrainBackend>: Send {
+    /// Its parts and the estimates for its loss, as data.
+    fn plan(&self) -> &MethodPlan;
+
     /// Its parts.
-    fn spec(&self) -> &MethodSpec;
+    fn spec(&self) -> &MethodSpec {
+        &self.plan().spec
+    }
 
     /// The estimates for its loss.
-    fn outlook(&self) -> &Outlook;
+    fn outlook(&self) -> &Outlook {
+        &self.plan().outlook
+    }
+
+    /// Adds the spec's derived views to a batch on the host, before it is divided into micro-batches. Draws are keyed by the seed
+    /// and the step, so that [`loss`](Method::loss) can repeat them.
+    fn derive(&mut self, _batch: &mut HostBatch, _clock: Clock, _seed: u64) {}
 
     /// The loss of a batch.
     fn loss(&mut self, heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B>;

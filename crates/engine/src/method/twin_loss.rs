@@ -1,6 +1,6 @@
 //! A custom loss of two views as a method.
 
-use super::{LossOutput, Method, MethodBatch, MethodSpec, Outlook};
+use super::{LossOutput, Method, MethodBatch, MethodPlan, MethodSpec, Outlook};
 use crate::backend::TrainBackend;
 use barlow_loss::ops::LossOps;
 use barlow_loss::{BarlowTwinsLoss, BarlowTwinsOutput};
@@ -36,17 +36,16 @@ impl<B: LossOps> TwinLoss<B> for BarlowTwinsLoss {
 /// A [`TwinLoss`] on two views and a projector.
 pub struct TwinLossMethod<L> {
     loss: L,
-    spec: MethodSpec,
-    outlook: Outlook,
+    plan: MethodPlan,
 }
 
 impl<L> TwinLossMethod<L> {
-    /// A method of two views. `spec` and `outlook` are those of a two-view method such as Barlow Twins; the name becomes
-    /// `custom`, and the floor that of the loss for `batch_size` pairs.
+    /// A method of two views. The plan is that of a two-view method such as Barlow Twins; the name becomes `custom`, and the
+    /// floor that of the loss for `batch_size` pairs.
     ///
     /// # Panics
     /// If the spec does not have two views.
-    pub fn new<B: Backend>(loss: L, spec: MethodSpec, outlook: Outlook, batch_size: usize) -> Self
+    pub fn new<B: Backend>(loss: L, MethodPlan { spec, outlook }: MethodPlan, batch_size: usize) -> Self
     where
         L: TwinLoss<B>,
     {
@@ -55,27 +54,25 @@ impl<L> TwinLossMethod<L> {
         let floor = loss.floor(batch_size, spec.heads.embedding_width());
         Self {
             loss,
-            spec: MethodSpec {
-                kind: "custom".to_owned(),
-                ..spec
-            },
-            outlook: Outlook {
-                settings: "custom loss".to_owned(),
-                floor,
-                start: None,
-                ..outlook
+            plan: MethodPlan {
+                spec: MethodSpec {
+                    kind: "custom".to_owned(),
+                    ..spec
+                },
+                outlook: Outlook {
+                    settings: "custom loss".to_owned(),
+                    floor,
+                    start: None,
+                    ..outlook
+                },
             },
         }
     }
 }
 
 impl<B: TrainBackend, L: TwinLoss<B> + Send> Method<B> for TwinLossMethod<L> {
-    fn spec(&self) -> &MethodSpec {
-        &self.spec
-    }
-
-    fn outlook(&self) -> &Outlook {
-        &self.outlook
+    fn plan(&self) -> &MethodPlan {
+        &self.plan
     }
 
     fn loss(&mut self, _heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B> {

@@ -3,11 +3,11 @@
 use crate::backend::TrainBackend;
 use crate::method::{
     Chart, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs, MethodKeyError,
-    MethodSpec, Outlook, Passes, two,
+    MethodPlan, MethodSpec, Outlook, two,
 };
 use crate::toml_word::toml_word;
 use barlow_loss::{BarlowTwinsLoss, BarlowTwinsLossConfig, LossForm, Normalization, Objective, loss_start};
-use barlow_model::{Heads, HeadsConfig};
+use barlow_model::{Heads, HeadsConfig, NormMode, ProjectorConfig};
 use serde::{Deserialize, Serialize};
 
 pub(super) const NAME: &str = "barlow-twins";
@@ -46,6 +46,10 @@ pub struct LossSection {
     pub objective: Objective,
     /// τ of the objective "cross-entropy" (> 0); no other reads it.
     pub temperature: f64,
+    /// A predictor after the projector on view a: Linear D, batch norm, ReLU, Linear D (the paper's table of asymmetric variants).
+    pub predictor: bool,
+    /// No gradient into view b (the same table).
+    pub stop_gradient: bool,
 }
 
 impl Default for LossSection {
@@ -57,6 +61,8 @@ impl Default for LossSection {
             normalization: Normalization::Batch,
             objective: Objective::BarlowTwins,
             temperature: 0.1,
+            predictor: false,
+            stop_gradient: false,
         }
     }
 }
@@ -85,18 +91,15 @@ impl MethodDefinition for LossSection {
     }
 
     fn spec(&self, inputs: &MethodInputs) -> MethodSpec {
-        MethodSpec {
-            kind: NAME.to_owned(),
-            views: inputs.views.clone(),
-            passes: Passes::PerView,
-            teacher: None,
-            heads: HeadsConfig {
-                projector: inputs.projector.clone(),
-                predictor: None,
-                prototypes: Vec::new(),
-            },
-            rules: Vec::new(),
-        }
+        let width = inputs.projector.output_width();
+        let predictor = ProjectorConfig {
+            widths: vec![width, width],
+        };
+        let heads = HeadsConfig {
+            predictor: self.predictor.then(|| predictor.mlp(true)),
+            ..HeadsConfig::new(inputs.projector.clone())
+        };
+        MethodSpec::plain(NAME, inputs.views.clone(), heads)
     }
 
     fn outlook(&self, inputs: &MethodInputs) -> Outlook {
@@ -113,8 +116,18 @@ impl MethodDefinition for LossSection {
                 toml_word(&self.normalization)
             )
         };
+        let asymmetry = match (self.predictor, self.stop_gradient) {
+            (false, false) => "",
+            (true, false) => "; predictor on view a",
+            (false, true) => "; no gradient into view b",
+            (true, true) => "; predictor on view a, no gradient into view b",
+        };
         Outlook {
-            settings: format!("lambda {}, {} form ({reason}){variant}", self.lambda, toml_word(&form)),
+            settings: format!(
+                "lambda {}, {} form ({reason}){variant}{asymmetry}",
+                self.lambda,
+                toml_word(&form)
+            ),
             floor: loss.floor(n, d),
             start: plain.then(|| loss_start(n, d, self.lambda) * self.scale),
             peak_values: peak_values(form, n as u64, d as u64),
@@ -154,30 +167,31 @@ fn matrix(form: LossForm, n: usize, d: usize) -> LargeTensor {
 /// Barlow Twins on two views.
 struct BarlowTwins {
     loss: BarlowTwinsLoss,
-    spec: MethodSpec,
-    outlook: Outlook,
+    stop_gradient: bool,
+    plan: MethodPlan,
 }
 
 /// The method of these settings.
 pub(super) fn build<B: TrainBackend>(section: &LossSection, inputs: &MethodInputs) -> Box<dyn Method<B>> {
     Box::new(BarlowTwins {
         loss: section.loss_config().init(),
-        spec: section.spec(inputs),
-        outlook: section.outlook(inputs),
+        stop_gradient: section.stop_gradient,
+        plan: section.plan(inputs),
     })
 }
 
 impl<B: TrainBackend> Method<B> for BarlowTwins {
-    fn spec(&self) -> &MethodSpec {
-        &self.spec
+    fn plan(&self) -> &MethodPlan {
+        &self.plan
     }
 
-    fn outlook(&self) -> &Outlook {
-        &self.outlook
-    }
-
-    fn loss(&mut self, _heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B> {
+    fn loss(&mut self, heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B> {
         let [z_a, z_b] = two(batch.embeddings);
+        let z_a = match &heads.predictor {
+            Some(predictor) => predictor.forward(z_a, NormMode::Train),
+            None => z_a,
+        };
+        let z_b = if self.stop_gradient { z_b.detach() } else { z_b };
         self.loss.forward(z_a, z_b).into()
     }
 }

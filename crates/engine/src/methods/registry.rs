@@ -95,7 +95,17 @@ macro_rules! registry {
 }
 
 registry! {
+    Byol = byol, "byol";
+    Dino = dino, "dino";
+    Hsic = hsic, "hsic";
+    MixBt = mix_bt, "mix-bt";
+    MocoV2 = moco_v2, "moco-v2";
+    MocoV3 = moco_v3, "moco-v3";
+    SimClr = simclr, "simclr";
+    SimSiam = simsiam, "simsiam";
+    Swav = swav, "swav";
     Vicreg = vicreg, "vicreg";
+    WMse = w_mse, "w-mse";
 }
 
 /// Whether a table holds its defaults: it is then omitted from a stored config, so that a run does not depend on methods that it

@@ -3,7 +3,7 @@
 use crate::backend::TrainBackend;
 use crate::method::{
     Chart, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs, MethodKeyError,
-    MethodSpec, Outlook, Passes, two,
+    MethodPlan, MethodSpec, Outlook, two,
 };
 use barlow_loss::{VicRegConfig, VicRegOutput, vicreg, vicreg_takes_gram};
 use barlow_model::{Activation, Heads, HeadsConfig};
@@ -58,17 +58,9 @@ impl MethodDefinition for Config {
             ("variance", self.variance),
             ("covariance", self.covariance),
         ];
-        match weights
+        weights
             .into_iter()
-            .find(|(_, weight)| !(weight.is_finite() && *weight >= 0.0))
-        {
-            None => Ok(()),
-            Some((key, weight)) => Err(MethodKeyError {
-                key: format!("method.{NAME}.{key}"),
-                value: weight.to_string(),
-                allowed: "it must be a finite number, at least 0".to_owned(),
-            }),
-        }
+            .try_for_each(|(key, weight)| MethodKeyError::check_non_negative(NAME, key, weight))
     }
 
     /// As the official projector: hidden layers with a bias, the last without.
@@ -77,14 +69,7 @@ impl MethodDefinition for Config {
         for layer in &mut projector.layers {
             layer.bias = layer.activation != Activation::None;
         }
-        MethodSpec {
-            kind: NAME.to_owned(),
-            views: inputs.views.clone(),
-            passes: Passes::PerView,
-            teacher: None,
-            heads: HeadsConfig::new(projector),
-            rules: Vec::new(),
-        }
+        MethodSpec::plain(NAME, inputs.views.clone(), HeadsConfig::new(projector))
     }
 
     fn outlook(&self, inputs: &MethodInputs) -> Outlook {
@@ -116,8 +101,7 @@ impl MethodDefinition for Config {
 /// VICReg on two views.
 struct VicReg {
     config: VicRegConfig,
-    spec: MethodSpec,
-    outlook: Outlook,
+    plan: MethodPlan,
 }
 
 /// The method of these settings.
@@ -129,18 +113,13 @@ pub(super) fn build<B: TrainBackend>(config: &Config, inputs: &MethodInputs) -> 
             covariance: config.covariance,
             ..VicRegConfig::default()
         },
-        spec: config.spec(inputs),
-        outlook: config.outlook(inputs),
+        plan: config.plan(inputs),
     })
 }
 
 impl<B: TrainBackend> Method<B> for VicReg {
-    fn spec(&self) -> &MethodSpec {
-        &self.spec
-    }
-
-    fn outlook(&self) -> &Outlook {
-        &self.outlook
+    fn plan(&self) -> &MethodPlan {
+        &self.plan
     }
 
     fn loss(&mut self, _heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B> {

@@ -9,13 +9,17 @@
 //! FACTORS = [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 0.9, 0.7, 0.4, 0.1]
 //! RATES, WD, M = (0.5, 0.25), 0.1, 0.9
 //!
-//! class Lars(torch.optim.Optimizer):          # the official rule; `clip` is solo-learn's
-//!     def __init__(self, groups, eta, clip): super().__init__(groups, dict(lr=0.0, eta=eta, clip=clip))
+//! class Lars(torch.optim.Optimizer):          # the official rule; `clip` is solo-learn's, `apart` Apex's LARC, `inside` SimCLR's
+//!     def __init__(self, groups, eta, clip, apart=False, inside=False):
+//!         super().__init__(groups, dict(lr=0.0, eta=eta, clip=clip, apart=apart, inside=inside))
 //!     def step(self):
 //!         for group in self.param_groups:
 //!             for p in group["params"]:
 //!                 d = p.grad
-//!                 if p.ndim != 1:
+//!                 if p.ndim != 1 and group["apart"]:
+//!                     pn, gn = p.data.norm(), d.norm()
+//!                     if pn > 0 and gn > 0: d = group["eta"] * pn / (gn + WD * pn + 1e-8) * (d + WD * p.data)
+//!                 elif p.ndim != 1:
 //!                     d = d + WD * p.data
 //!                     pn, dn = p.data.norm(), d.norm()
 //!                     if pn > 0 and dn > 0:
@@ -23,8 +27,8 @@
 //!                         if group["clip"]: q = torch.clamp(q / group["lr"], max=1.0) if group["lr"] > 0 else 1.0
 //!                         d = d * q
 //!                 mu = self.state[p].setdefault("mu", torch.zeros_like(p))
-//!                 mu.mul_(M).add_(d)
-//!                 p.data.add_(mu, alpha=-group["lr"])
+//!                 mu.mul_(M).add_(d * group["lr"] if group["inside"] else d)
+//!                 p.data.add_(mu, alpha=-1.0 if group["inside"] else -group["lr"])
 //!
 //! def run(make):
 //!     shapes = [((5, 7), 0.3), ((7,), 0.5), ((2, 2), None)]
@@ -42,6 +46,8 @@
 //! rules = {
 //!     "lars": lambda g: Lars(g, 0.001, False),
 //!     "lars clipped": lambda g: Lars(g, 0.02, True),
+//!     "larc": lambda g: Lars(g, 0.02, False, apart=True),
+//!     "lars inside": lambda g: Lars(g, 0.02, False, inside=True),
 //!     "sgd": lambda g: torch.optim.SGD(decayed(g), lr=0.1, momentum=M),
 //!     "adamw": lambda g: torch.optim.AdamW(decayed(g), lr=0.1),
 //! }
@@ -130,6 +136,20 @@ fn lars(trust_coefficient: f64, clip: bool) -> Rule {
         weight_decay: 0.1,
         trust_coefficient,
         clip,
+        separate_norms: false,
+        rate_in_momentum: false,
+    })
+}
+
+/// The variants of other methods: Apex's LARC, and SimCLR's LARS.
+fn variant(separate_norms: bool, rate_in_momentum: bool) -> Rule {
+    Rule::Lars(Lars {
+        momentum: 0.9,
+        weight_decay: 0.1,
+        trust_coefficient: 0.02,
+        clip: false,
+        separate_norms,
+        rate_in_momentum,
     })
 }
 
@@ -151,6 +171,8 @@ fn every_step_of_every_rule_is_that_of_pytorch() {
     for (name, rule) in [
         ("lars", lars(0.001, false)),
         ("lars clipped", lars(0.02, true)),
+        ("larc", variant(true, false)),
+        ("lars inside", variant(false, true)),
         ("sgd", sgd()),
         ("adamw", Rule::AdamW(AdamW::new(0.1))),
     ] {
@@ -176,7 +198,12 @@ fn every_step_of_every_rule_is_that_of_pytorch() {
 
 #[test]
 fn a_stored_state_goes_on_bit_for_bit() {
-    for rule in [lars(0.001, false), sgd(), Rule::AdamW(AdamW::new(0.1))] {
+    for rule in [
+        lars(0.001, false),
+        variant(true, true),
+        sgd(),
+        Rule::AdamW(AdamW::new(0.1)),
+    ] {
         let mut whole = Optimizer::new(rule);
         let expected = values(&steps(start(), &mut whole, 0, 6));
         let mut first = Optimizer::new(rule);

@@ -66,6 +66,20 @@ pub fn large_tensors(config: &Config, spec: &MethodSpec, outlook: &Outlook) -> V
             way_out: narrower,
         });
     }
+    let predictor = spec.heads.predictor.iter().flat_map(|head| &head.layers);
+    let layers: Vec<usize> = std::iter::once(d).chain(predictor.map(|layer| layer.width)).collect();
+    for pair in layers.windows(2) {
+        tensors.push(LargeTensor {
+            what: "a weight of the predictor",
+            shape: pair.to_vec(),
+            way_out: "lower the width of the method's predictor or model.projector",
+        });
+    }
+    tensors.extend(spec.heads.prototypes.iter().map(|prototypes| LargeTensor {
+        what: "the weight of the prototypes",
+        shape: vec![d, prototypes.count],
+        way_out: "lower the method's prototypes or model.projector",
+    }));
     tensors
 }
 
@@ -91,6 +105,7 @@ pub fn check(tensors: &[LargeTensor], limit: u64) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::methods::MethodKind;
     use barlow_loss::LossForm;
 
     const WGPU: u64 = 128 << 20;
@@ -129,6 +144,23 @@ mod tests {
         assert!(line.contains("--batch-size"), "{line}");
         let line = refused(LossForm::Gram, |config| config.views.size = 1024);
         assert!(line.contains("train.micro_batch"), "{line}");
+    }
+
+    #[test]
+    fn predictor_and_prototypes_are_counted() {
+        let mut config = Config::default();
+        config.model.projector = "64-256".into();
+        config.method.kind = MethodKind::Byol;
+        config.method.byol.predictor = 1 << 18;
+        let of = |config: &Config, what: &str| {
+            let tensors = tensors(config);
+            let found = tensors.into_iter().filter(|tensor| tensor.what == what);
+            found.map(|tensor| check(&[tensor], WGPU).is_err()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&config, "a weight of the predictor"), [true, true]);
+        config.method.kind = MethodKind::Swav;
+        config.method.swav.prototypes = 1 << 18;
+        assert_eq!(of(&config, "the weight of the prototypes"), [true]);
     }
 
     #[test]

@@ -58,9 +58,9 @@ impl Plan {
                 self.images_origin()
             ),
             format!(
-                "model       {backbone}: {} parameters; projector {}: {} parameters",
+                "model       {backbone}: {} parameters; {}: {} parameters",
                 grouped(self.parameters.backbone),
-                model.projector,
+                self.method.heads.describe(),
                 grouped(self.parameters.heads)
             ),
             format!(

@@ -166,8 +166,8 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
     pub fn loss<L: TwinLoss<B> + Send + 'static>(self, loss: L) -> Self {
         Self {
             method: Box::new(|config, inputs| {
-                let (spec, outlook) = (config.loss.spec(inputs), config.loss.outlook(inputs));
-                Box::new(TwinLossMethod::new::<B>(loss, spec, outlook, inputs.batch_size))
+                let plan = config.loss.plan(inputs);
+                Box::new(TwinLossMethod::new::<B>(loss, plan, inputs.batch_size))
             }),
             ..self
         }

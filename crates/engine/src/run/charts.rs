@@ -24,12 +24,15 @@ pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
         log_y,
         series,
     };
+    let loss = points("loss");
+    // SimSiam's is negative.
+    let is_positive = loss.iter().all(|&(_, loss)| loss > 0.0);
     let mut curves = vec![chart(
         "Loss",
         "loss",
-        true,
+        is_positive,
         vec![
-            Series::line("loss", points("loss")),
+            Series::line("loss", loss),
             Series::reference("floor", points("loss_floor")),
         ],
     )];

@@ -48,7 +48,15 @@ fn export_backbone<B: TrainBackend, M: TrainBackbone<B>>(
     // `num_batches_tracked`: each forward pass updates the running statistics once.
     let train = &context.plan.config.train;
     let parts = train.micro_batch.map_or(1, |images| train.batch_size / images) as u64;
-    let passes = context.plan.method.passes_of_views().len() as u64;
+    let method = &context.plan.method;
+    let passes = match &method.teacher {
+        // The teacher has a pass for each view that it sees.
+        Some(teacher) if teacher.evaluated => {
+            let groups = method.groups_of_views();
+            groups.iter().filter(|group| teacher.sees.contains(group)).count() as u64
+        }
+        _ => method.passes_of_views().len() as u64,
+    };
     let batches = i64::try_from(passes * parts * finished.standing.progress.step)
         .context("the number of forward passes does not fit in 64 bits")?;
     let bytes = save_safetensors(&state_dict(&finished.model.backbone)?, Some(batches), None)?;

@@ -19,6 +19,7 @@ use burn::module::AutodiffModule;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// As [`step_gradients`](super::step_gradients), `micro_batch` images of one pass at a time.
@@ -64,10 +65,17 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         }
     }
     let whole = |parts: Vec<Tensor<B::InnerBackend, 2>>| Tensor::cat(parts, 0);
-    let representations = representations.into_iter().map(whole).collect();
-    let embeddings: Vec<Tensor<B, 2>> = embeddings
+    let online = method.spec().online_views();
+    let of_online = |parts: &mut Vec<Vec<_>>| -> Vec<Tensor<B::InnerBackend, 2>> {
+        online
+            .iter()
+            .map(|&view| whole(std::mem::take(&mut parts[view])))
+            .collect()
+    };
+    let representations = of_online(&mut representations);
+    let embeddings: Vec<Tensor<B, 2>> = of_online(&mut embeddings)
         .into_iter()
-        .map(|parts| Tensor::from_inner(whole(parts)).require_grad())
+        .map(|z| Tensor::from_inner(z).require_grad())
         .collect();
 
     let mut sum = GradientsAccumulator::new();
@@ -75,6 +83,7 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         let batch = MethodBatch {
             embeddings: embeddings.clone(),
             teacher: of_teacher,
+            teacher_heads: context.teacher.map(|teacher| &teacher.model().heads),
             groups: &groups,
             indices: &batch.indices,
             clock: context.clock,
@@ -84,14 +93,15 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         let readings = pending(&output);
         let mut gradients = output.loss.backward();
         // A view whose gradient the loss stops has none.
-        let of: Vec<_> = embeddings.iter().map(|z| z.grad_remove(&mut gradients)).collect();
+        let of = embeddings.iter().map(|z| z.grad_remove(&mut gradients));
+        let of: BTreeMap<usize, _> = online.iter().copied().zip(of).collect();
         // Those of predictor and prototypes; the network's others come with the second pass.
         sum.accumulate(*model, GradientsParams::from_grads(gradients, *model));
         (readings, of)
     });
 
     for pass in &passes {
-        let gradients: Vec<_> = pass.iter().map(|&view| of_embeddings[view].clone()).collect();
+        let gradients: Vec<_> = pass.iter().map(|&view| of_embeddings[&view].clone()).collect();
         for rows in &parts {
             let images = profile.time(Phase::ToDevice, || images::<B>(batch, pass, rows, device));
             let z = profile.time(Phase::Forward, || model.forward(images, NormMode::Train).embeddings);

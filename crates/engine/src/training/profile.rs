@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// A part of the training loop. Phases do not overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Waiting for the threads that compute views; with `--workers 0`, computing them.
+    /// Waiting for the threads that compute views; with `--workers 0`, computing them. A method's derived views.
     DataWait,
     /// Views from the host to the device.
     ToDevice,

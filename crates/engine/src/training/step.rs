@@ -18,7 +18,7 @@ pub struct StepGradients<B: Backend> {
     pub gradients: GradientsParams,
     /// The loss and the method's readings.
     pub readings: PendingReadings<B>,
-    /// [N, F] of each view, without a graph.
+    /// [N, F] of each view that the network sees, without a graph.
     pub representations: Vec<Tensor<B, 2>>,
 }
 
@@ -72,13 +72,14 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
                 outputs[view] = Some((h, z));
             }
         }
-        let outputs = outputs.into_iter().map(|output| output.expect("a view is in one pass"));
-        outputs.unzip::<_, _, Vec<_>, Vec<_>>()
+        // Views that the network does not see have none.
+        outputs.into_iter().flatten().unzip::<_, _, Vec<_>, Vec<_>>()
     });
     let (loss, readings) = profile.time(Phase::Loss, || {
         let batch = MethodBatch {
             embeddings,
             teacher: of_teacher,
+            teacher_heads: teacher.map(|teacher| &teacher.model().heads),
             groups: &groups,
             indices: &indices,
             clock: context.clock,

@@ -9,8 +9,8 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use std::collections::BTreeMap;
 
-/// The parts that a teacher follows: backbone and projector.
-const FOLLOWED: [&str; 2] = ["backbone.", "projector."];
+/// The parts that a teacher follows: all but the predictor, which it does not have.
+const FOLLOWED: [&str; 3] = ["backbone.", "projector.", "prototypes."];
 
 /// A teacher with its own batch statistics. It starts as a copy of the trained network; only parameters are averaged, never
 /// running statistics, as in the official code of MoCo, BYOL and DINO.
@@ -21,7 +21,7 @@ pub struct Teacher<B: TrainBackend, M: TrainBackbone<B>> {
 }
 
 impl<B: TrainBackend, M: TrainBackbone<B>> Teacher<B, M> {
-    /// A copy of the trained network as it is now. Predictor and prototypes come along and are not used.
+    /// A copy of the trained network as it is now. The predictor comes along and is not used.
     pub fn new(spec: TeacherSpec, online: &Model<B, M>) -> Self {
         Self {
             model: Some(online.valid()),

@@ -29,7 +29,8 @@ impl OptimOps for Flex {
     }
 
     fn lars(rule: &Lars, update: Update<Self>) -> Updated<Self> {
-        if !all_f32(&update) {
+        // The variants of other methods have no kernel.
+        if rule.separate_norms || rule.rate_in_momentum || !all_f32(&update) {
             return rule.update(update);
         }
         let (adapts, learning_rate) = (update.adapts, update.learning_rate);

@@ -16,6 +16,8 @@ const LARS: Lars = Lars {
     weight_decay: 0.1,
     trust_coefficient: 0.02,
     clip: false,
+    separate_norms: false,
+    rate_in_momentum: false,
 };
 
 const SGD: Sgd = Sgd {

@@ -83,7 +83,7 @@ pub struct Trainer<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub(super) started: Instant,
     /// Seconds of the run before this session.
     pub(super) earlier_seconds: f64,
-    /// Views whose representations the online probe learns from: those of the largest size.
+    /// Views whose representations the online probe learns from, among those that the network sees: the largest.
     probed_views: Vec<usize>,
 }
 
@@ -110,6 +110,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         let spec = method.spec();
         let teacher = spec.teacher.clone().map(|spec| Teacher::new(spec, &model));
         let sizes = spec.sizes_of_views();
+        let sizes: Vec<usize> = spec.online_views().into_iter().map(|view| sizes[view]).collect();
         let largest = sizes.iter().max().copied();
         let probed_views = (0..sizes.len()).filter(|&view| Some(sizes[view]) == largest).collect();
         Self {
@@ -252,9 +253,11 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
     }
 
     /// One step, in the order that [`Method`] documents.
-    fn step(&mut self, batch: HostBatch, rates: StepRates) {
+    fn step(&mut self, mut batch: HostBatch, rates: StepRates) {
         let profile = self.profile;
         let clock = self.clock();
+        let seed = self.context.plan.config.run.seed;
+        profile.time(Phase::DataWait, || self.method.derive(&mut batch, clock, seed));
         let mut model = self.model.take().expect("present between two steps");
         model.heads = self.method.before_step(model.heads, clock);
         if let Some(teacher) = &mut self.teacher {

@@ -1,0 +1,111 @@
+//! The loss of every method but Barlow Twins, whose forms have cases of their own: value, gradients for the embeddings, and the
+//! heads after a step.
+
+use super::values::{By, Measured, Values, noise};
+use crate::backend::TrainBackend;
+use crate::evaluation::to_host;
+use crate::method::{Clock, MethodBatch, MethodInputs};
+use crate::methods::{LossSection, MethodKind, MethodSection};
+use crate::optim::{LearningRates, Optimizer, Rule, Sgd};
+use barlow_augment::ViewsConfig;
+use barlow_model::{ProjectorConfig, initialize, state_dict};
+use burn::module::AutodiffModule;
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+/// Sums over the batch in f32, in another order, through two batch norms.
+pub(super) const BOUND: f64 = 1e-4;
+
+const N: usize = 16;
+const D: usize = 12;
+const CLOCK: Clock = Clock {
+    step: 0,
+    total_steps: 10,
+    steps_per_epoch: 5,
+};
+
+/// A method with its default settings but small heads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MethodCase(MethodKind);
+
+pub(super) fn all() -> impl Iterator<Item = MethodCase> {
+    let others = |kind: &MethodKind| *kind != MethodKind::BarlowTwins;
+    MethodKind::ALL.iter().copied().filter(others).map(MethodCase)
+}
+
+impl MethodCase {
+    pub(super) fn values<B: TrainBackend>(self, _by: By, device: &B::Device) -> Values {
+        let inputs = MethodInputs {
+            views: ViewsConfig::default().groups(),
+            projector: ProjectorConfig { widths: vec![16, D] }.mlp(true),
+            batch_size: N,
+            largest_buffer: None,
+        };
+        let mut section = MethodSection::of(self.0);
+        section.byol.predictor = 16;
+        section.simsiam.predictor = 8;
+        section.moco_v2.queue = 32;
+        section.moco_v3.predictor = 16;
+        section.dino.prototypes = 7;
+        section.dino.small_views = 1;
+        section.swav.prototypes = 7;
+        section.swav.small_views = 1;
+        let mut method = section.build::<B>(&LossSection::default(), &inputs);
+        let spec = method.spec().clone();
+        let heads = initialize(spec.heads.init::<B>(8, device), 11);
+        let heads = method.before_step(heads, CLOCK);
+        let teacher_heads = heads.valid();
+        let groups = spec.groups_of_views();
+        // Related, as the views of an image are.
+        let common = noise::<B, 2>([N, D], 20, device).inner();
+        let of_view = |seed: usize| common.clone() + noise::<B, 2>([N, D], seed as u64, device).inner() * 0.5;
+        let embeddings: Vec<Tensor<B, 2>> = spec
+            .online_views()
+            .into_iter()
+            .map(|view| Tensor::from_inner(of_view(30 + view)).require_grad())
+            .collect();
+        let seen = |group: &usize| {
+            spec.teacher
+                .as_ref()
+                .is_some_and(|teacher| teacher.sees.contains(group))
+        };
+        let teacher = groups
+            .iter()
+            .enumerate()
+            .map(|(view, group)| seen(group).then(|| of_view(60 + view)));
+        let batch = MethodBatch {
+            embeddings: embeddings.clone(),
+            teacher: teacher.collect(),
+            teacher_heads: spec.teacher.as_ref().map(|_| &teacher_heads),
+            groups: &groups,
+            indices: &(0..N).collect::<Vec<_>>(),
+            clock: CLOCK,
+            seed: 5,
+        };
+        let output = method.loss(&heads, batch);
+        let name = spec.kind;
+        let mut values = vec![Measured::of(format!("loss of {name}"), to_host(output.loss.clone()))];
+        let gradients = output.loss.backward();
+        for (view, z) in embeddings.iter().enumerate() {
+            if let Some(gradient) = z.grad(&gradients) {
+                values.push(Measured::of(
+                    format!("loss of {name}, gradient for view {view}"),
+                    to_host(gradient),
+                ));
+            }
+        }
+        let gradients = GradientsParams::from_grads(gradients, &heads);
+        let rule = Rule::Sgd(Sgd {
+            momentum: 0.9,
+            weight_decay: 0.0,
+        });
+        let rates = LearningRates {
+            weights: 0.1,
+            biases: 0.1,
+        };
+        let heads = Optimizer::new(rule).step(heads, gradients, rates);
+        let state = state_dict(&heads).expect("the names of the heads differ");
+        values.push(Measured::of_state(format!("heads after a step of {name}"), state));
+        values
+    }
+}
