@@ -36,7 +36,9 @@ mod names;
 mod norm;
 mod projector;
 mod prototypes;
+mod registry;
 mod resnet;
+mod row_keys;
 mod safetensors;
 mod state;
 
@@ -52,7 +54,9 @@ pub use names::{NamedShape, PathStack, named_shapes, parameter_count};
 pub use norm::{BatchNorm, BatchNormConfig, NormMode, RunningStatistic};
 pub use projector::{ProjectorConfig, ProjectorError};
 pub use prototypes::{Prototypes, PrototypesConfig};
+pub use registry::{BackboneConfig, BuiltinBackbone};
 pub use resnet::{Block, ConvShape, Downsample, ResNet, ResNetConfig, ResNetDepth, Stem};
+pub use row_keys::RowKeys;
 pub use safetensors::{ExchangeError, SafetensorsFile, read_safetensors, save_safetensors};
 pub use state::{
     HostTensor, StateDict, StateError, check_names, check_shapes, check_state_dict, load_state_dict, state_dict,

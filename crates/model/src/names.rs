@@ -8,6 +8,9 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+/// The segment that a [`BuiltinBackbone`](crate::BuiltinBackbone) adds to the path of its variant.
+const BUILTIN_BACKBONE: &str = "Enum:BuiltinBackbone";
+
 /// Current position of a visitor or mapper in a module. Call [`enter`](Self::enter) from `enter_module` and [`exit`](Self::exit)
 /// from `exit_module`, with the same arguments.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +42,7 @@ impl PathStack {
     ///
     /// The fields of this crate's modules have torchvision's names, so the name is the path of field names and indices joined by
     /// dots, except that
+    /// - the variant of a [`BuiltinBackbone`](crate::BuiltinBackbone) is omitted: `backbone.conv1.weight`;
     /// - `heads` of a [`Model`](crate::Model) is omitted: `projector.0.weight`;
     /// - layer I of an [`Mlp`](crate::Mlp) has the numbers 3I (linear) and 3I + 1 (norm), as in an `nn.Sequential` of Linear,
     ///   BatchNorm and activation; the numbers do not change if norm or activation are absent;
@@ -63,7 +67,8 @@ impl PathStack {
                     name.extend(["downsample".to_owned(), usize::from(layer.name == "norm").to_string()]);
                     rest = tail;
                 }
-                ((container_type, _), _) if ParamKind::declared_by(container_type).is_some() => {}
+                ((container_type, _), _)
+                    if container_type == BUILTIN_BACKBONE || ParamKind::declared_by(container_type).is_some() => {}
                 ((_, field), _) => name.push(field.to_owned()),
             }
         }
@@ -201,6 +206,15 @@ mod tests {
             (
                 path(&[("heads", "Struct:Model"), ("weight", "Struct:Linear")]),
                 "heads.weight",
+            ),
+            (
+                path(&[
+                    ("backbone", "Struct:Model"),
+                    ("ResNet", "Enum:BuiltinBackbone"),
+                    ("conv1", "Struct:ResNet"),
+                    ("weight", "Struct:Conv2d"),
+                ]),
+                "backbone.conv1.weight",
             ),
             (path(&[("cls", "Struct:Own"), ("", ParamKind::Token.marker())]), "cls"),
         ] {
