@@ -3,6 +3,7 @@
 //! Weights in files, initial values and the buffers of an optimiser are all keyed by these names. All differences
 //! between names and paths of field names are defined in this module, by the types on the path, never by field names alone.
 
+use crate::init_as::WeightInit;
 use crate::kind::ParamKind;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
@@ -68,7 +69,9 @@ impl PathStack {
                     rest = tail;
                 }
                 ((container_type, _), _)
-                    if container_type == BUILTIN_BACKBONE || ParamKind::declared_by(container_type).is_some() => {}
+                    if container_type == BUILTIN_BACKBONE
+                        || ParamKind::declared_by(container_type).is_some()
+                        || WeightInit::declared_by(container_type).is_some() => {}
                 ((_, field), _) => name.push(field.to_owned()),
             }
         }
@@ -81,6 +84,14 @@ impl PathStack {
         last.map_or(ParamKind::Other, |(container_type, field)| {
             ParamKind::of(container_type, field)
         })
+    }
+}
+
+impl PathStack {
+    /// The initial distribution that the innermost [`InitAs`](crate::InitAs) around the currently visited parameter declares.
+    pub(crate) fn init(&self) -> Option<WeightInit> {
+        let mut containers = self.segments.iter().rev().map(|segment| &segment.container_type);
+        containers.find_map(|container_type| WeightInit::declared_by(container_type))
     }
 }
 
@@ -108,11 +119,9 @@ pub fn named_shapes<B: Backend, M: Module<B>>(module: &M) -> Vec<NamedShape> {
     visitor.shapes
 }
 
-/// Number of trained values: all except [`ParamKind::RunningStatistic`]. Allocates no weights.
+/// Number of trained values: all except [`ParamKind::RunningStatistic`] and [`ParamKind::Frozen`]. Allocates no weights.
 pub fn parameter_count<B: Backend, M: Module<B>>(module: &M) -> usize {
-    let trained = named_shapes(module)
-        .into_iter()
-        .filter(|named| named.kind != ParamKind::RunningStatistic);
+    let trained = named_shapes(module).into_iter().filter(|named| named.kind.is_trained());
     trained.map(|named| named.shape.iter().product::<usize>()).sum()
 }
 

@@ -8,6 +8,7 @@ use crate::backbone::Backbone;
 use crate::norm::NormMode;
 use crate::resnet::{ConvShape, ResNet, ResNetConfig};
 use crate::row_keys::RowKeys;
+use crate::vit::{Vit, VitConfig};
 use barlow_ops::ModelOps;
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -26,6 +27,7 @@ macro_rules! registry {
 
         /// A backbone of this crate. Exported names do not show that it is a variant of an enum.
         #[derive(Module, Debug)]
+        #[expect(clippy::large_enum_variant, reason = "there is one per model")]
         pub enum BuiltinBackbone<B: Backend> {
             $($(#[$doc])* $kind($module<B>),)*
         }
@@ -104,4 +106,6 @@ macro_rules! registry {
 registry! {
     /// A ResNet.
     ResNet(ResNetConfig, ResNet);
+    /// A vision transformer.
+    Vit(VitConfig, Vit);
 }
