@@ -17,8 +17,8 @@ use barlow_engine::sources::Sources;
 use barlow_engine::stop::StopFlag;
 use barlow_engine::training::{Profile, StepContext, Teacher, cached_step_gradients, step_gradients};
 use barlow_model::{
-    Heads, HeadsConfig, HostTensor, MlpConfig, Model, ModelConfig, NormMode, ParamKind, ProjectorConfig,
-    PrototypesConfig, ResNet, ResNetConfig, ResNetDepth, StateDict, Stem, state_dict,
+    BuiltinBackbone, Heads, HeadsConfig, HostTensor, MlpConfig, Model, ModelConfig, NormMode, ParamKind,
+    ProjectorConfig, PrototypesConfig, ResNetConfig, ResNetDepth, StateDict, Stem, state_dict,
 };
 use burn::backend::Autodiff;
 use burn::module::AutodiffModule;
@@ -229,7 +229,7 @@ fn clock(step: u64) -> Clock {
 fn gradients(passes: Passes, micro_batch: Option<usize>) -> (Vec<f32>, StateDict, f64) {
     let mut method = Everything::new(spec(EmaTiming::AfterStep, passes), Calls::default());
     let model = model(&method.plan.spec);
-    let teacher = Teacher::<Diff, ResNet<Diff>>::new(method.plan.spec.teacher.clone().unwrap(), &model);
+    let teacher = Teacher::<Diff, BuiltinBackbone<Diff>>::new(method.plan.spec.teacher.clone().unwrap(), &model);
     let profile = Profile::off();
     let context = StepContext {
         model: &model,
@@ -279,7 +279,7 @@ fn a_teacher_averages_parameters_at_its_time_and_never_statistics() {
     for update in [EmaTiming::BeforeForward, EmaTiming::AfterStep] {
         let spec = spec(update, Passes::PerView);
         let online = model(&spec);
-        let mut teacher = Teacher::<Diff, ResNet<Diff>>::new(spec.teacher.clone().unwrap(), &online);
+        let mut teacher = Teacher::<Diff, BuiltinBackbone<Diff>>::new(spec.teacher.clone().unwrap(), &online);
         let before = teacher.state().unwrap();
         assert!(before == state_dict(&online.valid()).unwrap(), "it starts as a copy");
         // Other weights of the same network, with other statistics.

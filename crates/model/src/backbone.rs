@@ -1,6 +1,7 @@
-//! The backbone trait, which custom networks implement to replace the ResNet.
+//! The backbone trait, which custom networks implement to replace those of this crate.
 
 use crate::norm::NormMode;
+use crate::row_keys::RowKeys;
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -15,7 +16,9 @@ use burn::tensor::backend::Backend;
 ///   batch.
 /// - **Convolutions.** Use [`Conv2d`](crate::Conv2d) or [`conv2d`](barlow_ops::conv2d): on CUDA and WGPU Burn 0.21's convolution
 ///   has no gradient for the input where the kernel is smaller than the stride.
-/// - **No randomness.** The forward pass is repeated if a batch is too large for the device, and must return the same values.
+/// - **Randomness by key alone.** The forward pass is repeated if a batch is too large for the device, and must return the same
+///   values. [`forward`](Self::forward) draws nothing; drop path and the like belong in
+///   [`forward_keyed`](Self::forward_keyed), and draw from its keys.
 /// - **Names.** A parameter's exported name in checkpoints and exports is the path of field names and indices to it. Renaming a
 ///   field makes old weights unreadable. Names must be unique ([`check_names`](crate::check_names)).
 /// - **Kinds.** A parameter's [`ParamKind`](crate::ParamKind) determines its initial values, its layout in exports, weight decay
@@ -35,4 +38,10 @@ pub trait Backbone<B: Backend>: Module<B> + ModuleDisplay {
     /// - `images`: [N, C, H, W], normalised
     /// - returns [N, F]
     fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2>;
+
+    /// [`forward`](Self::forward) of a training step, with a key for each row. The default ignores the keys. Equal arguments give
+    /// equal values, whatever else was computed before, and a row's draws depend on its own key alone.
+    fn forward_keyed(&self, images: Tensor<B, 4>, mode: NormMode, _keys: &RowKeys) -> Tensor<B, 2> {
+        self.forward(images, mode)
+    }
 }

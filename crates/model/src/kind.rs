@@ -25,12 +25,15 @@ pub enum ParamKind {
     Token,
     /// Running mean or variance of a batch norm: updated by forward passes, never by an optimiser.
     RunningStatistic,
+    /// Never trained: has the initial values of its module, such as fixed position embeddings or a frozen projection. The module
+    /// detaches it in its forward pass.
+    Frozen,
     /// Anything else: retains the initial values and the layout set by its module.
     Other,
 }
 
 impl ParamKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Convolution,
         Self::Linear,
         Self::Norm,
@@ -38,8 +41,14 @@ impl ParamKind {
         Self::Embedding,
         Self::Token,
         Self::RunningStatistic,
+        Self::Frozen,
         Self::Other,
     ];
+
+    /// Whether an optimiser updates parameters of this kind.
+    pub fn is_trained(self) -> bool {
+        !matches!(self, Self::RunningStatistic | Self::Frozen)
+    }
 
     /// The `container_type` with which a module declares the kind of the parameter that it wraps.
     pub(crate) const fn marker(self) -> &'static str {
@@ -51,6 +60,7 @@ impl ParamKind {
             Self::Embedding => "barlow_model::kind:embedding",
             Self::Token => "barlow_model::kind:token",
             Self::RunningStatistic => "barlow_model::kind:running-statistic",
+            Self::Frozen => "barlow_model::kind:frozen",
             Self::Other => "barlow_model::kind:other",
         }
     }
@@ -72,7 +82,7 @@ impl ParamKind {
             ("Conv1d" | "Conv2d" | "Conv3d", "weight") => Self::Convolution,
             ("Linear" | "Prototypes", "weight") => Self::Linear,
             ("Conv1d" | "Conv2d" | "Conv3d" | "Linear" | "Prototypes", "bias") => Self::Bias,
-            ("BatchNorm", "weight" | "bias") => Self::Norm,
+            ("BatchNorm" | "LayerNorm", "weight" | "bias") => Self::Norm,
             ("BatchNorm", "running_mean" | "running_var") => Self::RunningStatistic,
             ("BatchNorm" | "LayerNorm" | "GroupNorm" | "InstanceNorm" | "RmsNorm", "gamma" | "beta") => Self::Norm,
             ("Embedding", "weight") => Self::Embedding,
@@ -105,6 +115,7 @@ mod tests {
             ("Struct:BatchNorm", "bias", ParamKind::Norm),
             ("Struct:BatchNorm", "running_var", ParamKind::RunningStatistic),
             ("Struct:LayerNorm", "gamma", ParamKind::Norm),
+            ("Struct:LayerNorm", "weight", ParamKind::Norm),
             ("Struct:Embedding", "weight", ParamKind::Embedding),
             ("Struct:ConvTranspose2d", "weight", ParamKind::Other),
             ("Struct:MyLayer", "weight", ParamKind::Other),

@@ -27,6 +27,7 @@ mod backbone;
 mod declared;
 mod heads;
 mod init;
+mod init_as;
 mod kind;
 mod layers;
 mod layout;
@@ -36,25 +37,32 @@ mod names;
 mod norm;
 mod projector;
 mod prototypes;
+mod registry;
 mod resnet;
+mod row_keys;
 mod safetensors;
 mod state;
+mod vit;
 
 pub use backbone::Backbone;
 pub use declared::DeclaredParam;
 pub use heads::{Heads, HeadsConfig};
 pub use init::{ConvInit, initialize, initialize_with, normal_values};
+pub use init_as::{InitAs, WeightInit};
 pub use kind::ParamKind;
 pub use layers::{Conv2d, Conv2dConfig, Linear, LinearConfig};
 pub use mlp::{Activation, HeadNorm, LayerConfig, Mlp, MlpConfig, MlpLayer};
 pub use model::{Model, ModelConfig, ModelOutput};
 pub use names::{NamedShape, PathStack, named_shapes, parameter_count};
-pub use norm::{BatchNorm, BatchNormConfig, NormMode, RunningStatistic};
+pub use norm::{BatchNorm, BatchNormConfig, LayerNorm, NormMode, RunningStatistic};
 pub use projector::{ProjectorConfig, ProjectorError};
 pub use prototypes::{Prototypes, PrototypesConfig};
+pub use registry::{BackboneConfig, BuiltinBackbone};
 pub use resnet::{Block, ConvShape, Downsample, ResNet, ResNetConfig, ResNetDepth, Stem};
+pub use row_keys::RowKeys;
 pub use safetensors::{ExchangeError, SafetensorsFile, read_safetensors, save_safetensors};
 pub use state::{
     HostTensor, StateDict, StateError, check_names, check_shapes, check_state_dict, load_state_dict, state_dict,
     strip_prefix,
 };
+pub use vit::{PatchEmbed, Positions, Vit, VitAttention, VitBlock, VitConfig, VitInit, VitMlp, VitPool, VitSize};

@@ -5,19 +5,21 @@ use crate::heads::{Heads, HeadsConfig};
 use crate::init::{ConvInit, initialize_with};
 use crate::norm::NormMode;
 use crate::projector::ProjectorConfig;
-use crate::resnet::{ResNet, ResNetConfig};
+use crate::registry::{BackboneConfig, BuiltinBackbone};
+use crate::resnet::ResNetConfig;
+use crate::row_keys::RowKeys;
 use barlow_ops::NormOps;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
 
-/// Settings of a [`Model`] with a [`ResNet`]. The default is the model of Barlow Twins: ResNet-50 and the projector
+/// Settings of a [`Model`] with one of this crate's backbones. The default is the model of Barlow Twins: ResNet-50 and the projector
 /// 8192-8192-8192.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelConfig {
     /// Backbone, from images to representations.
-    pub backbone: ResNetConfig,
+    pub backbone: BackboneConfig,
     /// Heads, from representations to embeddings and beyond.
     pub heads: HeadsConfig,
     /// Initial distribution of the convolution weights (official: fan out).
@@ -26,9 +28,9 @@ pub struct ModelConfig {
 
 impl ModelConfig {
     /// A model with torchvision's initial weights.
-    pub fn new(backbone: ResNetConfig, heads: HeadsConfig) -> Self {
+    pub fn new(backbone: impl Into<BackboneConfig>, heads: HeadsConfig) -> Self {
         Self {
-            backbone,
+            backbone: backbone.into(),
             heads,
             conv_init: ConvInit::default(),
         }
@@ -45,7 +47,7 @@ impl ModelConfig {
     /// Builds a model with zero weights that are not yet allocated, for counting parameters or for [`crate::load_state_dict`].
     ///
     /// # Panics
-    /// Same as [`ResNetConfig::init`] and [`HeadsConfig::init`].
+    /// Same as [`BackboneConfig::init`] and [`HeadsConfig::init`].
     pub fn init_zeros<B: Backend>(&self, device: &B::Device) -> Model<B> {
         Model {
             backbone: self.backbone.init(device),
@@ -61,9 +63,9 @@ impl Default for ModelConfig {
     }
 }
 
-/// A backbone, a [`ResNet`] or a custom [`Backbone`], with its heads.
+/// A backbone, of this crate or a custom [`Backbone`], with its heads.
 #[derive(Module, Debug)]
-pub struct Model<B: Backend, M = ResNet<B>> {
+pub struct Model<B: Backend, M = BuiltinBackbone<B>> {
     /// Backbone, from images to representations.
     pub backbone: M,
     /// Heads, from representations to embeddings and beyond. Exported names omit this field: `projector.0.weight`.
@@ -101,8 +103,27 @@ impl<B: NormOps, M: Backbone<B>> Model<B, M> {
     /// # Panics
     /// If the shape of the backbone's output is not [N, [`Backbone::feature_dim`]].
     pub fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> ModelOutput<B> {
+        self.forward_by(images, mode, |images| self.backbone.forward(images, mode))
+    }
+
+    /// [`forward`](Self::forward) of a training step, with a key for each row of `images`, for a backbone with random draws
+    /// ([`Backbone::forward_keyed`]).
+    ///
+    /// # Panics
+    /// Same as [`forward`](Self::forward), and if there are not as many keys as images.
+    pub fn forward_keyed(&self, images: Tensor<B, 4>, mode: NormMode, keys: &RowKeys) -> ModelOutput<B> {
+        assert_eq!(images.dims()[0], keys.count(), "images and keys of a forward pass");
+        self.forward_by(images, mode, |images| self.backbone.forward_keyed(images, mode, keys))
+    }
+
+    fn forward_by(
+        &self,
+        images: Tensor<B, 4>,
+        mode: NormMode,
+        backbone: impl FnOnce(Tensor<B, 4>) -> Tensor<B, 2>,
+    ) -> ModelOutput<B> {
         let expected = [images.dims()[0], self.backbone.feature_dim()];
-        let representations = self.backbone.forward(images, mode);
+        let representations = backbone(images);
         assert_eq!(
             representations.dims(),
             expected,

@@ -3,10 +3,14 @@
 //! Weights in files, initial values and the buffers of an optimiser are all keyed by these names. All differences
 //! between names and paths of field names are defined in this module, by the types on the path, never by field names alone.
 
+use crate::init_as::WeightInit;
 use crate::kind::ParamKind;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+
+/// The segment that a [`BuiltinBackbone`](crate::BuiltinBackbone) adds to the path of its variant.
+const BUILTIN_BACKBONE: &str = "Enum:BuiltinBackbone";
 
 /// Current position of a visitor or mapper in a module. Call [`enter`](Self::enter) from `enter_module` and [`exit`](Self::exit)
 /// from `exit_module`, with the same arguments.
@@ -39,6 +43,7 @@ impl PathStack {
     ///
     /// The fields of this crate's modules have torchvision's names, so the name is the path of field names and indices joined by
     /// dots, except that
+    /// - the variant of a [`BuiltinBackbone`](crate::BuiltinBackbone) is omitted: `backbone.conv1.weight`;
     /// - `heads` of a [`Model`](crate::Model) is omitted: `projector.0.weight`;
     /// - layer I of an [`Mlp`](crate::Mlp) has the numbers 3I (linear) and 3I + 1 (norm), as in an `nn.Sequential` of Linear,
     ///   BatchNorm and activation; the numbers do not change if norm or activation are absent;
@@ -63,7 +68,10 @@ impl PathStack {
                     name.extend(["downsample".to_owned(), usize::from(layer.name == "norm").to_string()]);
                     rest = tail;
                 }
-                ((container_type, _), _) if ParamKind::declared_by(container_type).is_some() => {}
+                ((container_type, _), _)
+                    if container_type == BUILTIN_BACKBONE
+                        || ParamKind::declared_by(container_type).is_some()
+                        || WeightInit::declared_by(container_type).is_some() => {}
                 ((_, field), _) => name.push(field.to_owned()),
             }
         }
@@ -76,6 +84,14 @@ impl PathStack {
         last.map_or(ParamKind::Other, |(container_type, field)| {
             ParamKind::of(container_type, field)
         })
+    }
+}
+
+impl PathStack {
+    /// The initial distribution that the innermost [`InitAs`](crate::InitAs) around the currently visited parameter declares.
+    pub(crate) fn init(&self) -> Option<WeightInit> {
+        let mut containers = self.segments.iter().rev().map(|segment| &segment.container_type);
+        containers.find_map(|container_type| WeightInit::declared_by(container_type))
     }
 }
 
@@ -103,11 +119,9 @@ pub fn named_shapes<B: Backend, M: Module<B>>(module: &M) -> Vec<NamedShape> {
     visitor.shapes
 }
 
-/// Number of trained values: all except [`ParamKind::RunningStatistic`]. Allocates no weights.
+/// Number of trained values: all except [`ParamKind::RunningStatistic`] and [`ParamKind::Frozen`]. Allocates no weights.
 pub fn parameter_count<B: Backend, M: Module<B>>(module: &M) -> usize {
-    let trained = named_shapes(module)
-        .into_iter()
-        .filter(|named| named.kind != ParamKind::RunningStatistic);
+    let trained = named_shapes(module).into_iter().filter(|named| named.kind.is_trained());
     trained.map(|named| named.shape.iter().product::<usize>()).sum()
 }
 
@@ -201,6 +215,15 @@ mod tests {
             (
                 path(&[("heads", "Struct:Model"), ("weight", "Struct:Linear")]),
                 "heads.weight",
+            ),
+            (
+                path(&[
+                    ("backbone", "Struct:Model"),
+                    ("ResNet", "Enum:BuiltinBackbone"),
+                    ("conv1", "Struct:ResNet"),
+                    ("weight", "Struct:Conv2d"),
+                ]),
+                "backbone.conv1.weight",
             ),
             (path(&[("cls", "Struct:Own"), ("", ParamKind::Token.marker())]), "cls"),
         ] {

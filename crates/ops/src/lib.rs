@@ -1,10 +1,10 @@
-//! Backend extensions for Burn: convolution, batch norm and pooling, each with its gradients.
+//! Backend extensions for Burn: convolution, batch norm, pooling and the operations of transformers, each with its gradients.
 //!
-//! [`ConvOps`], [`NormOps`] and [`PoolOps`] are traits over `B: Backend` with default implementations in Burn's own ops, so an
+//! [`ConvOps`], [`NormOps`], [`PoolOps`] and [`TransformerOps`] are traits over `B: Backend` with default implementations in Burn's own ops, so an
 //! empty impl supports a custom backend. `Flex`, the CPU backend, overrides them with kernels of this crate (feature `cpu`); CUDA
 //! and WGPU use the default implementations. Under `Autodiff` each operation is one node.
 //!
-//! The three modules have the same structure: `ops` (the trait and the functions on tensors), `reference` (the default
+//! The modules have the same structure: `ops` (the trait and the functions on tensors), `reference` (the default
 //! implementation and the reference of the tests), `autodiff` and `flex`. This crate must not depend on layers or models.
 //!
 //! # Undefined behaviour
@@ -26,6 +26,7 @@ mod gpu;
 mod model_ops;
 mod norm;
 mod pool;
+mod transformer;
 
 pub use conv::{ConvOps, conv2d, grouped_conv2d, reference};
 pub use geometry::ConvGeometry;
@@ -35,3 +36,7 @@ pub use norm::{
     reference as norm_reference,
 };
 pub use pool::{MaxPooled, PoolOps, Window, max_pool2d, mean_pool2d, reference as pool_reference};
+pub use transformer::{
+    LayerNormGradients, LayerNormSaved, LayerNormed, TransformerOps, attention, gelu, layer_norm,
+    reference as transformer_reference, softmax,
+};

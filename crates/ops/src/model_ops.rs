@@ -1,9 +1,8 @@
 //! Trait bound for all operations of this crate.
 
-use crate::{ConvOps, NormOps, PoolOps};
+use crate::{ConvOps, NormOps, PoolOps, TransformerOps};
 
-/// Every operation that a convolutional network needs from its backend. Implemented for each backend that implements all three
-/// traits.
-pub trait ModelOps: ConvOps + NormOps + PoolOps {}
+/// Every operation that a network needs from its backend. Implemented for each backend that implements all four traits.
+pub trait ModelOps: ConvOps + NormOps + PoolOps + TransformerOps {}
 
-impl<B: ConvOps + NormOps + PoolOps> ModelOps for B {}
+impl<B: ConvOps + NormOps + PoolOps + TransformerOps> ModelOps for B {}

@@ -6,7 +6,7 @@ use super::{
 use crate::method::{MethodDefinition, MethodInputs};
 use crate::methods::{LossSection, MethodSection};
 use barlow_augment::ViewsConfig;
-use barlow_model::{ProjectorConfig, ResNetConfig};
+use barlow_model::{BackboneConfig, ProjectorConfig};
 use serde::{Deserialize, Serialize};
 
 /// A complete recipe. Unknown keys are refused.
@@ -45,7 +45,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError::CustomBackbone`].
-    pub fn backbone(&self) -> Result<ResNetConfig, ConfigError> {
+    pub fn backbone(&self) -> Result<BackboneConfig, ConfigError> {
         self.model.backbone()
     }
 

@@ -1,7 +1,7 @@
 //! `[model]`: backbone and projector.
 
 use super::ConfigError;
-use barlow_model::{ConvInit, ProjectorConfig, ResNetConfig, ResNetDepth, Stem};
+use barlow_model::{BackboneConfig, ConvInit, ProjectorConfig, ResNetConfig, ResNetDepth, Stem};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::str::FromStr;
 
@@ -78,7 +78,7 @@ impl ModelSection {
     ///
     /// # Errors
     /// [`ConfigError::CustomBackbone`].
-    pub fn backbone(&self) -> Result<ResNetConfig, ConfigError> {
+    pub fn backbone(&self) -> Result<BackboneConfig, ConfigError> {
         let depth = match self.backbone {
             BackboneKind::ResNet18 => ResNetDepth::ResNet18,
             BackboneKind::ResNet34 => ResNetDepth::ResNet34,
@@ -90,14 +90,14 @@ impl ModelSection {
             BackboneKind::ResNext50 => ResNetDepth::ResNext50,
             BackboneKind::Custom => return Err(ConfigError::CustomBackbone),
         };
-        Ok(ResNetConfig {
+        Ok(BackboneConfig::ResNet(ResNetConfig {
             depth,
             stem: self.stem,
             stem_padding: self.stem_padding,
             width: self.width,
             in_channels: self.in_channels,
             zero_init_residual: self.zero_init_residual,
-        })
+        }))
     }
 
     /// The projector of these settings.

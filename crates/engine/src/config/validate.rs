@@ -4,7 +4,7 @@ use super::{Config, ConfigError, DataCache, Normalize, NormalizeName, default_ra
 use crate::method::MethodDefinition;
 use barlow_augment::{EvalTransform, Normalization};
 use barlow_data::ListColumns;
-use barlow_model::{ProjectorConfig, Stem};
+use barlow_model::{BackboneConfig, ProjectorConfig, Stem};
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -58,7 +58,7 @@ impl Config {
             model.stem_padding == 1 || model.stem == Stem::Cifar,
             "only the cifar stem has it; set model.stem = \"cifar\", or remove it",
         )?;
-        if let Ok(backbone) = self.backbone() {
+        if let Ok(BackboneConfig::ResNet(backbone)) = self.backbone() {
             let step = backbone.depth.width_step();
             check(
                 "model.width",

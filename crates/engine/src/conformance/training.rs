@@ -10,8 +10,8 @@ use crate::training::{Profile, StepContext, cached_step_gradients, step_gradient
 use barlow_augment::ViewsConfig;
 use barlow_data::{DeviceBatch, HostBatch, HostView};
 use barlow_model::{
-    HeadsConfig, MlpConfig, Model, ModelConfig, NormMode, ProjectorConfig, ResNetConfig, ResNetDepth, StateDict, Stem,
-    load_state_dict, state_dict,
+    Backbone, BuiltinBackbone, HeadsConfig, MlpConfig, Model, ModelConfig, NormMode, ProjectorConfig, ResNetConfig,
+    ResNetDepth, StateDict, Stem, load_state_dict, state_dict,
 };
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
@@ -155,10 +155,7 @@ fn method<B: TrainBackend>() -> Box<dyn Method<B>> {
     MethodSection::default().build(&loss, &inputs)
 }
 
-fn context<'a, B: TrainBackend>(
-    model: &'a Model<B>,
-    profile: &'a Profile,
-) -> StepContext<'a, B, barlow_model::ResNet<B>> {
+fn context<'a, B: TrainBackend>(model: &'a Model<B>, profile: &'a Profile) -> StepContext<'a, B, BuiltinBackbone<B>> {
     StepContext {
         model,
         teacher: None,

@@ -38,16 +38,15 @@ pub fn large_tensors(config: &Config, spec: &MethodSpec, outlook: &Outlook) -> V
     tensors.extend(outlook.tensors.iter().cloned());
     let backbone = config.backbone().ok();
     if let Some(backbone) = &backbone {
-        let (channels, side) = backbone.largest_map(side);
+        let of = |images: usize, side: usize| [vec![images], backbone.largest_map(side)].concat();
         tensors.push(LargeTensor {
             what: "the backbone's largest map",
-            shape: vec![at_once, channels, side, side],
+            shape: of(at_once, side),
             way_out: smaller_batch,
         });
-        let (channels, side) = backbone.largest_map(config.eval.crop);
         tensors.push(LargeTensor {
             what: "the backbone's largest map of an evaluation",
-            shape: vec![evaluation_chunk(config), channels, side, side],
+            shape: of(evaluation_chunk(config), config.eval.crop),
             way_out: "lower eval.crop, pass a smaller --batch-size or set train.micro_batch",
         });
     }

@@ -9,7 +9,7 @@ use crate::metrics::MetricsSink;
 use crate::sources::Sources;
 use crate::stop::StopFlag;
 use crate::training::TrainBackbone;
-use barlow_model::ResNet;
+use barlow_model::BuiltinBackbone;
 use burn::tensor::Device;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(super) type MakeBackbone<'a, B, M> = Box<dyn FnOnce(&Config, &Device<B>) -> 
 pub(super) type MakeMethod<'a, B> = Box<dyn FnOnce(&ResolvedConfig, &MethodInputs) -> Box<dyn Method<B>> + 'a>;
 
 /// A run under construction. Every part that is not set comes from the config.
-pub struct RunBuilder<'a, B: TrainBackend, M = ResNet<B>> {
+pub struct RunBuilder<'a, B: TrainBackend, M = BuiltinBackbone<B>> {
     pub(super) config: Config,
     pub(super) device: B::Device,
     pub(super) recipe: String,
@@ -120,7 +120,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
     }
 
     /// A custom backbone, whose weights are initialised from the config's seed. The config must set
-    /// `model.backbone = "custom"`, unless the backbone is the ResNet that it names.
+    /// `model.backbone = "custom"`, unless the backbone is the one that it names.
     pub fn backbone<N: TrainBackbone<B> + 'a>(self, backbone: N) -> RunBuilder<'a, B, N> {
         self.with_backbone(backbone, true)
     }

@@ -185,7 +185,7 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
     }))))
 }
 
-/// Checks that the config names a custom backbone as such: for a ResNet, other commands rebuild the network from the stored
+/// Checks that the config names a custom backbone as such: for any other, other commands rebuild the network from the stored
 /// config, and it must be the one that was trained.
 fn check_backbone<B: TrainBackend, M: TrainBackbone<B>>(
     config: &Config,

@@ -14,7 +14,7 @@ use super::teacher::Teacher;
 use crate::backend::TrainBackend;
 use crate::method::{Method, MethodBatch};
 use barlow_data::HostBatch;
-use barlow_model::NormMode;
+use barlow_model::{NormMode, RowKeys};
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
@@ -45,6 +45,8 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         .map(|start| start..batch.n.min(start + micro_batch))
         .collect();
 
+    // Both passes of a micro-batch draw the same.
+    let keys = |pass: &[usize], rows: &Range<usize>| RowKeys::new(context.seed, context.clock.step, pass, rows.clone());
     let of_teacher = match context.teacher {
         Some(teacher) => teacher_embeddings(context, teacher, batch, &groups, &parts, device),
         None => vec![None; batch.views.len()],
@@ -55,7 +57,10 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     for pass in &passes {
         for rows in &parts {
             let images = profile.time(Phase::ToDevice, || images::<B::InnerBackend>(batch, pass, rows, device));
-            let output = profile.time(Phase::Forward, || plain.forward(images, NormMode::TrainFrozenStats));
+            let keys = keys(pass, rows);
+            let output = profile.time(Phase::Forward, || {
+                plain.forward_keyed(images, NormMode::TrainFrozenStats, &keys)
+            });
             let h = apart(output.representations, pass.len());
             let z = apart(output.embeddings, pass.len());
             for ((&view, h), z) in pass.iter().zip(h).zip(z) {
@@ -104,7 +109,10 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         let gradients: Vec<_> = pass.iter().map(|&view| of_embeddings[&view].clone()).collect();
         for rows in &parts {
             let images = profile.time(Phase::ToDevice, || images::<B>(batch, pass, rows, device));
-            let z = profile.time(Phase::Forward, || model.forward(images, NormMode::Train).embeddings);
+            let keys = keys(pass, rows);
+            let z = profile.time(Phase::Forward, || {
+                model.forward_keyed(images, NormMode::Train, &keys).embeddings
+            });
             profile.time(Phase::Backward, || {
                 // The gradient of this sum for z is that of the loss.
                 let terms = apart(z, pass.len()).into_iter().zip(&gradients);

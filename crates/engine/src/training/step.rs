@@ -7,7 +7,7 @@ use super::teacher::Teacher;
 use crate::backend::TrainBackend;
 use crate::method::{Clock, Method, MethodBatch};
 use barlow_data::DeviceBatch;
-use barlow_model::{Model, NormMode};
+use barlow_model::{Model, NormMode, RowKeys};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -54,6 +54,7 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     let groups = method.spec().groups_of_views();
     let passes = method.spec().passes_of_views();
     let DeviceBatch { views, indices, .. } = batch;
+    let images = views.first().map_or(0, |view| view.dims()[0]);
     let of_teacher = profile.time(Phase::Forward, || {
         let see = |teacher: &Teacher<B, M>| teacher.embeddings(&views, &groups);
         teacher.map_or_else(|| vec![None; views.len()], see)
@@ -62,10 +63,11 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         let mut views: Vec<_> = views.into_iter().map(Some).collect();
         let mut outputs: Vec<_> = views.iter().map(|_| None).collect();
         for pass in &passes {
-            let images = pass
+            let seen = pass
                 .iter()
                 .map(|&view| views[view].take().expect("a view is in one pass"));
-            let output = model.forward(together(images.collect()), NormMode::Train);
+            let keys = RowKeys::new(context.seed, context.clock.step, pass, 0..images);
+            let output = model.forward_keyed(together(seen.collect()), NormMode::Train, &keys);
             let representations = apart(output.representations.inner(), pass.len());
             let embeddings = apart(output.embeddings, pass.len());
             for ((&view, h), z) in pass.iter().zip(representations).zip(embeddings) {

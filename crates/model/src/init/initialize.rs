@@ -4,6 +4,7 @@
 //! order, because no random number generator is shared, and no backend's generator is used.
 
 use super::draw::Draw;
+use crate::init_as::WeightInit;
 use crate::kind::ParamKind;
 use crate::layout::transpose;
 use crate::names::{PathStack, named_shapes};
@@ -42,7 +43,10 @@ pub fn initialize<B: Backend, M: Module<B>>(module: M, seed: u64) -> M {
 /// - linear weights: uniform in ±1/√in, torch's default;
 /// - biases: uniform in ±1/√(fan in) of the `weight` in the same layer, torch's default;
 /// - embeddings and tokens: normal with standard deviation 0.02;
-/// - norms, running statistics and other parameters: unchanged, with the values set by their module.
+/// - norms, running statistics, frozen and other parameters: unchanged, with the values set by their module.
+///
+/// Weights below an [`InitAs`](crate::InitAs) have the distribution that it declares, and the biases of their layers remain zero, except for
+/// [`WeightInit::FanIn`].
 ///
 /// Names are relative to `module`, so a backbone initialised alone differs from the same backbone initialised within a model.
 pub fn initialize_with<B: Backend, M: Module<B>>(module: M, seed: u64, convolutions: ConvInit) -> M {
@@ -90,6 +94,10 @@ impl Initializer {
         let mut draw = Draw::new(self.seed, &name);
         let len = shape.iter().product();
         let uniform_by = |fan_in: usize| 1.0 / (fan_in as f64).sqrt();
+        let is_default = |init: &WeightInit| *init == WeightInit::FanIn && self.path.kind() == ParamKind::Bias;
+        if let Some(init) = self.path.init().filter(|init| !is_default(init)) {
+            return self.declared(init, shape, &mut draw);
+        }
         match (self.path.kind(), shape) {
             (ParamKind::Convolution, &[out_channels, in_channels, ref kernel @ ..]) => {
                 let taps: usize = kernel.iter().product();
@@ -110,6 +118,35 @@ impl Initializer {
             (ParamKind::Embedding | ParamKind::Token, _) => Some(draw.normal(len, TOKEN_STD)),
             _ => None,
         }
+    }
+}
+
+impl Initializer {
+    /// The initial values of a parameter whose distribution is declared.
+    fn declared(&self, init: WeightInit, shape: &[usize], draw: &mut Draw) -> Option<Vec<f32>> {
+        let (kind, len) = (self.path.kind(), shape.iter().product());
+        if matches!(kind, ParamKind::Bias | ParamKind::Norm | ParamKind::RunningStatistic) {
+            return None;
+        }
+        // [out, in..] in all layouts except a linear layer's.
+        let (fan_out, fan_in) = match (kind, shape) {
+            (ParamKind::Linear, &[inputs, outputs]) => (outputs, inputs),
+            (_, &[outputs, ref inputs @ ..]) => (outputs, inputs.iter().product()),
+            (_, []) => return None,
+        };
+        let xavier = |fan_out: usize| (6.0 / (fan_in + fan_out) as f64).sqrt();
+        let drawn = match init {
+            WeightInit::Keep => return None,
+            WeightInit::Normal => draw.normal(len, TOKEN_STD),
+            WeightInit::TinyNormal => draw.normal(len, 1e-6),
+            WeightInit::Xavier => draw.uniform(len, xavier(fan_out)),
+            WeightInit::XavierOfThirds => draw.uniform(len, xavier(fan_out / 3)),
+            WeightInit::FanIn => draw.uniform(len, 1.0 / (fan_in as f64).sqrt()),
+        };
+        Some(match kind {
+            ParamKind::Linear => transpose(&drawn, fan_out, fan_in),
+            _ => drawn,
+        })
     }
 }
 

@@ -42,8 +42,8 @@ impl ResNetConfig {
         kept
     }
 
-    /// Channels and side in pixels of the largest feature map for an image of `pixels` × `pixels`, not counting the image itself.
-    pub fn largest_map(&self, pixels: usize) -> (usize, usize) {
+    /// Shape [channels, side, side] of the largest feature map for an image of `pixels` × `pixels`, not counting the image itself.
+    pub fn largest_map(&self, pixels: usize) -> Vec<usize> {
         let [stem, entering] = self.stem_sides(pixels);
         let of_stage = |stage: Stage| {
             // A bottleneck's first convolution has the resolution before the stride.
@@ -58,7 +58,8 @@ impl ResNetConfig {
             .into_iter()
             .chain(self.stages(entering).into_iter().flat_map(of_stage));
         let values = |&(channels, side): &(usize, usize)| channels * side * side;
-        maps.max_by_key(values).expect("a network has feature maps")
+        let (channels, side) = maps.max_by_key(values).expect("a network has feature maps");
+        vec![channels, side, side]
     }
 
     /// Sides of the first convolution's output and of the first stage's input.
@@ -135,13 +136,13 @@ mod tests {
             .with_width(16);
         assert_eq!(
             cifar.largest_map(24),
-            (16, 24),
+            [16, 24, 24],
             "the next stage's has a quarter of the pixels"
         );
         let imagenet = ResNetConfig::new(ResNetDepth::ResNet50);
-        assert_eq!(imagenet.largest_map(224), (256, 56));
-        assert_eq!(imagenet.with_stem(Stem::Cifar).largest_map(32), (256, 32));
-        assert_eq!(cifar.with_stem_padding(2).largest_map(24), (16, 26));
+        assert_eq!(imagenet.largest_map(224), [256, 56, 56]);
+        assert_eq!(imagenet.with_stem(Stem::Cifar).largest_map(32), [256, 32, 32]);
+        assert_eq!(cifar.with_stem_padding(2).largest_map(24), [16, 26, 26]);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use crate::common;
 
 use barlow_model::{
-    HeadsConfig, Model, ModelConfig, NormMode, ParamKind, ProjectorConfig, ResNet, ResNetConfig, ResNetDepth,
-    StateError, Stem, load_state_dict, named_shapes, parameter_count, read_safetensors, save_safetensors, strip_prefix,
+    Backbone, BuiltinBackbone, HeadsConfig, Model, ModelConfig, NormMode, ParamKind, ProjectorConfig, ResNet,
+    ResNetConfig, ResNetDepth, StateError, Stem, load_state_dict, named_shapes, parameter_count, read_safetensors,
+    save_safetensors, strip_prefix,
 };
 use common::{Cpu, Train, fill, formula, host, images, tensors};
 
@@ -152,7 +153,7 @@ fn a_state_dict_goes_out_through_bytes_and_in_again() {
         (host(output.representations), host(output.embeddings))
     });
     assert_eq!(outputs[0], outputs[1]);
-    let backbone: ResNet<Cpu> = small_model().backbone.init(&Default::default());
+    let backbone: BuiltinBackbone<Cpu> = small_model().backbone.init(&Default::default());
     let backbone = load_state_dict(backbone, &strip_prefix(&state, "backbone.")).expect("the backbone's part");
     assert_eq!(
         host(backbone.forward(images([4, 3, 8, 8]), NormMode::Eval)),

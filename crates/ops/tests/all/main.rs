@@ -6,3 +6,4 @@ mod conv_autodiff;
 mod grouped_conv;
 mod norm_ops;
 mod pool_ops;
+mod transformer_ops;

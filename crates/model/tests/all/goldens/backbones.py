@@ -9,6 +9,7 @@ A line is a case, a key and values. Arithmetic is float64 on float32 weights and
 import math
 import sys
 
+import timm
 import torch
 import torchvision
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
@@ -102,4 +103,36 @@ for name, m, shape in [
 ]:
     pass_of(name, m, shape, GRADIENTS)
 
+
+def vit(pool="token", sincos=False, width=24, depth=3, heads=3, patch=4, pixels=12):
+    """timm's ViT of another size; with MoCo v3's fixed positions."""
+    token = pool == "token"
+    m = timm.models.VisionTransformer(img_size=pixels, patch_size=patch, embed_dim=width, depth=depth, num_heads=heads,
+                                      num_classes=0, global_pool=pool, class_token=token, fc_norm=False)
+    if sincos:
+        # https://github.com/facebookresearch/moco-v3/blob/main/vits.py, build_2d_sincos_position_embedding
+        h, w = m.patch_embed.grid_size
+        grid_w, grid_h = torch.meshgrid(torch.arange(w, dtype=torch.float32), torch.arange(h, dtype=torch.float32), indexing="ij")
+        omega = 1.0 / 10000.0 ** (torch.arange(width // 4, dtype=torch.float32) / (width // 4))
+        out_w = torch.einsum("m,d->md", [grid_w.flatten(), omega])
+        out_h = torch.einsum("m,d->md", [grid_h.flatten(), omega])
+        position = torch.cat([torch.sin(out_w), torch.cos(out_w), torch.sin(out_h), torch.cos(out_h)], dim=1)[None]
+        zeros = torch.zeros([1, int(token), width])
+        m.pos_embed = torch.nn.Parameter(torch.cat([zeros, position], dim=1), requires_grad=False)
+        return fill(m, fixed=["pos_embed"])
+    return fill(m)
+
+
+for name in ["vit_tiny_patch16_224", "vit_small_patch16_224", "vit_base_patch16_224"]:
+    count(name, timm.create_model(name, num_classes=0))
+count("vit_tiny_patch8-mean", timm.create_model("vit_tiny_patch16_224", num_classes=0, patch_size=8, img_size=64, global_pool="avg",
+                                                class_token=False, fc_norm=False))
+for key in timm.create_model("vit_tiny_patch16_224", num_classes=0, depth=1).state_dict():
+    print("vit-names", key)
+
+GRADIENTS = ["patch_embed.proj.weight", "blocks.0.norm1.weight", "blocks.0.attn.qkv.weight", "blocks.1.attn.qkv.bias",
+             "blocks.1.attn.proj.weight", "blocks.2.mlp.fc1.weight", "blocks.2.mlp.fc2.bias", "norm.bias", "x"]
+pass_of("vit-class-token", vit(), (3, 3, 12, 12), GRADIENTS + ["pos_embed", "cls_token"])
+pass_of("vit-mean", vit(pool="avg"), (2, 3, 12, 12), GRADIENTS + ["pos_embed"])
+pass_of("vit-sin-cos", vit(sincos=True), (2, 3, 12, 12), GRADIENTS + ["cls_token"])
 sys.stdout.flush()

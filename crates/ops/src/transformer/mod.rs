@@ -1,0 +1,11 @@
+//! The operations of a transformer besides its matrix products: layer norm, GELU, softmax, and attention made of them.
+
+mod attention;
+mod autodiff;
+#[cfg(feature = "cpu")]
+mod flex;
+mod ops;
+pub mod reference;
+
+pub use attention::attention;
+pub use ops::{LayerNormGradients, LayerNormSaved, LayerNormed, TransformerOps, gelu, layer_norm, softmax};
