@@ -199,10 +199,13 @@ pub fn import_listing(tensors: &[TensorInfo], options: &ImportOptions) -> Result
         }
         how => {
             let stored = collect(&layout.projector, &infos, &mut ignored)?;
-            let (layers, tensors) = layers_of(&stored, architecture.feature_dim())?;
-            match how {
-                ProjectorImport::Fit => fit(layers, tensors, &mut ignored, &mut notes),
-                _ => (layers, tensors),
+            match (layers_of(&stored, architecture.feature_dim()), how) {
+                (Ok((layers, tensors)), ProjectorImport::Fit) => fit(layers, tensors, &mut ignored, &mut notes),
+                (Err(ImportFault::Unsupported { .. }), ProjectorImport::Fit) => {
+                    leave_out(&stored, &mut ignored, &mut notes);
+                    (Vec::new(), Vec::new())
+                }
+                (layers, _) => layers?,
             }
         }
     };
@@ -444,6 +447,17 @@ fn check(
     }
 }
 
+/// Notes that a projector is not one of `model.projector`.
+fn leave_out(tensors: &[ImportTensor], ignored: &mut Collector, notes: &mut Vec<String>) {
+    notes.push(
+        "The projector is not made of linear maps with batch norms between them as model.projector is, so it is left out; a run starts \
+         with a new one."
+            .into(),
+    );
+    let names = tensors.iter();
+    names.for_each(|tensor| ignored.add("projector of another structure", &tensor.from));
+}
+
 /// Fits a projector to those of `model.projector`.
 fn fit(
     mut layers: Vec<ProjectorLayer>,
@@ -455,13 +469,7 @@ fn fit(
     let can_fold =
         |(number, layer): (usize, &ProjectorLayer)| number == last || !layer.bias || layer.norm != ProjectorNorm::None;
     if !is_of_config(&layers) || !layers.iter().enumerate().all(can_fold) {
-        notes.push(
-            "The projector is not made of linear maps with batch norms between them as model.projector is, so it is left out; a run \
-             starts with a new one."
-                .into(),
-        );
-        let names = tensors.iter();
-        names.for_each(|tensor| ignored.add("projector of another structure", &tensor.from));
+        leave_out(&tensors, ignored, notes);
         return (Vec::new(), Vec::new());
     }
     let biases: HashMap<String, String> = tensors

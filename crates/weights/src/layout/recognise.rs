@@ -257,7 +257,7 @@ fn origin<'a>(prefix: &'a str, style: Style, names: &BTreeSet<&str>) -> (&'a str
         Origin::OwnCheckpoint
     } else if has(root, "bn.running_mean") {
         Origin::BarlowTwins
-    } else if root == "state_dict." || has(root, "projector.0.bias") || prefix.ends_with("encoder.") {
+    } else if root == "state_dict." || has(root, "projector.0.bias") {
         Origin::SoloLearn
     } else if under(root, "projector.") {
         Origin::BarlowTwins

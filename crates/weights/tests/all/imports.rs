@@ -270,6 +270,80 @@ fn biases_of_a_projector_are_folded_into_the_norms() {
     assert!(ignored(&skipped).contains(&("projector, left out as asked", 16)));
 }
 
+#[test]
+fn what_is_no_projector_is_left_out_or_refused() {
+    let gated = altered("barlowtwins-checkpoint.pth", |tensors| {
+        tensors.insert("model.module.projector.2.weight".into(), zeros(&[6]));
+    });
+    let fitted = plan(&gated, ProjectorImport::Fit);
+    assert!(fitted.projector.is_empty() && fitted.notes.iter().any(|note| note.contains("it is left out")));
+    assert!(ignored(&fitted).contains(&("projector of another structure", 12)));
+    let options = ImportOptions {
+        projector: ProjectorImport::AsStored,
+    };
+    let line = import(&gated, &options).unwrap_err().to_string();
+    assert!(
+        line.starts_with(
+            "layer 2 of the projector (model.module.projector.2.weight) is neither a linear map nor the norm of one; "
+        ),
+        "{line}"
+    );
+}
+
+#[test]
+fn programs_that_are_not_known_are_imported_under_their_prefix() {
+    // SimSiam: an encoder with its projector in the classifier's place; SwAV: a projection head and prototypes beside the layers.
+    for (prefix, heads, expected) in [
+        (
+            "state_dict.module.encoder.",
+            &[
+                "state_dict.module.encoder.fc.0.weight",
+                "state_dict.module.predictor.0.weight",
+            ][..],
+            vec![("classifier", 1), ("predictor", 1), (COUNTERS, 20)],
+        ),
+        (
+            "module.",
+            &["module.projection_head.0.weight", "module.prototypes.weight"],
+            vec![("projector of another structure", 1), ("prototypes", 1), (COUNTERS, 20)],
+        ),
+        ("model._orig_mod.trunk.", &[], vec![(COUNTERS, 20)]),
+        (
+            "state_dict.",
+            &["state_dict_ema.fc.weight", "arch"],
+            vec![
+                (COUNTERS, 20),
+                ("momentum encoder", 1),
+                ("neither backbone nor projector", 1),
+            ],
+        ),
+    ] {
+        let file = altered("torchvision.pth", |tensors| {
+            tensors.retain(|name, _| !name.starts_with("fc."));
+            *tensors = std::mem::take(tensors)
+                .into_iter()
+                .map(|(name, raw)| (format!("{prefix}{name}"), raw))
+                .collect();
+            tensors.extend(heads.iter().map(|name| ((*name).to_owned(), zeros(&[2, 2]))));
+        });
+        let found = plan(&file, ProjectorImport::Fit);
+        assert!(bits(&file, &found.backbone) == expected_bits(), "{prefix}");
+        let (mut ignored, mut expected) = (ignored(&found), expected);
+        ignored.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(ignored, expected, "{prefix}");
+        assert!(
+            matches!(found.origin, Origin::Prefixed | Origin::Torchvision),
+            "{prefix}: {}",
+            found.origin
+        );
+    }
+}
+
+fn expected_bits() -> BTreeMap<String, (Vec<usize>, Vec<u32>)> {
+    expected("resnet18", "backbone.", "")
+}
+
 /// A checkpoint with other tensors.
 fn altered(name: &str, alter: impl FnOnce(&mut BTreeMap<String, RawTensor>)) -> WeightsFile {
     let file = layout(name);
