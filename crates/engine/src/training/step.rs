@@ -3,11 +3,13 @@
 use super::TrainBackbone;
 use super::pending::{PendingReadings, pending};
 use super::profile::{Phase, Profile};
+use super::rows::{apart, together};
 use super::teacher::Teacher;
 use crate::backend::TrainBackend;
 use crate::method::{Clock, Method, MethodBatch};
 use barlow_data::DeviceBatch;
-use barlow_model::{Model, NormMode};
+use barlow_model::{Backbone, Model, NormMode};
+use barlow_ops::NormOps;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -52,24 +54,22 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         ..
     } = context;
     let groups = method.spec().groups_of_views();
-    let passes = method.spec().passes_of_views();
+    let by_head = method.spec().passes_by_head();
+    let of_teacher = method.spec().passes_of_teacher();
     let DeviceBatch { views, indices, .. } = batch;
-    let of_teacher = profile.time(Phase::Forward, || {
-        let see = |teacher: &Teacher<B, M>| teacher.embeddings(&views, &groups);
-        teacher.map_or_else(|| vec![None; views.len()], see)
+    let of_teacher = profile.time(Phase::Forward, || match teacher {
+        Some(teacher) => teacher.embeddings(&views, &of_teacher),
+        None => vec![None; views.len()],
     });
     let (representations, embeddings) = profile.time(Phase::Forward, || {
         let mut views: Vec<_> = views.into_iter().map(Some).collect();
         let mut outputs: Vec<_> = views.iter().map(|_| None).collect();
-        for pass in &passes {
-            let images = pass
-                .iter()
-                .map(|&view| views[view].take().expect("a view is in one pass"));
-            let output = model.forward(together(images.collect()), NormMode::Train);
-            let representations = apart(output.representations.inner(), pass.len());
-            let embeddings = apart(output.embeddings, pass.len());
-            for ((&view, h), z) in pass.iter().zip(representations).zip(embeddings) {
-                outputs[view] = Some((h, z));
+        for passes in &by_head {
+            let mut take = |&view: &usize| views[view].take().expect("a view is in one pass");
+            let images = passes.iter().map(|pass| pass.iter().map(&mut take).collect()).collect();
+            let output = forward(*model, images, NormMode::Train);
+            for (&view, (h, z)) in passes.iter().flatten().zip(output) {
+                outputs[view] = Some((h.inner(), z));
             }
         }
         // Views that the network does not see have none.
@@ -97,18 +97,27 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     }
 }
 
-/// Views of one pass as one tensor, one after the other.
-pub(super) fn together<B: Backend, const D: usize>(mut views: Vec<Tensor<B, D>>) -> Tensor<B, D> {
-    if views.len() == 1 {
-        return views.remove(0);
-    }
-    Tensor::cat(views, 0)
-}
-
-/// The rows of each of `count` views of one pass.
-pub(super) fn apart<B: Backend>(rows: Tensor<B, 2>, count: usize) -> Vec<Tensor<B, 2>> {
-    if count == 1 {
-        return vec![rows];
-    }
-    rows.chunk(count, 0)
+/// Representations and embeddings of each view of some passes, which share one pass of the projector.
+///
+/// # Panics
+/// If the shape of the backbone's output is wrong.
+pub(super) fn forward<B: NormOps, M: Backbone<B>>(
+    model: &Model<B, M>,
+    passes: Vec<Vec<Tensor<B, 4>>>,
+    mode: NormMode,
+) -> Vec<(Tensor<B, 2>, Tensor<B, 2>)> {
+    let counts: Vec<usize> = passes.iter().map(Vec::len).collect();
+    let views: usize = counts.iter().sum();
+    let mut images: Vec<_> = passes.into_iter().map(together).collect();
+    let (representations, embeddings) = if images.len() == 1 {
+        let output = model.forward(images.remove(0), mode);
+        (apart(output.representations, views), output.embeddings)
+    } else {
+        let of_passes = images.into_iter().map(|images| model.backbone.forward(images, mode));
+        let of_views = of_passes.zip(counts).flat_map(|(h, count)| apart(h, count));
+        let representations: Vec<_> = of_views.collect();
+        let embeddings = model.heads.projector.forward(together(representations.clone()), mode);
+        (representations, embeddings)
+    };
+    representations.into_iter().zip(apart(embeddings, views)).collect()
 }
