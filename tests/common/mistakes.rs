@@ -68,6 +68,16 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
     ),
     // The config.
     (
+        &["--config", "sign-digits-w-mse", "--batch-size", "48"],
+        2,
+        &["method.w-mse.sub_batch is 128", "train.batch_size, 48", "model.projector"],
+    ),
+    (
+        &["--set", "method.kind=simclr", "--set", "method.simclr.temperature=0"],
+        2,
+        &["method.simclr.temperature is 0", "above 0"],
+    ),
+    (
         &["--config", "no-such-recipe"],
         2,
         &["no-such-recipe", "sign-digits", "smoke"],

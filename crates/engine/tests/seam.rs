@@ -253,7 +253,7 @@ fn gradients(passes: Passes, micro_batch: Option<usize>) -> (Vec<f32>, StateDict
 
 #[test]
 fn one_pass_and_the_cached_passes_give_one_gradient() {
-    for passes in [Passes::PerView, Passes::PerSize] {
+    for passes in [Passes::PerView, Passes::PerSize, Passes::PerSizeOneHead] {
         let (one, statistics, loss) = gradients(passes, None);
         let (cached, cached_statistics, cached_loss) = gradients(passes, Some(N));
         assert_eq!(loss, cached_loss, "{passes:?}");
@@ -271,6 +271,11 @@ fn one_pass_and_the_cached_passes_give_one_gradient() {
     assert!(
         distance(&per_view.0, &per_size.0) > 1e-4,
         "statistics are shared among views of a size"
+    );
+    let one_head = gradients(Passes::PerSizeOneHead, None);
+    assert!(
+        distance(&per_size.0, &one_head.0) > 1e-4,
+        "the projector's statistics are shared among all views"
     );
 }
 

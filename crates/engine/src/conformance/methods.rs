@@ -109,3 +109,25 @@ impl MethodCase {
         values
     }
 }
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use burn::backend::Autodiff;
+    use burn_flex::{Flex, FlexDevice};
+
+    #[test]
+    fn every_method_has_a_loss_and_a_gradient_to_compare() {
+        for case in all() {
+            let values = case.values::<Autodiff<Flex>>(By::Backend, &FlexDevice);
+            let name = case.0.name();
+            // Loss, at least one gradient, and the heads.
+            assert!(values.len() >= 3, "{name}: {}", values.len());
+            for Measured { name, tensors } in values {
+                let finite = tensors.iter().flatten().all(|value| value.is_finite());
+                let is_zero = tensors.iter().flatten().all(|&value| value == 0.0);
+                assert!(finite && !is_zero, "{name}");
+            }
+        }
+    }
+}

@@ -44,6 +44,8 @@ pub enum Passes {
     PerView,
     /// One forward pass for all views of a size.
     PerSize,
+    /// One forward pass of the backbone for all views of a size, and one of the projector for all views (SwAV, DINO).
+    PerSizeOneHead,
 }
 
 /// A second network whose weights are a moving average of the trained one's (backbone, projector and prototypes, parameters only;
@@ -129,11 +131,33 @@ impl MethodSpec {
 
     /// The forward passes of the trained network, each a list of the numbers of its views.
     pub fn passes_of_views(&self) -> Vec<Vec<usize>> {
+        self.passes_of(self.online_views())
+    }
+
+    /// The forward passes of the trained network, in lists of those that share one pass of the projector.
+    pub fn passes_by_head(&self) -> Vec<Vec<Vec<usize>>> {
+        let passes = self.passes_of_views();
+        match self.passes {
+            Passes::PerView | Passes::PerSize => passes.into_iter().map(|pass| vec![pass]).collect(),
+            Passes::PerSizeOneHead => vec![passes],
+        }
+    }
+
+    /// The forward passes of the teacher, each a list of the numbers of its views; none without a teacher.
+    pub fn passes_of_teacher(&self) -> Vec<Vec<usize>> {
+        let Some(teacher) = &self.teacher else {
+            return Vec::new();
+        };
+        let groups = self.groups_of_views().into_iter().enumerate();
+        let seen = groups.filter(|(_, group)| teacher.sees.contains(group));
+        self.passes_of(seen.map(|(view, _)| view).collect())
+    }
+
+    fn passes_of(&self, views: Vec<usize>) -> Vec<Vec<usize>> {
         let sizes = self.sizes_of_views();
-        let views = self.online_views();
         match self.passes {
             Passes::PerView => views.into_iter().map(|view| vec![view]).collect(),
-            Passes::PerSize => {
+            Passes::PerSize | Passes::PerSizeOneHead => {
                 let mut passes: Vec<Vec<usize>> = Vec::new();
                 for view in views {
                     match passes.iter_mut().find(|pass| sizes[pass[0]] == sizes[view]) {
@@ -183,6 +207,7 @@ impl MethodSpec {
             match self.passes {
                 Passes::PerView => "one forward pass per view".to_owned(),
                 Passes::PerSize => "one forward pass per view size".to_owned(),
+                Passes::PerSizeOneHead => "one forward pass per view size, one of the projector".to_owned(),
             },
         ];
         parts.extend(self.derived.iter().map(|view| format!("derived view {}", view.name)));
@@ -253,6 +278,17 @@ mod tests {
         assert_eq!(spec(Passes::PerView).passes_of_views(), [[0], [1], [2], [3]]);
         assert_eq!(spec(Passes::PerSize).passes_of_views(), [vec![0, 3], vec![1, 2]]);
         assert_eq!(spec(Passes::PerSize).groups_of_views(), [0, 1, 1, 2]);
+        assert_eq!(spec(Passes::PerSize).passes_by_head(), [[vec![0, 3]], [vec![1, 2]]]);
+        let mut one_head = spec(Passes::PerSizeOneHead);
+        assert_eq!(one_head.passes_by_head(), [[vec![0, 3], vec![1, 2]]]);
+        assert!(one_head.passes_of_teacher().is_empty());
+        one_head.teacher = Some(TeacherSpec {
+            momentum: Momentum { start: 0.9, end: 1.0 },
+            update: EmaTiming::AfterStep,
+            sees: vec![0, 2],
+            evaluated: false,
+        });
+        assert_eq!(one_head.passes_of_teacher(), [[0, 3]]);
     }
 
     #[test]

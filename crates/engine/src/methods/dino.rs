@@ -144,7 +144,7 @@ impl MethodDefinition for Config {
             ..HeadsConfig::new(projector)
         };
         MethodSpec {
-            passes: Passes::PerSize,
+            passes: Passes::PerSizeOneHead,
             teacher: Some(TeacherSpec {
                 momentum: Momentum {
                     start: self.momentum,

@@ -122,7 +122,7 @@ impl MethodDefinition for Config {
             ..HeadsConfig::new(projector)
         };
         MethodSpec {
-            passes: Passes::PerSize,
+            passes: Passes::PerSizeOneHead,
             // The official optimiser decays and adapts everything, biases and norms too.
             rules: vec![
                 ParamRule {

@@ -49,15 +49,12 @@ fn export_backbone<B: TrainBackend, M: TrainBackbone<B>>(
     let train = &context.plan.config.train;
     let parts = train.micro_batch.map_or(1, |images| train.batch_size / images) as u64;
     let method = &context.plan.method;
-    let passes = match &method.teacher {
-        // The teacher has a pass for each view that it sees.
-        Some(teacher) if teacher.evaluated => {
-            let groups = method.groups_of_views();
-            groups.iter().filter(|group| teacher.sees.contains(group)).count() as u64
-        }
-        _ => method.passes_of_views().len() as u64,
+    let is_teacher = method.teacher.as_ref().is_some_and(|teacher| teacher.evaluated);
+    let passes = match is_teacher {
+        true => method.passes_of_teacher(),
+        false => method.passes_of_views(),
     };
-    let batches = i64::try_from(passes * parts * finished.standing.progress.step)
+    let batches = i64::try_from(passes.len() as u64 * parts * finished.standing.progress.step)
         .context("the number of forward passes does not fit in 64 bits")?;
     let bytes = save_safetensors(&state_dict(&finished.model.backbone)?, Some(batches), None)?;
     write_atomic(&context.run.backbone(), &bytes)

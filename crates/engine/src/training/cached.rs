@@ -9,12 +9,12 @@
 use super::TrainBackbone;
 use super::pending::pending;
 use super::profile::Phase;
-use super::step::{StepContext, StepGradients, apart, together};
+use super::step::{StepContext, StepGradients, forward};
 use super::teacher::Teacher;
 use crate::backend::TrainBackend;
 use crate::method::{Method, MethodBatch};
 use barlow_data::HostBatch;
-use barlow_model::{NormMode, RowKeys};
+use barlow_model::NormMode;
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
@@ -39,31 +39,30 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     assert!(micro_batch > 0, "a micro-batch of no images");
     let StepContext { model, profile, .. } = context;
     let groups = method.spec().groups_of_views();
-    let passes = method.spec().passes_of_views();
+    let by_head = method.spec().passes_by_head();
+    let of_teacher = method.spec().passes_of_teacher();
     let parts: Vec<Range<usize>> = (0..batch.n)
         .step_by(micro_batch)
         .map(|start| start..batch.n.min(start + micro_batch))
         .collect();
 
-    // Both passes of a micro-batch draw the same.
-    let keys = |pass: &[usize], rows: &Range<usize>| RowKeys::new(context.seed, context.clock.step, pass, rows.clone());
     let of_teacher = match context.teacher {
-        Some(teacher) => teacher_embeddings(context, teacher, batch, &groups, &parts, device),
+        Some(teacher) => teacher_embeddings(context, teacher, batch, &of_teacher, &parts, device),
         None => vec![None; batch.views.len()],
     };
     let plain = model.valid();
     let mut representations: Vec<Vec<_>> = batch.views.iter().map(|_| Vec::new()).collect();
     let mut embeddings = representations.clone();
-    for pass in &passes {
+    for passes in &by_head {
         for rows in &parts {
-            let images = profile.time(Phase::ToDevice, || images::<B::InnerBackend>(batch, pass, rows, device));
-            let keys = keys(pass, rows);
-            let output = profile.time(Phase::Forward, || {
-                plain.forward_keyed(images, NormMode::TrainFrozenStats, &keys)
+            let images = profile.time(Phase::ToDevice, || {
+                images::<B::InnerBackend>(batch, passes, rows, device)
             });
-            let h = apart(output.representations, pass.len());
-            let z = apart(output.embeddings, pass.len());
-            for ((&view, h), z) in pass.iter().zip(h).zip(z) {
+            let output = profile.time(Phase::Forward, || {
+                let keys = context.keys(passes, rows.clone());
+                forward(&plain, images, NormMode::TrainFrozenStats, &keys)
+            });
+            for (&view, (h, z)) in passes.iter().flatten().zip(output) {
                 representations[view].push(h);
                 embeddings[view].push(z);
             }
@@ -105,19 +104,19 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         (readings, of)
     });
 
-    for pass in &passes {
-        let gradients: Vec<_> = pass.iter().map(|&view| of_embeddings[&view].clone()).collect();
+    for passes in &by_head {
+        let gradients: Vec<_> = passes.iter().flatten().map(|view| &of_embeddings[view]).collect();
         for rows in &parts {
-            let images = profile.time(Phase::ToDevice, || images::<B>(batch, pass, rows, device));
-            let keys = keys(pass, rows);
-            let z = profile.time(Phase::Forward, || {
-                model.forward_keyed(images, NormMode::Train, &keys).embeddings
+            let images = profile.time(Phase::ToDevice, || images::<B>(batch, passes, rows, device));
+            let output = profile.time(Phase::Forward, || {
+                let keys = context.keys(passes, rows.clone());
+                forward(*model, images, NormMode::Train, &keys)
             });
             profile.time(Phase::Backward, || {
                 // The gradient of this sum for z is that of the loss.
-                let terms = apart(z, pass.len()).into_iter().zip(&gradients);
-                let terms = terms.filter_map(|(z, gradient)| {
-                    let gradient = gradient.clone()?.narrow(0, rows.start, rows.len());
+                let terms = output.into_iter().zip(&gradients);
+                let terms = terms.filter_map(|((_, z), gradient)| {
+                    let gradient = gradient.as_ref()?.clone().narrow(0, rows.start, rows.len());
                     Some((z * Tensor::from_inner(gradient)).sum())
                 });
                 let Some(dot) = terms.reduce(|sum, term| sum + term) else {
@@ -135,35 +134,41 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     }
 }
 
-/// The rows of the views of a pass, one view after the other.
-fn images<B: Backend>(batch: &HostBatch, pass: &[usize], rows: &Range<usize>, device: &B::Device) -> Tensor<B, 4> {
-    let views = pass
-        .iter()
-        .map(|&view| batch.rows_to_device(view, rows.clone(), device));
-    together(views.collect())
+/// The rows of the views of each pass.
+fn images<B: Backend>(
+    batch: &HostBatch,
+    passes: &[Vec<usize>],
+    rows: &Range<usize>,
+    device: &B::Device,
+) -> Vec<Vec<Tensor<B, 4>>> {
+    let of_view = |&view: &usize| batch.rows_to_device(view, rows.clone(), device);
+    passes.iter().map(|pass| pass.iter().map(of_view).collect()).collect()
 }
 
-/// The teacher's embeddings of each view that it sees, micro-batch by micro-batch.
+/// The teacher's embeddings of each view that it sees, pass by pass and micro-batch by micro-batch.
 fn teacher_embeddings<B: TrainBackend, M: TrainBackbone<B>>(
     context: &StepContext<'_, B, M>,
     teacher: &Teacher<B, M>,
     batch: &HostBatch,
-    groups: &[usize],
+    passes: &[Vec<usize>],
     parts: &[Range<usize>],
     device: &B::Device,
 ) -> Vec<Option<Tensor<B::InnerBackend, 2>>> {
-    let of_view = |view: usize| {
-        teacher.sees(groups[view]).then(|| {
-            let part = |rows: &Range<usize>| {
-                let images = context.profile.time(Phase::ToDevice, || {
-                    batch.rows_to_device::<B::InnerBackend>(view, rows.clone(), device)
-                });
-                context.profile.time(Phase::Forward, || teacher.forward(images))
-            };
-            Tensor::cat(parts.iter().map(part).collect(), 0)
-        })
-    };
-    (0..batch.views.len()).map(of_view).collect()
+    let mut embeddings: Vec<Vec<_>> = batch.views.iter().map(|_| Vec::new()).collect();
+    for pass in passes {
+        for rows in parts {
+            let images = context.profile.time(Phase::ToDevice, || {
+                let of_view = |&view: &usize| batch.rows_to_device::<B::InnerBackend>(view, rows.clone(), device);
+                pass.iter().map(of_view).collect()
+            });
+            let of_part = context.profile.time(Phase::Forward, || teacher.forward(images));
+            for (&view, z) in pass.iter().zip(of_part) {
+                embeddings[view].push(z);
+            }
+        }
+    }
+    let whole = |parts: Vec<_>| (!parts.is_empty()).then(|| Tensor::cat(parts, 0));
+    embeddings.into_iter().map(whole).collect()
 }
 
 #[cfg(all(test, feature = "cpu"))]

@@ -93,20 +93,22 @@ fn batch(kind: MethodKind) -> HostBatch {
 /// The embeddings of each view, micro-batch by micro-batch and pass by pass, in one graph.
 fn embeddings(kind: MethodKind, model: &Model<Diff>, batch: &HostBatch, micro_batch: usize) -> Vec<Tensor<Diff, 2>> {
     let mut embeddings: Vec<Vec<Tensor<Diff, 2>>> = batch.views.iter().map(|_| Vec::new()).collect();
-    for pass in method(kind).spec().passes_of_views() {
+    for passes in method(kind).spec().passes_by_head() {
         for start in (0..N).step_by(micro_batch) {
             let rows = start..N.min(start + micro_batch);
-            let views = pass
-                .iter()
-                .map(|&view| batch.rows_to_device::<Diff>(view, rows.clone(), &FlexDevice));
-            let z = model
-                .forward(Tensor::cat(views.collect(), 0), NormMode::Train)
-                .embeddings;
-            for (index, &view) in pass.iter().enumerate() {
+            let representations = passes.iter().map(|pass| {
+                let of_view = |&view: &usize| batch.rows_to_device::<Diff>(view, rows.clone(), &FlexDevice);
+                let images = Tensor::cat(pass.iter().map(of_view).collect(), 0);
+                model.backbone.forward(images, NormMode::Train)
+            });
+            let h = Tensor::cat(representations.collect(), 0);
+            let z = model.heads.projector.forward(h, NormMode::Train);
+            for (index, &view) in passes.iter().flatten().enumerate() {
                 embeddings[view].push(z.clone().narrow(0, index * rows.len(), rows.len()));
             }
         }
     }
+    embeddings.retain(|parts| !parts.is_empty());
     embeddings.into_iter().map(|parts| Tensor::cat(parts, 0)).collect()
 }
 

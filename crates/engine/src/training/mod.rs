@@ -7,6 +7,7 @@ mod interval;
 mod online_probe;
 mod pending;
 mod profile;
+mod rows;
 mod step;
 mod teacher;
 mod trainer;

@@ -3,14 +3,17 @@
 use super::TrainBackbone;
 use super::pending::{PendingReadings, pending};
 use super::profile::{Phase, Profile};
+use super::rows::{apart, together};
 use super::teacher::Teacher;
 use crate::backend::TrainBackend;
 use crate::method::{Clock, Method, MethodBatch};
 use barlow_data::DeviceBatch;
-use barlow_model::{Model, NormMode, RowKeys};
+use barlow_model::{Backbone, Model, NormMode, RowKeys};
+use barlow_ops::NormOps;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use std::ops::Range;
 
 /// The results of a step before its update.
 pub struct StepGradients<B: Backend> {
@@ -36,6 +39,14 @@ pub struct StepContext<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub profile: &'a Profile,
 }
 
+impl<B: TrainBackend, M: TrainBackbone<B>> StepContext<'_, B, M> {
+    /// The keys of the images `rows` of the batch in each of some passes: the same whenever a pass is repeated.
+    pub(super) fn keys(&self, passes: &[Vec<usize>], rows: Range<usize>) -> Vec<RowKeys> {
+        let of_pass = |pass: &Vec<usize>| RowKeys::new(self.seed, self.clock.step, pass, rows.clone());
+        passes.iter().map(of_pass).collect()
+    }
+}
+
 /// A step without its update: the teacher's forward passes, the online ones, the loss, the backward pass.
 ///
 /// Views go through the network as the method's spec says; each pass has its own batch statistics and updates the running ones
@@ -52,26 +63,24 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         ..
     } = context;
     let groups = method.spec().groups_of_views();
-    let passes = method.spec().passes_of_views();
+    let by_head = method.spec().passes_by_head();
+    let of_teacher = method.spec().passes_of_teacher();
     let DeviceBatch { views, indices, .. } = batch;
-    let images = views.first().map_or(0, |view| view.dims()[0]);
-    let of_teacher = profile.time(Phase::Forward, || {
-        let see = |teacher: &Teacher<B, M>| teacher.embeddings(&views, &groups);
-        teacher.map_or_else(|| vec![None; views.len()], see)
+    let n = indices.len();
+    let of_teacher = profile.time(Phase::Forward, || match teacher {
+        Some(teacher) => teacher.embeddings(&views, &of_teacher),
+        None => vec![None; views.len()],
     });
     let (representations, embeddings) = profile.time(Phase::Forward, || {
         let mut views: Vec<_> = views.into_iter().map(Some).collect();
         let mut outputs: Vec<_> = views.iter().map(|_| None).collect();
-        for pass in &passes {
-            let seen = pass
-                .iter()
-                .map(|&view| views[view].take().expect("a view is in one pass"));
-            let keys = RowKeys::new(context.seed, context.clock.step, pass, 0..images);
-            let output = model.forward_keyed(together(seen.collect()), NormMode::Train, &keys);
-            let representations = apart(output.representations.inner(), pass.len());
-            let embeddings = apart(output.embeddings, pass.len());
-            for ((&view, h), z) in pass.iter().zip(representations).zip(embeddings) {
-                outputs[view] = Some((h, z));
+        for passes in &by_head {
+            let mut take = |&view: &usize| views[view].take().expect("a view is in one pass");
+            let images = passes.iter().map(|pass| pass.iter().map(&mut take).collect()).collect();
+            let keys = context.keys(passes, 0..n);
+            let output = forward(*model, images, NormMode::Train, &keys);
+            for (&view, (h, z)) in passes.iter().flatten().zip(output) {
+                outputs[view] = Some((h.inner(), z));
             }
         }
         // Views that the network does not see have none.
@@ -99,18 +108,30 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     }
 }
 
-/// Views of one pass as one tensor, one after the other.
-pub(super) fn together<B: Backend, const D: usize>(mut views: Vec<Tensor<B, D>>) -> Tensor<B, D> {
-    if views.len() == 1 {
-        return views.remove(0);
-    }
-    Tensor::cat(views, 0)
-}
-
-/// The rows of each of `count` views of one pass.
-pub(super) fn apart<B: Backend>(rows: Tensor<B, 2>, count: usize) -> Vec<Tensor<B, 2>> {
-    if count == 1 {
-        return vec![rows];
-    }
-    rows.chunk(count, 0)
+/// Representations and embeddings of each view of some passes, which share one pass of the projector; `keys` of each pass are those
+/// of its rows.
+///
+/// # Panics
+/// If the shape of the backbone's output is wrong.
+pub(super) fn forward<B: NormOps, M: Backbone<B>>(
+    model: &Model<B, M>,
+    passes: Vec<Vec<Tensor<B, 4>>>,
+    mode: NormMode,
+    keys: &[RowKeys],
+) -> Vec<(Tensor<B, 2>, Tensor<B, 2>)> {
+    let counts: Vec<usize> = passes.iter().map(Vec::len).collect();
+    let views: usize = counts.iter().sum();
+    let mut images: Vec<_> = passes.into_iter().map(together).collect();
+    let (representations, embeddings) = if images.len() == 1 {
+        let output = model.forward_keyed(images.remove(0), mode, &keys[0]);
+        (apart(output.representations, views), output.embeddings)
+    } else {
+        let of_passes = images.into_iter().zip(keys);
+        let of_passes = of_passes.map(|(images, keys)| model.backbone.forward_keyed(images, mode, keys));
+        let of_views = of_passes.zip(counts).flat_map(|(h, count)| apart(h, count));
+        let representations: Vec<_> = of_views.collect();
+        let embeddings = model.heads.projector.forward(together(representations.clone()), mode);
+        (representations, embeddings)
+    };
+    representations.into_iter().zip(apart(embeddings, views)).collect()
 }

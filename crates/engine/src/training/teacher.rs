@@ -1,6 +1,7 @@
 //! A second network that follows the trained one by an exponential moving average of its parameters.
 
 use super::TrainBackbone;
+use super::rows::{apart, together};
 use crate::backend::TrainBackend;
 use crate::method::{EmaTiming, TeacherSpec};
 use barlow_model::{Model, NormMode, ParamKind, PathStack, StateDict, StateError, load_state_dict, state_dict};
@@ -29,11 +30,6 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Teacher<B, M> {
         }
     }
 
-    /// Whether it sees a view group.
-    pub fn sees(&self, group: usize) -> bool {
-        self.spec.sees.contains(&group)
-    }
-
     /// Whether it is the network that is evaluated.
     pub fn is_evaluated(&self) -> bool {
         self.spec.evaluated
@@ -44,20 +40,27 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Teacher<B, M> {
         self.model.as_ref().expect("present between two updates")
     }
 
-    /// Embeddings of one view; updates the teacher's own running statistics.
-    pub(super) fn forward(&self, images: Tensor<B::InnerBackend, 4>) -> Tensor<B::InnerBackend, 2> {
-        self.model().forward(images, NormMode::Train).embeddings
+    /// Embeddings of each view of one pass; updates the teacher's own running statistics.
+    pub(super) fn forward(&self, images: Vec<Tensor<B::InnerBackend, 4>>) -> Vec<Tensor<B::InnerBackend, 2>> {
+        let count = images.len();
+        let output = self.model().forward(together(images), NormMode::Train);
+        apart(output.embeddings, count)
     }
 
-    /// Embeddings of each view that it sees.
+    /// Embeddings of each view that is in one of its passes.
     pub(super) fn embeddings(
         &self,
         views: &[Tensor<B, 4>],
-        groups: &[usize],
+        passes: &[Vec<usize>],
     ) -> Vec<Option<Tensor<B::InnerBackend, 2>>> {
-        let see =
-            |(view, &group): (&Tensor<B, 4>, &usize)| self.sees(group).then(|| self.forward(view.clone().inner()));
-        views.iter().zip(groups).map(see).collect()
+        let mut embeddings = vec![None; views.len()];
+        for pass in passes {
+            let images = pass.iter().map(|&view| views[view].clone().inner());
+            for (&view, z) in pass.iter().zip(self.forward(images.collect())) {
+                embeddings[view] = Some(z);
+            }
+        }
+        embeddings
     }
 
     /// Follows the trained network if this is the time in the step for it; `progress` of the run is done, in [0, 1].

@@ -83,7 +83,8 @@ pub struct Trainer<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub(super) started: Instant,
     /// Seconds of the run before this session.
     pub(super) earlier_seconds: f64,
-    /// Views whose representations the online probe learns from, among those that the network sees: the largest.
+    /// Views whose representations the online probe learns from, by their numbers among those that the network sees: the largest,
+    /// without derived ones.
     probed_views: Vec<usize>,
 }
 
@@ -109,10 +110,13 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             (context.plan.config.eval.online && classes >= 2).then(|| OnlineProbe::new(features, classes, &device));
         let spec = method.spec();
         let teacher = spec.teacher.clone().map(|spec| Teacher::new(spec, &model));
-        let sizes = spec.sizes_of_views();
-        let sizes: Vec<usize> = spec.online_views().into_iter().map(|view| sizes[view]).collect();
-        let largest = sizes.iter().max().copied();
-        let probed_views = (0..sizes.len()).filter(|&view| Some(sizes[view]) == largest).collect();
+        let (sizes, groups) = (spec.sizes_of_views(), spec.groups_of_views());
+        let online = spec.online_views();
+        // A derived view, such as a mixture, may show another label.
+        let drawn = |view: &usize| groups[*view] < spec.views.len();
+        let largest = online.iter().copied().filter(drawn).map(|view| sizes[view]).max();
+        let is_probed = |view: usize| drawn(&view) && Some(sizes[view]) == largest;
+        let probed_views = (0..online.len()).filter(|&number| is_probed(online[number])).collect();
         Self {
             context,
             profile,
