@@ -27,7 +27,7 @@ vectorised! {
         stride: usize,
     ) {
         let (mut x, mut left, mut at) = (0, count, 0);
-        for group in groups {
+        for group in &mut groups[..count.div_ceil(LANES)] {
             let mut samples = [[0; LANES]; 8];
             transform_group(group, quant, &mut samples);
             *group = [[0; LANES]; BLOCK];

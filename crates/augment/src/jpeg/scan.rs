@@ -172,8 +172,7 @@ impl Scan {
                 h,
                 v,
                 last_dc: 0,
-                columns: needed_x.len() * h,
-                groups: vec![[[0; LANES]; BLOCK]; (needed_x.len() * h * v).div_ceil(LANES)],
+                groups: vec![[[0; LANES]; BLOCK]; (needed_x.len().min(CHUNK) * h * v).div_ceil(LANES)],
                 needed_x,
                 needed_y: in_units(needed_y, component.v, v),
             });
@@ -182,28 +181,28 @@ impl Scan {
         let [needed_x, needed_y] = [parts[0].needed_x.clone(), parts[0].needed_y.clone()];
         for unit_y in 0..units_y {
             if !needed_y.contains(&unit_y) {
-                decode_row(&mut parts, &mut pieces, units_x, 0..0)?;
+                pass_over(&mut parts, &mut pieces, units_x)?;
                 continue;
             }
-            decode_row(&mut parts, &mut pieces, units_x, needed_x.clone())?;
-            for part in &mut parts {
-                let component = &mut frame.components[part.place];
-                let Some(quant) = &component.quant else {
-                    continue;
-                };
-                let first = if is_complete { unit_y % 2 } else { unit_y };
-                let stride = 8 * component.stride;
-                let start = 8 * (first * part.v * stride + part.needed_x.start * part.h);
-                let count = part.columns * part.v;
-                transform(
-                    &mut part.groups,
-                    quant,
-                    count,
-                    part.columns,
-                    &mut component.plane[start..],
-                    stride,
-                );
+            pass_over(&mut parts, &mut pieces, needed_x.start)?;
+            for first in needed_x.clone().step_by(CHUNK) {
+                let units = CHUNK.min(needed_x.end - first);
+                // The units beyond a part's blocks are padding.
+                decode_units(&mut parts, &mut pieces, units.min(units_x.saturating_sub(first)), units)?;
+                for part in &mut parts {
+                    let component = &mut frame.components[part.place];
+                    let Some(quant) = &component.quant else {
+                        continue;
+                    };
+                    let row = if is_complete { unit_y % 2 } else { unit_y };
+                    let stride = 8 * component.stride;
+                    let start = 8 * (row * part.v * stride + first * part.h);
+                    let columns = units * part.h;
+                    let plane = &mut component.plane[start..];
+                    transform(&mut part.groups, quant, columns * part.v, columns, plane, stride);
+                }
             }
+            pass_over(&mut parts, &mut pieces, units_x.saturating_sub(needed_x.end))?;
             if is_complete {
                 let most_v = parts.iter().map(|part| part.v).max().unwrap_or(1);
                 let rows = 8 * most_v * (unit_y + 1) - 1;
@@ -286,38 +285,50 @@ impl Scan {
     }
 }
 
+/// Needed units that are decoded before their blocks are transformed: few enough that their coefficients stay in the nearest cache,
+/// and enough to fill the vectors.
+const CHUNK: usize = 16;
+
 vectorised! {
-    /// Decodes a row of `units` units. The coefficients of those in `needed` go to the groups of their parts.
-    fn decode_row<'a, 'b, 'c>(
+    /// Decodes `count` units to the groups of their parts, as if these had `columns` units in a row.
+    fn decode_units<'a, 'b, 'c>(
         parts: &'a mut [Part<'b>],
         pieces: &'a mut Pieces<'c>,
-        units: usize,
-        needed: Range<usize>,
+        count: usize,
+        columns: usize,
     ) -> Result<(), DecodeError> {
-        for unit in 0..units {
-            if pieces.is_at_restart() {
-                pieces.restart()?;
-                parts.iter_mut().for_each(|part| part.last_dc = 0);
-            }
+        for unit in 0..count {
+            pieces.next_unit(parts)?;
             let mut bits = pieces.bits;
-            if needed.contains(&unit) {
-                for part in &mut *parts {
-                    let first = (unit - needed.start) * part.h;
-                    for y in 0..part.v {
-                        for x in 0..part.h {
-                            let index = y * part.columns + first + x;
-                            let group = &mut part.groups[index / LANES];
-                            let (dc, ac, last_dc) = (part.dc, part.ac, &mut part.last_dc);
-                            sequential::<true>(&mut bits, dc, ac, last_dc, group, index % LANES)?;
-                        }
+            for part in &mut *parts {
+                for y in 0..part.v {
+                    for x in 0..part.h {
+                        let index = (y * columns + unit) * part.h + x;
+                        let group = &mut part.groups[index / LANES];
+                        let (dc, ac, last_dc) = (part.dc, part.ac, &mut part.last_dc);
+                        sequential::<true>(&mut bits, dc, ac, last_dc, group, index % LANES)?;
                     }
                 }
-            } else {
-                let nowhere = &mut [[0; LANES]; BLOCK];
-                for part in &mut *parts {
-                    for _ in 0..part.v * part.h {
-                        sequential::<false>(&mut bits, part.dc, part.ac, &mut part.last_dc, nowhere, 0)?;
-                    }
+            }
+            bits.check()?;
+            pieces.bits = bits;
+        }
+        Ok(())
+    }
+
+    /// Decodes `count` units whose samples are not needed.
+    fn pass_over<'a, 'b, 'c>(
+        parts: &'a mut [Part<'b>],
+        pieces: &'a mut Pieces<'c>,
+        count: usize,
+    ) -> Result<(), DecodeError> {
+        let nowhere = &mut [[0; LANES]; BLOCK];
+        for _ in 0..count {
+            pieces.next_unit(parts)?;
+            let mut bits = pieces.bits;
+            for part in &mut *parts {
+                for _ in 0..part.v * part.h {
+                    sequential::<false>(&mut bits, part.dc, part.ac, &mut part.last_dc, nowhere, 0)?;
                 }
             }
             bits.check()?;
@@ -361,9 +372,7 @@ struct Part<'a> {
     /// Units whose samples are needed, in a row and rows of them.
     needed_x: Range<usize>,
     needed_y: Range<usize>,
-    /// Blocks in a row of these.
-    columns: usize,
-    /// Coefficients of the needed units in a row: `v` rows of blocks, one after the other.
+    /// Coefficients of up to [`CHUNK`] units in a row: `v` rows of blocks, one after the other.
     groups: Vec<Group>,
 }
 
@@ -411,6 +420,16 @@ impl<'a> Pieces<'a> {
         }
         self.left -= 1;
         false
+    }
+
+    /// Continues behind the restart marker, if one comes before the next unit.
+    #[inline(always)]
+    fn next_unit(&mut self, parts: &mut [Part<'_>]) -> Result<(), DecodeError> {
+        if self.is_at_restart() {
+            self.restart()?;
+            parts.iter_mut().for_each(|part| part.last_dc = 0);
+        }
+        Ok(())
     }
 
     fn restart(&mut self) -> Result<(), DecodeError> {

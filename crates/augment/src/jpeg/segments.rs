@@ -76,6 +76,10 @@ impl<'a> Segments<'a> {
         coded.data.clear();
         coded.pieces.clear();
         coded.restarts.clear();
+        // In one piece, as the data of the first scan mostly are all that remains.
+        if coded.data.capacity() == 0 {
+            coded.data.reserve(self.bytes.len().saturating_sub(self.at));
+        }
         let mut start = 0;
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
