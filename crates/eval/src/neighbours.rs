@@ -59,7 +59,7 @@ const CHUNK_WORK: usize = 50_000_000_000;
 const GROUP: usize = 16;
 
 /// Number of partial sums of an exact product.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// The `k` nearest rows of `train` (all, if there are fewer) for every row of `queries`, nearest first. `start` is the number
 /// of the first query, for errors; `advance` is called with every number of training rows that has been compared.
@@ -368,6 +368,7 @@ impl Search<'_> {
 }
 
 /// Whether a product may belong to a neighbour. One that overflowed, or with a bound that did, may.
+#[inline(always)]
 fn passes(score: f32, bar: f32) -> bool {
     !((score < bar) & (score > f32::NEG_INFINITY))
 }
@@ -376,25 +377,33 @@ fn squares(row: &[f32]) -> f64 {
     products(row, row)
 }
 
-fn products(a: &[f32], b: &[f32]) -> f64 {
-    lanes(a, b, |a, b| a * b)
+barlow_simd::vectorised! {
+    /// Sum of the products of pairs of values, in an order that depends on their number alone.
+    fn products<'a>(a: &'a [f32], b: &'a [f32]) -> f64 {
+        lanes(a, b, |a, b| a * b)
+    }
+
+    /// Sum of the squared differences of pairs of values, in an order that depends on their number alone.
+    fn squared_distance<'a>(a: &'a [f32], b: &'a [f32]) -> f64 {
+        lanes(a, b, |a, b| (a - b) * (a - b))
+    }
 }
 
-fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
-    lanes(a, b, |a, b| (a - b) * (a - b))
-}
-
-/// A sum over pairs of values, in an order that depends on their number alone.
 #[inline(always)]
 fn lanes(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut sums = [0.0f64; LANES];
-    let (chunks_a, chunks_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = chunks_a.remainder().iter().zip(chunks_b.remainder());
-    let rest: f64 = rest.map(|(&a, &b)| term(a.into(), b.into())).sum();
-    for (a, b) in chunks_a.zip(chunks_b) {
+    let ((chunks_a, rest_a), (chunks_b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in chunks_a.iter().zip(chunks_b) {
         for lane in 0..LANES {
-            sums[lane] += term(a[lane].into(), b[lane].into());
+            sums[lane] += term(f64::from(a[lane]), f64::from(b[lane]));
         }
     }
-    sums.iter().sum::<f64>() + rest
+    let mut total = 0.0;
+    for (&a, &b) in rest_a.iter().zip(rest_b) {
+        total += term(f64::from(a), f64::from(b));
+    }
+    for sum in sums {
+        total += sum;
+    }
+    total
 }
