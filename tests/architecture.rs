@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("barlow-ops", &["barlow-simd"]),
     ("barlow-model", &["barlow-ops"]),
     ("barlow-loss", &["barlow-simd"]),
-    ("barlow-eval", &[]),
+    ("barlow-eval", &["barlow-simd"]),
     ("barlow-report", &[]),
     ("barlow-weights", &[]),
     (

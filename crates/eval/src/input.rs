@@ -126,3 +126,36 @@ impl Transform {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Features;
+
+    /// Rows and scores of a block are at most 32 MiB each, except for a strip of very wide rows.
+    #[test]
+    fn blocks_are_bounded_and_cover_every_row_once() {
+        let labels = vec![0; 1_000_000];
+        for (width, columns, rows) in [
+            (2048, 1000, 4096),
+            (512, 100, 16384),
+            (10, 8142, 1024),
+            (100_000, 2, 256),
+        ] {
+            let source = Features {
+                rows: &[],
+                width,
+                labels: &labels,
+                classes: 1,
+            };
+            let input = Input::new(&source, Set::Training, Transform::Length, 1 << 20).unwrap();
+            let mut end = 0;
+            for block in input.blocks(columns) {
+                assert_eq!(block.start, end);
+                assert!(block.len() == rows || block.end == labels.len());
+                end = block.end;
+            }
+            assert_eq!(end, labels.len());
+        }
+    }
+}

@@ -21,6 +21,9 @@ pub(crate) struct Limits {
 /// Bisections that exhaust the 53 bits of the mantissa.
 pub(crate) const ALL_BISECTIONS: usize = 60;
 
+/// Steps without any decrease after which the precision is exhausted.
+const STALLED: usize = 5;
+
 /// Number of (step, gradient change) pairs in the history.
 const HISTORY: usize = 10;
 
@@ -31,7 +34,7 @@ pub(crate) enum Status {
     Running,
     /// The gradient is within the tolerance.
     Converged,
-    /// No trial point has a lower value: the precision of the function is exhausted, which happens only close to the minimum.
+    /// Neither values nor gradients decrease any more: the precision of the function is exhausted, which happens only close to the minimum.
     Exhausted,
     /// The number of steps has reached its limit.
     Limited,
@@ -49,6 +52,10 @@ pub(crate) struct Lbfgs {
     value: f64,
     gradient: Vec<f64>,
     search: Option<Search>,
+    /// The smallest gradient so far, by its largest component.
+    flattest: f64,
+    /// Steps since the value or the gradient decreased.
+    stalled: usize,
     /// Where the function is wanted, during a search.
     trial: Vec<f64>,
 }
@@ -85,6 +92,8 @@ impl Lbfgs {
             value: f64::NAN,
             gradient: Vec::new(),
             search: None,
+            flattest: f64::INFINITY,
+            stalled: 0,
             trial: Vec::new(),
         }
     }
@@ -94,6 +103,7 @@ impl Lbfgs {
         self.limits = limits;
         self.status = Status::Running;
         self.search = None;
+        (self.flattest, self.stalled) = (f64::INFINITY, 0);
     }
 
     pub fn status(&self) -> Status {
@@ -138,13 +148,23 @@ impl Lbfgs {
             (self.value, self.gradient) = (value, gradient);
             return self.next_step();
         };
-        // A NaN value fails this comparison and shortens the step.
-        let low_enough = value <= self.value + 1e-4 * search.step * search.slope;
-        if low_enough && dot(&gradient, &search.direction) >= 0.9 * search.slope {
-            if value >= self.value {
-                self.status = Status::Exhausted;
-                return;
+        let slope = dot(&gradient, &search.direction);
+        // Close to the minimum, values differ by rounding errors alone; there the slopes decide (Hager and Zhang, 2005). A NaN value
+        // fails these comparisons and shortens the step.
+        let level = value <= self.value + 4.0 * f64::EPSILON * self.value.abs() && slope <= 0.9998 * -search.slope;
+        let low_enough = level || value <= self.value + 1e-4 * search.step * search.slope;
+        if low_enough && slope >= 0.9 * search.slope {
+            let steepest = largest(&gradient);
+            if value < self.value || steepest < self.flattest {
+                self.stalled = 0;
+            } else {
+                self.stalled += 1;
+                if self.stalled > STALLED {
+                    self.status = Status::Exhausted;
+                    return;
+                }
             }
+            self.flattest = self.flattest.min(steepest);
             self.remember(&gradient);
             std::mem::swap(&mut self.at, &mut self.trial);
             (self.value, self.gradient) = (value, gradient);

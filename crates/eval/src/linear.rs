@@ -55,7 +55,7 @@ impl LinearConfig {
                 self.l2
             )));
         }
-        if !(self.tolerance >= 0.0) {
+        if self.tolerance.is_nan() || self.tolerance < 0.0 {
             return Err(EvalError::Setting(format!(
                 "the linear probe needs a tolerance of at least 0, not {}",
                 self.tolerance

@@ -55,11 +55,14 @@ const CHUNK_BYTES: usize = if cfg!(test) { 1 << 16 } else { 64 << 20 };
 /// Multiplications between two calls of `advance`: about a second of a slow machine.
 const CHUNK_WORK: usize = 50_000_000_000;
 
+/// Training rows whose mean is the common shift.
+const SHIFT_ROWS: usize = 2048;
+
 /// Values that are tested together before a single one is looked at.
 const GROUP: usize = 16;
 
 /// Number of partial sums of an exact product.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// The `k` nearest rows of `train` (all, if there are fewer) for every row of `queries`, nearest first. `start` is the number
 /// of the first query, for errors; `advance` is called with every number of training rows that has been compared.
@@ -73,7 +76,7 @@ pub(crate) fn nearest(
 ) -> Result<Vec<Vec<Neighbour>>, EvalError> {
     let width = train.width();
     let count = queries.len() / width;
-    let depth = width + usize::from(metric == Metric::Euclidean);
+    let depth = width + 1;
     let affordable = (CHUNK_BYTES / (4 * depth)).min(CHUNK_WORK / (count * depth).max(1));
     let chunk = (affordable / TILE * TILE).max(TILE);
     let block = count
@@ -82,7 +85,7 @@ pub(crate) fn nearest(
         .min(BLOCK);
 
     let mut found: Vec<Found> = (0..count).map(|_| Found::default()).collect();
-    // Distances do not change with the origin; near the features, products round less.
+    // Differences of similarities do not change with the origin; near the features, products round less.
     let mut shift = vec![0.0; width];
     let mut scratch = Vec::new();
     let mut prepared_queries = Prepared::default();
@@ -91,9 +94,7 @@ pub(crate) fn nearest(
         let rows = first..train.len().min(first + chunk);
         let raw = read(train, Set::Training, rows.clone(), &mut scratch)?;
         if first == 0 {
-            if metric == Metric::Euclidean {
-                shift = mean(raw, width);
-            }
+            shift = mean(metric, &raw[..raw.len().min(SHIFT_ROWS * width)], width);
             prepared_queries.fill(metric, queries, &shift, Side::Test);
             prepared_queries.check(Set::Test, start, queries, width)?;
         }
@@ -107,7 +108,11 @@ pub(crate) fn nearest(
             first,
             raw,
             neighbours: &neighbours,
-            longest: neighbours.sizes.iter().fold(0.0, |most, &size| size.max(most)),
+            longest: neighbours.sizes.iter().fold(0.0, |most, size| size.span.max(most)),
+            largest: neighbours
+                .sizes
+                .iter()
+                .fold(0.0, |most, size| size.offset.abs().max(most)),
         };
         found
             .par_chunks_mut(block)
@@ -127,15 +132,30 @@ pub(crate) fn nearest(
     Ok(sorted.collect())
 }
 
-/// Mean of rows, in f32: any point near them serves.
-fn mean(rows: &[f32], width: usize) -> Vec<f32> {
+/// Mean of rows, each of length 1 for the cosine, in f32: any point near them serves.
+fn mean(metric: Metric, rows: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0f64; width];
     for row in rows.chunks_exact(width) {
-        sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+        let scale = 1.0 / length(metric, row);
+        sums.iter_mut()
+            .zip(row)
+            .for_each(|(sum, &x)| *sum += f64::from(x) * scale);
     }
     let count = (rows.len() / width) as f64;
     // Not finite if the features are not; that is reported by `check`.
     sums.iter().map(|sum| (sum / count) as f32).collect()
+}
+
+/// What a row is divided by before it is compared.
+fn length(metric: Metric, row: &[f32]) -> f64 {
+    match metric {
+        // A row of zeros stays zero, as in `torch.nn.functional.normalize`. `f64::max` would hide a NaN.
+        Metric::Cosine => match squares(row).sqrt() {
+            tiny if tiny < 1e-12 => 1e-12,
+            length => length,
+        },
+        Metric::Euclidean => 1.0,
+    }
 }
 
 /// The operands of a product.
@@ -145,23 +165,33 @@ enum Side {
     Training,
 }
 
-/// Rows as the operands of products.
+/// Rows as the operands of products. With x and y the rows, of length 1 for the cosine, less a common shift c, a product is
+/// x·y plus the offset of y: c·y for the cosine, −|y|²/2 for the distance. It is the similarity less the offset of x.
 #[derive(Default)]
 struct Prepared {
-    /// Cosine: rows of length 1. Euclidean: the shifted rows, and one more value so that a product is x·y − |y|²/2. Training rows
-    /// are transposed, tile by tile, as the product wants them.
+    /// Shifted rows, each with one more value: 1 on the test side, the offset on the training side. Training rows are transposed,
+    /// tile by tile, as the product wants them.
     values: Vec<f32>,
-    /// Cosine: lengths of the raw rows. Euclidean: lengths of the shifted ones.
-    sizes: Vec<f64>,
+    sizes: Vec<Size>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    /// What the row was divided by.
+    length: f64,
+    /// Length of the shifted row.
+    span: f64,
+    /// What the row alone adds to a similarity.
+    offset: f64,
 }
 
 impl Prepared {
     fn fill(&mut self, metric: Metric, raw: &[f32], shift: &[f32], side: Side) {
         let width = shift.len();
-        let depth = width + usize::from(metric == Metric::Euclidean);
+        let depth = width + 1;
         let count = raw.len() / width;
         self.values.resize(count * depth, 0.0);
-        self.sizes.resize(count, 0.0);
+        self.sizes.resize(count, Size::default());
         let tiles = raw
             .par_chunks(TILE * width)
             .zip(self.values.par_chunks_mut(TILE * depth))
@@ -184,37 +214,49 @@ impl Prepared {
 
     /// Refuses NaN and infinity: squares of finite f32 values do not overflow in f64.
     fn check(&self, set: Set, start: usize, raw: &[f32], width: usize) -> Result<(), EvalError> {
-        if self.sizes.iter().all(|size| size.is_finite()) {
+        if self
+            .sizes
+            .iter()
+            .all(|size| size.length.is_finite() && size.span.is_finite())
+        {
             return Ok(());
         }
-        // Shifted values may overflow although all are finite.
+        // Shifted values may overflow although all features are finite.
         not_finite(set, start, raw, width).map_or(Ok(()), Err)
     }
 }
 
-/// One row as an operand; returns its length.
-fn prepare(metric: Metric, raw: &[f32], shift: &[f32], side: Side, values: &mut [f32]) -> f64 {
-    let width = raw.len();
-    match metric {
+/// One row as an operand.
+fn prepare(metric: Metric, raw: &[f32], shift: &[f32], side: Side, values: &mut [f32]) -> Size {
+    let length = length(metric, raw);
+    let scale = 1.0 / length;
+    let (values, last) = values.split_at_mut(raw.len());
+    let shifted = values.iter_mut().zip(raw).zip(shift);
+    shifted.for_each(|((value, &x), &shift)| *value = (f64::from(x) * scale - f64::from(shift)) as f32);
+    let square = squares(values);
+    let offset = match metric {
+        Metric::Euclidean => -0.5 * square,
+        // Of the values before they were rounded: the shift is much longer than the shifted row.
         Metric::Cosine => {
-            // A row of zeros stays zero, as in `torch.nn.functional.normalize`. `f64::max` would hide a NaN.
-            let length = squares(raw).sqrt();
-            let size = if length < 1e-12 { 1e-12 } else { length };
-            let scale = 1.0 / size;
-            let scaled = values.iter_mut().zip(raw);
-            scaled.for_each(|(value, &x)| *value = (f64::from(x) * scale) as f32);
-            size
-        }
-        Metric::Euclidean => {
-            let shifted = values.iter_mut().zip(raw).zip(shift);
-            shifted.for_each(|((value, &x), &shift)| *value = (f64::from(x) - f64::from(shift)) as f32);
-            let square = squares(&values[..width]);
-            values[width] = match side {
-                Side::Test => 1.0,
-                Side::Training => (-0.5 * square) as f32,
+            let both = match side {
+                Side::Test => squares(shift),
+                Side::Training => 0.0,
             };
-            square.sqrt()
+            let terms = raw.iter().zip(shift).map(|(&x, &shift)| {
+                let shift = f64::from(shift);
+                (f64::from(x) * scale - shift) * shift
+            });
+            terms.sum::<f64>() + both
         }
+    };
+    last[0] = match side {
+        Side::Test => 1.0,
+        Side::Training => offset as f32,
+    };
+    Size {
+        length,
+        span: square.sqrt(),
+        offset,
     }
 }
 
@@ -237,13 +279,15 @@ struct Search<'a> {
     first: usize,
     raw: &'a [f32],
     neighbours: &'a Prepared,
-    /// The largest of the chunk's sizes.
+    /// The largest span of the chunk's rows.
     longest: f64,
+    /// The largest magnitude of their offsets.
+    largest: f64,
 }
 
 impl Search<'_> {
     /// Updates what was found for a block of test rows.
-    fn block(&self, found: &mut [Found], raw: &[f32], values: &[f32], sizes: &[f64], scores: &mut [f32]) {
+    fn block(&self, found: &mut [Found], raw: &[f32], values: &[f32], sizes: &[Size], scores: &mut [f32]) {
         let mut bars: Vec<f32> = found
             .iter()
             .zip(sizes)
@@ -273,7 +317,7 @@ impl Search<'_> {
     }
 
     /// Looks for neighbours of one test row among those of a tile.
-    fn scan(&self, found: &mut Found, query: &[f32], size: f64, bar: &mut f32, start: usize, scores: &[f32]) {
+    fn scan(&self, found: &mut Found, query: &[f32], size: Size, bar: &mut f32, start: usize, scores: &[f32]) {
         for (group, scores) in scores.chunks(GROUP).enumerate() {
             if !scores.iter().fold(false, |any, &score| any | passes(score, *bar)) {
                 continue;
@@ -291,7 +335,7 @@ impl Search<'_> {
     }
 
     /// Drops pending rows that others of them exceed for certain, and returns the new bar.
-    fn compact(&self, found: &mut Found, query: &[f32], size: f64, bar: f32) -> f32 {
+    fn compact(&self, found: &mut Found, query: &[f32], size: Size, bar: f32) -> f32 {
         let pending = &mut found.pending;
         // Products that overflowed say nothing about the others.
         if pending.iter().all(|(score, _)| score.is_finite()) {
@@ -311,7 +355,7 @@ impl Search<'_> {
     }
 
     /// Compares the pending rows exactly.
-    fn decide(&self, found: &mut Found, query: &[f32], size: f64) {
+    fn decide(&self, found: &mut Found, query: &[f32], size: Size) {
         let candidates = found.pending.drain(..).map(|(_, row)| Neighbour {
             similarity: self.similarity(query, size, row as usize),
             index: self.first + row as usize,
@@ -325,7 +369,7 @@ impl Search<'_> {
 
     /// A product below this cannot belong to a neighbour that is still wanted: the similarity of the farthest one found, less the
     /// rounding.
-    fn bar(&self, found: &Found, size: f64) -> f32 {
+    fn bar(&self, found: &Found, size: Size) -> f32 {
         if found.nearest.len() < self.k {
             return f32::NEG_INFINITY;
         }
@@ -333,33 +377,30 @@ impl Search<'_> {
             .nearest
             .iter()
             .fold(f64::INFINITY, |most, n| n.similarity.min(most));
-        let bar = match self.metric {
-            // Every cosine with a row of zeros is 0: the first ones remain the nearest.
-            Metric::Cosine if size <= 1e-12 && farthest == 0.0 => return f32::INFINITY,
-            Metric::Cosine => farthest,
-            Metric::Euclidean => farthest + 0.5 * size * size,
-        };
-        ((bar - self.rounding(size)) as f32).next_down()
+        // Every cosine with a row of zeros is 0: the first ones remain the nearest.
+        if self.metric == Metric::Cosine && size.length <= 1e-12 && farthest == 0.0 {
+            return f32::INFINITY;
+        }
+        ((farthest - size.offset - self.rounding(size)) as f32).next_down()
     }
 
     /// A bound of the rounding of a product with a test row of this size (Higham, Accuracy and Stability of Numerical Algorithms,
-    /// section 3.1: of n terms, in any order, at most n units of rounding times the sum of the terms' magnitudes).
-    fn rounding(&self, size: f64) -> f64 {
-        let terms = (self.width + 16) as f64;
-        let relative = 1.1 * terms * f64::from(f32::EPSILON) / 2.0;
-        match self.metric {
-            Metric::Cosine => relative,
-            Metric::Euclidean => {
-                let magnitudes = size * self.longest + 0.5 * (self.longest * self.longest + size * size);
-                relative * magnitudes + terms * f64::from(f32::MIN_POSITIVE)
-            }
-        }
+    /// section 3.1: of n terms, in any order, at most n units of rounding times the sum of the terms' magnitudes), and of the exact
+    /// similarities themselves.
+    fn rounding(&self, size: Size) -> f64 {
+        let terms = 1.1 * (self.width + 16) as f64;
+        let magnitudes = size.span * self.longest + self.largest;
+        let (in_f32, in_f64) = match self.metric {
+            Metric::Cosine => (magnitudes, 4.0),
+            Metric::Euclidean => (magnitudes + size.offset.abs(), 0.0),
+        };
+        terms * (f64::from(f32::EPSILON) / 2.0 * in_f32 + f64::EPSILON * in_f64 + f64::from(f32::MIN_POSITIVE))
     }
 
-    fn similarity(&self, query: &[f32], size: f64, row: usize) -> f64 {
+    fn similarity(&self, query: &[f32], size: Size, row: usize) -> f64 {
         let other = &self.raw[row * self.width..(row + 1) * self.width];
         let similarity = match self.metric {
-            Metric::Cosine => products(query, other) / (size * self.neighbours.sizes[row]),
+            Metric::Cosine => products(query, other) / (size.length * self.neighbours.sizes[row].length),
             Metric::Euclidean => -0.5 * squared_distance(query, other),
         };
         // Without negative zero, which would be farther than zero.
@@ -368,6 +409,7 @@ impl Search<'_> {
 }
 
 /// Whether a product may belong to a neighbour. One that overflowed, or with a bound that did, may.
+#[inline(always)]
 fn passes(score: f32, bar: f32) -> bool {
     !((score < bar) & (score > f32::NEG_INFINITY))
 }
@@ -376,25 +418,33 @@ fn squares(row: &[f32]) -> f64 {
     products(row, row)
 }
 
-fn products(a: &[f32], b: &[f32]) -> f64 {
-    lanes(a, b, |a, b| a * b)
+barlow_simd::vectorised! {
+    /// Sum of the products of pairs of values, in an order that depends on their number alone.
+    fn products<'a>(a: &'a [f32], b: &'a [f32]) -> f64 {
+        lanes(a, b, |a, b| a * b)
+    }
+
+    /// Sum of the squared differences of pairs of values, in an order that depends on their number alone.
+    fn squared_distance<'a>(a: &'a [f32], b: &'a [f32]) -> f64 {
+        lanes(a, b, |a, b| (a - b) * (a - b))
+    }
 }
 
-fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
-    lanes(a, b, |a, b| (a - b) * (a - b))
-}
-
-/// A sum over pairs of values, in an order that depends on their number alone.
 #[inline(always)]
 fn lanes(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut sums = [0.0f64; LANES];
-    let (chunks_a, chunks_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = chunks_a.remainder().iter().zip(chunks_b.remainder());
-    let rest: f64 = rest.map(|(&a, &b)| term(a.into(), b.into())).sum();
-    for (a, b) in chunks_a.zip(chunks_b) {
+    let ((chunks_a, rest_a), (chunks_b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in chunks_a.iter().zip(chunks_b) {
         for lane in 0..LANES {
-            sums[lane] += term(a[lane].into(), b[lane].into());
+            sums[lane] += term(f64::from(a[lane]), f64::from(b[lane]));
         }
     }
-    sums.iter().sum::<f64>() + rest
+    let mut total = 0.0;
+    for (&a, &b) in rest_a.iter().zip(rest_b) {
+        total += term(f64::from(a), f64::from(b));
+    }
+    for sum in sums {
+        total += sum;
+    }
+    total
 }

@@ -62,15 +62,12 @@ fn products(vectors: &[f64], length: usize) -> Vec<Vec<f64>> {
     for (row, column, width, values) in tiles {
         for (i, values) in values.chunks_exact(width).enumerate() {
             for (j, &value) in values.iter().enumerate() {
-                // Both halves of a tile on the diagonal are set to the same values.
                 let (a, b) = (row + i, column + j);
-                matrix[a.max(b)][a.min(b)] = value;
+                // A tile on the diagonal has both halves.
+                if b <= a {
+                    (matrix[a][b], matrix[b][a]) = (value, value);
+                }
             }
-        }
-    }
-    for a in 0..count {
-        for b in 0..a {
-            matrix[b][a] = matrix[a][b];
         }
     }
     matrix

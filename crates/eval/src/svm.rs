@@ -282,7 +282,11 @@ fn check(
             config.costs
         )));
     }
-    if !(2..=200).contains(&config.folds) || !positive(config.positive_weight) || !(config.tolerance >= 0.0) {
+    if !(2..=200).contains(&config.folds)
+        || !positive(config.positive_weight)
+        || config.tolerance.is_nan()
+        || config.tolerance < 0.0
+    {
         return Err(EvalError::Setting(format!(
             "an SVM needs 2 to 200 folds, a weight of positives above 0 and a tolerance of at least 0, not {}, {} and {}",
             config.folds, config.positive_weight, config.tolerance
@@ -398,6 +402,107 @@ impl SvmClass {
             weight: vec![0.0; width],
             bias: 0.0,
             scores: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Features, unattended};
+    use Presence::{Absent, Difficult, Present};
+
+    #[test]
+    fn folds_are_those_of_scikit_learn() {
+        let goldens: serde_json::Value = serde_json::from_str(include_str!("../tests/goldens.json")).unwrap();
+        for case in goldens["folds"].as_array().unwrap() {
+            let list = |key: &str| case[key].as_array().unwrap().clone();
+            let positive: Vec<bool> = list("positive").iter().map(|v| v.as_bool().unwrap()).collect();
+            let expected: Vec<u8> = list("fold_of_row").iter().map(|v| v.as_u64().unwrap() as u8).collect();
+            let folds = case["folds"].as_u64().unwrap();
+            assert_eq!(stratified(&positive, folds as u8), expected, "{folds} folds");
+        }
+    }
+
+    /// Two features; class 0 is on the right, class 1 is everywhere, class 2 nowhere, class 3 on one image, class 4 difficult
+    /// on one test image.
+    #[test]
+    fn classes_that_cannot_be_fitted_or_validated_are_reported_and_not_averaged() {
+        let images = 12;
+        let rows: Vec<f32> = (0..images)
+            .flat_map(|i| [if i % 2 == 0 { 1.0 } else { -1.0 }, (i as f32 * 0.7).sin()])
+            .collect();
+        let labels = vec![0; images];
+        let set = Features {
+            rows: &rows,
+            width: 2,
+            labels: &labels,
+            classes: 5,
+        };
+        let of = |present| if present { Present } else { Absent };
+        let presence: Vec<Presence> = (0..images)
+            .flat_map(|i| [of(i % 2 == 0), Present, Absent, of(i == 4), of(i % 2 == 1)])
+            .collect();
+        let mut test = presence.clone();
+        test[5 + 4] = Difficult;
+        let config = SvmConfig {
+            costs: vec![0.1, 1.0],
+            ..SvmConfig::default()
+        };
+        let result = linear_svm(&set, &presence, &set, &test, &config, &mut unattended).unwrap();
+        let classes = &result.classes;
+        let ap = |class: usize| classes[class].average_precision.as_ref().map(|ap| ap.area);
+        assert_eq!(
+            (classes[0].cost, ap(0)),
+            (Some(0.1), Some(1.0)),
+            "of equal C, the first"
+        );
+        assert_eq!((classes[1].cost, ap(1), classes[1].positives), (None, None, 12));
+        assert_eq!((classes[2].cost, ap(2), classes[2].positives), (None, None, 0));
+        assert_eq!((classes[3].cost, classes[3].cross_validated.len()), (Some(0.1), 0));
+        assert_eq!(
+            classes[4]
+                .average_precision
+                .as_ref()
+                .map(|ap| (ap.left_out, ap.positives)),
+            Some((1, 5))
+        );
+        assert_eq!((result.mean_area.classes, result.mean_area.undefined), (3, 2));
+    }
+
+    #[test]
+    fn wrong_sizes_and_settings_are_refused() {
+        let set = Features {
+            rows: &[1.0, 2.0],
+            width: 1,
+            labels: &[0, 0],
+            classes: 1,
+        };
+        let refused = |presence: &[Presence], config: &SvmConfig| {
+            linear_svm(&set, presence, &set, &[Present, Absent], config, &mut unattended)
+                .unwrap_err()
+                .to_string()
+        };
+        let config = SvmConfig::default();
+        assert_eq!(
+            refused(&[Present], &config),
+            "the presence of the training set is 1 values, not 2 rows of 1 classes"
+        );
+        for config in [
+            SvmConfig {
+                costs: vec![],
+                ..config.clone()
+            },
+            SvmConfig {
+                costs: vec![-1.0],
+                ..config.clone()
+            },
+            SvmConfig {
+                folds: 1,
+                ..config.clone()
+            },
+        ] {
+            assert!(refused(&[Present, Absent], &config).starts_with("an SVM needs"));
         }
     }
 }
