@@ -89,7 +89,7 @@ fn what_is_exported_is_imported_to_equal_bits() {
 }
 
 #[test]
-fn what_weights_do_not_tell_is_kept_where_a_file_can_tell_it() {
+fn what_cannot_be_inferred_from_weights_is_recorded_where_a_file_can() {
     let file = layout("solo.ckpt");
     let model = model(&file, &BARE);
     let padding = |bytes: Vec<u8>| {
