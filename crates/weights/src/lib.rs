@@ -3,7 +3,7 @@
 //!
 //! [`WeightsFile`] opens a file of any of these formats, lists its contents and reads single tensors; [`recognise`] detects the
 //! layout of common trainers and maps its names to torchvision's (ResNets) or timm's (vision transformers). [`import`] checks that a
-//! file holds a whole network and says what of it is not used; [`export`] writes a model for PyTorch, timm, detectron2 or as an ONNX
+//! file holds a whole network and reports what of it is not used; [`export`] writes a model for PyTorch, timm, detectron2 or as an ONNX
 //! graph; [`write_pth`] and [`write_safetensors`] write any tensors. No code in a file is ever executed: a pickle is data here, and
 //! whatever is not a tensor, number, text, dict or list is an opaque value with the name of its class.
 //!

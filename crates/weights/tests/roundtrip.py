@@ -250,7 +250,7 @@ def check(train, case, folder):
         export("pth", "full.pth", "--what", "full")
         whole = torch.load(path("full.pth"), weights_only=True)
         assert any(key.startswith("projector.") for key in whole) and any(key.startswith("backbone.") for key in whole)
-        # A .pth does not tell the padding of a stem.
+        # A .pth does not record the padding of a stem.
         export("safetensors", "full.safetensors", "--what", "full")
         train("import", path("full.safetensors"), "--out", path("again"))
         close("full, imported again", train.embed(path("again"), data, path("again.npy"), "embedding"), embedding)

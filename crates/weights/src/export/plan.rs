@@ -73,7 +73,7 @@ pub fn export<'m>(model: &'m ExportModel<'_>, format: ExportFormat) -> Result<Ex
             metadata(&model.architecture),
         )),
         ExportFormat::Pth => {
-            notes.extend(untold(&model.architecture));
+            notes.extend(unrecorded(&model.architecture));
             only(Content::Pth(checked.state_dict()))
         }
         ExportFormat::Onnx => only(Content::Onnx(OnnxFile::new(model, &checked)?)),
@@ -105,30 +105,30 @@ pub fn export<'m>(model: &'m ExportModel<'_>, format: ExportFormat) -> Result<Ex
     })
 }
 
-/// What a file without metadata does not tell, if it is not what is assumed.
-fn untold(architecture: &Architecture) -> Option<String> {
+/// What a file without metadata does not record, if it differs from what an import assumes.
+fn unrecorded(architecture: &Architecture) -> Option<String> {
     match architecture {
         Architecture::ResNet(shape) if shape.stem_kernel == 3 && shape.stem_padding != 1 => Some(format!(
-            "The file does not tell the padding of the 3 × 3 stem, which is {}.",
+            "The file does not record the padding of the 3 × 3 stem, which is {}.",
             shape.stem_padding
         )),
         Architecture::Vit(shape) if shape.heads != shape.dim / 64 => Some(format!(
-            "The file does not tell the number of attention heads, which is {}.",
+            "The file does not record the number of attention heads, which is {}.",
             shape.heads
         )),
         _ => None,
     }
 }
 
-/// What other programs want, and what weights do not tell.
+/// What other programs expect, and what cannot be inferred from weights.
 fn metadata(architecture: &Architecture) -> BTreeMap<String, String> {
     let mut metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
-    let told = match architecture {
+    let recorded = match architecture {
         Architecture::ResNet(shape) if shape.stem_kernel == 3 => (STEM_PADDING, shape.stem_padding),
         Architecture::ResNet(_) => return metadata,
         Architecture::Vit(shape) => (HEADS, shape.heads),
     };
-    metadata.insert(told.0.to_owned(), told.1.to_string());
+    metadata.insert(recorded.0.to_owned(), recorded.1.to_string());
     metadata
 }
 

@@ -36,7 +36,8 @@ pub(super) fn config(model: &ExportModel<'_>) -> Result<String, ExportError> {
         Architecture::Vit(shape) => {
             arguments.insert("patch_size".into(), json!(shape.patch));
             arguments.insert("img_size".into(), json!(shape.image));
-            // timm's builder fixes the heads of its sizes.
+            // timm's builder fixes blocks and heads of its sizes.
+            arguments.insert("depth".into(), json!(shape.depth));
             arguments.insert("num_heads".into(), json!(shape.heads));
             let pool = if shape.class_token { "token" } else { "avg" };
             if !shape.class_token {

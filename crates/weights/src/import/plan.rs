@@ -12,7 +12,7 @@ use crate::layout::{
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Key of a safetensors file's metadata: the padding of a 3 × 3 stem, which weights do not tell.
+/// Key of a safetensors file's metadata: the padding of a 3 × 3 stem, which cannot be inferred from weights.
 pub(crate) const STEM_PADDING: &str = "stem_padding";
 /// Key of a safetensors file's metadata: the attention heads of a vision transformer.
 pub(crate) const HEADS: &str = "heads";
@@ -29,12 +29,12 @@ pub struct ImportOptions {
 pub enum ProjectorImport {
     /// Fitted to the projectors of `model.projector`, which have no biases: a bias before a batch norm is subtracted from its
     /// running mean, which is the same function, and the last layer's is dropped with a note. A projector of another structure is
-    /// left out, with a note.
+    /// skipped, with a note.
     #[default]
     Fit,
     /// Whatever its structure is.
     AsStored,
-    /// Left out.
+    /// Skipped.
     Skip,
 }
 
@@ -55,7 +55,7 @@ pub struct Import {
     pub projector_layers: Vec<ProjectorLayer>,
     /// What is not imported, by reason.
     pub ignored: Vec<Ignored>,
-    /// What the user has to know: what weights do not tell, and what was changed. One sentence each.
+    /// What the user has to know: what cannot be inferred from weights, and what was changed. One sentence each.
     pub notes: Vec<String>,
 }
 
@@ -141,12 +141,12 @@ pub fn import(file: &WeightsFile, options: &ImportOptions) -> Result<Import, Imp
         path: file.path().map(ToOwned::to_owned),
         fault,
     })?;
-    told(file, &mut import);
+    apply_metadata(file, &mut import);
     Ok(import)
 }
 
-/// Takes from the file's metadata what weights do not tell, where this project's exports have written it.
-fn told(file: &WeightsFile, import: &mut Import) {
+/// Takes from the file's metadata what cannot be inferred from weights, where this project's exports recorded it.
+fn apply_metadata(file: &WeightsFile, import: &mut Import) {
     let number = |key: &str| file.metadata().get(key)?.parse::<usize>().ok();
     match &mut import.architecture {
         Architecture::ResNet(shape) if shape.stem_kernel == 3 => {
@@ -194,7 +194,7 @@ pub fn import_listing(tensors: &[TensorInfo], options: &ImportOptions) -> Result
     let (projector_layers, projector) = match options.projector {
         ProjectorImport::Skip => {
             let names = layout.projector.iter();
-            names.for_each(|mapped| ignored.add("projector, left out as asked", &mapped.from));
+            names.for_each(|mapped| ignored.add("projector, skipped on request", &mapped.from));
             (Vec::new(), Vec::new())
         }
         how => {
@@ -202,7 +202,7 @@ pub fn import_listing(tensors: &[TensorInfo], options: &ImportOptions) -> Result
             match (layers_of(&stored, architecture.feature_dim()), how) {
                 (Ok((layers, tensors)), ProjectorImport::Fit) => fit(layers, tensors, &mut ignored, &mut notes),
                 (Err(ImportFault::Unsupported { .. }), ProjectorImport::Fit) => {
-                    leave_out(&stored, &mut ignored, &mut notes);
+                    skip_projector(&stored, &mut ignored, &mut notes);
                     (Vec::new(), Vec::new())
                 }
                 (layers, _) => layers?,
@@ -220,7 +220,7 @@ pub fn import_listing(tensors: &[TensorInfo], options: &ImportOptions) -> Result
         });
     }
     notes.push(
-        "Weights do not tell how images were normalised: set data.normalize to the statistics of the training.".into(),
+        "The normalisation of images cannot be inferred from weights: set data.normalize to the statistics of the training.".into(),
     );
     Ok(Import {
         origin: layout.origin,
@@ -448,9 +448,9 @@ fn check(
 }
 
 /// Notes that a projector is not one of `model.projector`.
-fn leave_out(tensors: &[ImportTensor], ignored: &mut Collector, notes: &mut Vec<String>) {
+fn skip_projector(tensors: &[ImportTensor], ignored: &mut Collector, notes: &mut Vec<String>) {
     notes.push(
-        "The projector is not made of linear maps with batch norms between them as model.projector is, so it is left out; a run starts \
+        "The projector is not made of linear maps with batch norms between them as model.projector is, so it is skipped; a run starts \
          with a new one."
             .into(),
     );
@@ -469,7 +469,7 @@ fn fit(
     let can_fold =
         |(number, layer): (usize, &ProjectorLayer)| number == last || !layer.bias || layer.norm != ProjectorNorm::None;
     if !is_of_config(&layers) || !layers.iter().enumerate().all(can_fold) {
-        leave_out(&tensors, ignored, notes);
+        skip_projector(&tensors, ignored, notes);
         return (Vec::new(), Vec::new());
     }
     let biases: HashMap<String, String> = tensors

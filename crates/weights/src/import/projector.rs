@@ -88,9 +88,8 @@ pub(crate) fn layers_of(
                     }
                 }
             }
-            (dims, _) => {
-                let names = module.values().map(|tensor| tensor.from.as_str()).collect::<Vec<_>>();
-                let _ = dims;
+            _ => {
+                let names: Vec<&str> = module.values().map(|tensor| tensor.from.as_str()).collect();
                 return Err(unsupported(format!(
                     "layer {number} of the projector ({}) is neither a linear map nor the norm of one",
                     names.join(", ")

@@ -39,14 +39,14 @@ pub struct Layout {
     pub notes: Vec<&'static str>,
 }
 
-/// What is said of a 3 × 3 stem whose padding is assumed to be 1, or 2.
+/// The notes on a 3 × 3 stem whose padding is assumed to be 1, or 2.
 pub(crate) const STEM_NOTES: [&str; 2] = [
-    "Weights do not tell the padding of the 3 × 3 stem: 1 is assumed (solo-learn's is 2); see model.stem_padding.",
-    "Weights do not tell the padding of the 3 × 3 stem: 2 is assumed, as solo-learn has it; see model.stem_padding.",
+    "The padding of the 3 × 3 stem cannot be inferred from weights: 1 is assumed (solo-learn uses 2); see model.stem_padding.",
+    "The padding of the 3 × 3 stem cannot be inferred from weights: 2 is assumed, as in solo-learn; see model.stem_padding.",
 ];
 
-/// What is said of a vision transformer.
-pub(crate) const HEADS_NOTE: &str = "Weights do not tell the number of attention heads: one for each 64 of the width is assumed, and 12 in \
+/// The note on a vision transformer.
+pub(crate) const HEADS_NOTE: &str = "The number of attention heads cannot be inferred from weights: one per 64 of the width is assumed, and 12 for \
                                      MoCo v3's small network.";
 
 /// How a backbone's layers are named under its prefix.

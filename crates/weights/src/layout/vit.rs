@@ -7,7 +7,7 @@ use std::fmt;
 /// Width of an attention head in nearly every published network.
 const HEAD: usize = 64;
 
-/// Sizes by name: width and blocks.
+/// Sizes by name: width, and blocks of the published networks.
 const SIZES: &[(&str, usize, usize)] = &[
     ("tiny", 192, 12),
     ("small", 384, 12),
@@ -67,17 +67,20 @@ impl VitShape {
         })
     }
 
-    /// `tiny`, `small`, `base` or `large`, if the network has one of these sizes.
+    /// `tiny`, `small`, `base` or `large`, by the width; the number of blocks may be another.
     pub fn size(&self) -> Option<&'static str> {
-        let known = SIZES
-            .iter()
-            .find(|&&(_, dim, depth)| (dim, depth) == (self.dim, self.depth));
-        known
-            .filter(|_| Some(self.mlp_dim) == self.dim.checked_mul(4))
-            .map(|size| size.0)
+        let known = SIZES.iter().find(|&&(_, dim, _)| dim == self.dim)?;
+        (Some(self.mlp_dim) == self.dim.checked_mul(4)).then_some(known.0)
     }
 
-    /// The word of `model.backbone` in a config, such as `vit-small`.
+    /// Whether the number of blocks is that of the published networks of this size.
+    fn has_usual_depth(&self) -> bool {
+        SIZES
+            .iter()
+            .any(|&(_, dim, depth)| (dim, depth) == (self.dim, self.depth))
+    }
+
+    /// The word of `model.backbone` in a config, such as `vit-small`. Patch, image, blocks and heads are settings of their own.
     pub(super) fn config_name(&self) -> Option<String> {
         let size = self.size().filter(|size| *size != "large")?;
         Some(format!("vit-{size}"))
@@ -85,7 +88,7 @@ impl VitShape {
 
     /// timm's name, such as `vit_small_patch16_224`, if the size has one (whether timm has this patch and image or not).
     pub fn name(&self) -> Option<String> {
-        let size = self.size()?;
+        let size = self.size().filter(|_| self.has_usual_depth())?;
         Some(format!("vit_{size}_patch{}_{}", self.patch, self.image))
     }
 
@@ -161,7 +164,8 @@ impl fmt::Display for VitShape {
             ..
         } = self;
         match self.size() {
-            Some(size) => write!(formatter, "vit-{size}")?,
+            Some(size) if self.has_usual_depth() => write!(formatter, "vit-{size}")?,
+            Some(size) => write!(formatter, "vit-{size} of {depth} blocks")?,
             None => write!(formatter, "a vision transformer of {depth} blocks, width {dim}")?,
         }
         write!(

@@ -89,7 +89,7 @@ fn what_is_exported_is_imported_to_equal_bits() {
 }
 
 #[test]
-fn what_weights_do_not_tell_is_kept_where_a_file_can_tell_it() {
+fn what_cannot_be_inferred_from_weights_is_recorded_where_a_file_can() {
     let file = layout("solo.ckpt");
     let model = model(&file, &BARE);
     let padding = |bytes: Vec<u8>| {
@@ -182,7 +182,7 @@ fn a_folder_for_timm_has_config_card_and_weights() {
     assert_eq!(config["architecture"], "vit_tiny_patch16_224");
     assert_eq!(
         config["model_args"],
-        serde_json::json!({"img_size": 32, "patch_size": 8, "in_chans": 1, "num_heads": 3})
+        serde_json::json!({"img_size": 32, "patch_size": 8, "in_chans": 1, "depth": 12, "num_heads": 3})
     );
     assert_eq!(config["num_features"], 192);
     assert_eq!(config["pretrained_cfg"]["input_size"], serde_json::json!([1, 32, 32]));

@@ -194,7 +194,7 @@ fn moco_s_vision_transformer_has_a_projector_with_a_norm_at_its_end() {
     assert_eq!(stored.projector_text(), None);
     let fitted = plan(&file, ProjectorImport::Fit);
     assert!(fitted.projector.is_empty());
-    assert!(fitted.notes[1].contains("it is left out"), "{:?}", fitted.notes);
+    assert!(fitted.notes[1].contains("it is skipped"), "{:?}", fitted.notes);
     assert!(ignored(&fitted).contains(&("projector of another structure", 8)));
 }
 
@@ -263,11 +263,11 @@ fn biases_of_a_projector_are_folded_into_the_norms() {
         fitted
             .notes
             .iter()
-            .any(|note| note.contains("2 is assumed, as solo-learn has it"))
+            .any(|note| note.contains("2 is assumed, as in solo-learn"))
     );
     let skipped = plan(&file, ProjectorImport::Skip);
     assert!(skipped.projector.is_empty());
-    assert!(ignored(&skipped).contains(&("projector, left out as asked", 16)));
+    assert!(ignored(&skipped).contains(&("projector, skipped on request", 16)));
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn what_is_no_projector_is_left_out_or_refused() {
         tensors.insert("model.module.projector.2.weight".into(), zeros(&[6]));
     });
     let fitted = plan(&gated, ProjectorImport::Fit);
-    assert!(fitted.projector.is_empty() && fitted.notes.iter().any(|note| note.contains("it is left out")));
+    assert!(fitted.projector.is_empty() && fitted.notes.iter().any(|note| note.contains("it is skipped")));
     assert!(ignored(&fitted).contains(&("projector of another structure", 12)));
     let options = ImportOptions {
         projector: ProjectorImport::AsStored,

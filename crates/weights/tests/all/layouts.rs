@@ -328,3 +328,62 @@ fn deep_stems_are_reported_and_other_networks_are_not_recognised() {
     assert_eq!(recognise(&[other]), None);
     assert_eq!(recognise(&[]), None);
 }
+
+#[test]
+fn vision_transformers_are_read_off_the_shapes() {
+    let shape = |dim: usize, depth: usize, patch: usize, tokens: usize| -> Shapes {
+        let mut shapes = vec![
+            ("pos_embed".to_owned(), vec![1, tokens, dim]),
+            ("patch_embed.proj.weight".to_owned(), vec![dim, 3, patch, patch]),
+        ];
+        for block in 0..depth {
+            shapes.push((format!("blocks.{block}.attn.qkv.weight"), vec![3 * dim, dim]));
+            shapes.push((format!("blocks.{block}.mlp.fc1.weight"), vec![4 * dim, dim]));
+        }
+        shapes
+    };
+    for (prefix, parts, config, name, heads, image, class_token) in [
+        (
+            "",
+            shape(384, 12, 16, 197),
+            Some("vit-small"),
+            Some("vit_small_patch16_224"),
+            6,
+            224,
+            true,
+        ),
+        ("", shape(192, 6, 8, 64), Some("vit-tiny"), None, 3, 64, false),
+        (
+            "",
+            shape(1024, 24, 14, 257),
+            None,
+            Some("vit_large_patch14_224"),
+            16,
+            224,
+            true,
+        ),
+        ("", shape(100, 12, 16, 197), None, None, 1, 224, true),
+        (
+            "module.base_encoder.",
+            shape(384, 12, 16, 197),
+            Some("vit-small"),
+            Some("vit_small_patch16_224"),
+            12,
+            224,
+            true,
+        ),
+    ] {
+        let layout = layout(&[prefixed(prefix, parts)]);
+        let Some(Architecture::Vit(found)) = &layout.architecture else {
+            panic!("{:?}", layout.architecture);
+        };
+        assert_eq!(
+            (found.heads, found.image, found.class_token),
+            (heads, image, class_token)
+        );
+        let architecture = layout.architecture.as_ref().unwrap();
+        assert_eq!(architecture.config_name().as_deref(), config);
+        assert_eq!(architecture.name().as_deref(), name);
+        assert!(layout.notes[0].contains("attention heads"));
+    }
+}

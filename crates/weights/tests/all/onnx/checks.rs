@@ -74,7 +74,7 @@ fn graphs_compute_what_torch_computes() {
         ("vit-mean", false),
     ] {
         let file = layout(name);
-        // The stem of solo-learn has padding 2, which the reference under our own names does not tell.
+        // The stem of solo-learn has padding 2, which the reference under our own names does not record.
         let bytes = match name {
             "solo" => exported(&layout("solo.ckpt"), is_full),
             _ => exported(&file, is_full),
