@@ -21,7 +21,7 @@ pub fn alignment<B: Backend>(z_a: Tensor<B, 2>, z_b: Tensor<B, 2>) -> Tensor<B, 
 }
 
 /// Uniformity of one view: the logarithm of the mean of exp(−2 ‖u_i − u_j‖²) over all pairs i ≠ j, u of unit length; 0 where all
-/// embeddings are one point, about −4 (less 8/D) where they cover the sphere evenly (Wang, Isola 2020, with t = 2).
+/// embeddings are one point, about −4 + 8/D where they cover the sphere evenly (Wang, Isola 2020, with t = 2).
 ///
 /// # Shapes
 /// - z: `[N, D]`

@@ -39,7 +39,7 @@ impl SmallViews {
             size: self.size.unwrap_or(((first.size * 3 + 3) / 7).max(1)),
             view: ViewConfig {
                 crop_scale: self.crop_scale,
-                ..first.view.clone()
+                ..first.view
             },
         };
         views.push(small);
