@@ -70,7 +70,11 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
     (
         &["--config", "sign-digits-w-mse", "--batch-size", "48"],
         2,
-        &["method.w-mse.sub_batch is 128", "train.batch_size, 48", "model.projector"],
+        &[
+            "method.w-mse.sub_batch is 128",
+            "train.batch_size, 48",
+            "model.projector",
+        ],
     ),
     (
         &["--set", "method.kind=simclr", "--set", "method.simclr.temperature=0"],

@@ -34,6 +34,7 @@
 //! works with any backend. For a batch that is spread over processes use [`BarlowTwinsLoss::forward_with_peers`].
 
 mod config;
+mod cross_entropy;
 mod dino;
 mod floor;
 mod form;
@@ -58,6 +59,7 @@ mod vicreg;
 mod w_mse;
 
 pub use config::{BarlowTwinsLossConfig, LossConfigError, LossForm, Normalization, Objective};
+pub use cross_entropy::{cross_entropy, top1};
 pub use dino::{dino, dino_centre};
 pub use floor::{loss_floor, loss_start};
 pub use hsic::{HsicOutput, hsic};

@@ -79,6 +79,7 @@ impl MethodCase {
             teacher_heads: spec.teacher.as_ref().map(|_| &teacher_heads),
             groups: &groups,
             indices: &(0..N).collect::<Vec<_>>(),
+            labels: &(0..N).map(|image| Some(image % D)).collect::<Vec<_>>(),
             clock: CLOCK,
             seed: 5,
         };

@@ -41,6 +41,8 @@ pub struct MethodBatch<'a, B: AutodiffBackend> {
     pub groups: &'a [usize],
     /// The number of each image in the training set.
     pub indices: &'a [usize],
+    /// The class of each image, for methods that train on labels ([`MethodSpec::uses_labels`](super::MethodSpec)); `None` without.
+    pub labels: &'a [Option<usize>],
     /// The position in the run.
     pub clock: Clock,
     /// The run's seed: every random draw of a method is keyed by it, the step and its own stream.

@@ -25,6 +25,9 @@ pub struct MethodSpec {
     pub heads: HeadsConfig,
     /// Exceptions from what the optimiser does with each kind of parameter.
     pub rules: Vec<ParamRule>,
+    /// Whether the loss needs labels, whose number of classes is the width of the embeddings.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub uses_labels: bool,
 }
 
 /// A view that a method computes from the others of a batch, such as a mixture of images.
@@ -102,6 +105,7 @@ impl MethodSpec {
             teacher: None,
             heads,
             rules: Vec::new(),
+            uses_labels: false,
         }
     }
 
@@ -270,6 +274,7 @@ mod tests {
                 prototypes: Vec::new(),
             },
             rules: Vec::new(),
+            uses_labels: false,
         }
     }
 

@@ -12,6 +12,7 @@ mod registry;
 mod simclr;
 mod simsiam;
 mod small_views;
+mod supervised;
 mod swav;
 mod vicreg;
 mod w_mse;

@@ -103,6 +103,7 @@ registry! {
     MocoV3 = moco_v3, "moco-v3";
     SimClr = simclr, "simclr";
     SimSiam = simsiam, "simsiam";
+    Supervised = supervised, "supervised";
     Swav = swav, "swav";
     Vicreg = vicreg, "vicreg";
     WMse = w_mse, "w-mse";

@@ -264,5 +264,5 @@ fn rate(treatment: &Treatment, rates: &StepRates) -> f64 {
         RateRule::Scheduled => rates.now,
         RateRule::Constant => rates.peak,
     };
-    if treatment.takes_bias_rate { biases } else { weights }
+    treatment.factor * if treatment.takes_bias_rate { biases } else { weights }
 }

@@ -38,6 +38,12 @@ pub struct ParamRule {
     pub adaptation: Option<bool>,
     /// No update before this step, and no momentum either.
     pub frozen_until: Option<u64>,
+    /// Factor of the rate (≥ 0); 0 does not update it at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor: Option<f64>,
+    /// Biases and norms take the rate of weights.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub one_rate: bool,
 }
 
 impl ParamRule {
@@ -49,6 +55,8 @@ impl ParamRule {
             decay: None,
             adaptation: None,
             frozen_until: None,
+            factor: None,
+            one_rate: false,
         }
     }
 
@@ -62,7 +70,7 @@ impl ParamRule {
 }
 
 /// What an optimiser does with a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Treatment {
     /// Whether it takes the rate of biases and norms, not that of weights.
     pub takes_bias_rate: bool,
@@ -74,6 +82,8 @@ pub struct Treatment {
     pub adapts: bool,
     /// The first step that updates it.
     pub frozen_until: u64,
+    /// Factor of the rate.
+    pub factor: f64,
 }
 
 /// The treatment of a parameter. Biases, norms' scale and shift, and tokens are neither decayed nor adapted, as the official code
@@ -90,12 +100,18 @@ pub fn treatment(name: &str, kind: ParamKind, rules: &[ParamRule]) -> Treatment 
         decays: is_weight,
         adapts: is_weight,
         frozen_until: 0,
+        factor: 1.0,
     };
     for rule in rules.iter().filter(|rule| rule.applies(name, kind)) {
         treatment.rate = rule.rate.unwrap_or(treatment.rate);
         treatment.decays = rule.decay.unwrap_or(treatment.decays);
         treatment.adapts = rule.adaptation.unwrap_or(treatment.adapts);
         treatment.frozen_until = rule.frozen_until.unwrap_or(treatment.frozen_until);
+        treatment.factor = rule.factor.unwrap_or(treatment.factor);
+        if treatment.factor == 0.0 {
+            treatment.frozen_until = u64::MAX;
+        }
+        treatment.takes_bias_rate &= !rule.one_rate;
     }
     treatment
 }

@@ -90,6 +90,7 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
             teacher_heads: context.teacher.map(|teacher| &teacher.model().heads),
             groups: &groups,
             indices: &batch.indices,
+            labels: &batch.labels,
             clock: context.clock,
             seed: context.seed,
         };

@@ -65,7 +65,9 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     let groups = method.spec().groups_of_views();
     let by_head = method.spec().passes_by_head();
     let of_teacher = method.spec().passes_of_teacher();
-    let DeviceBatch { views, indices, .. } = batch;
+    let DeviceBatch {
+        views, indices, labels, ..
+    } = batch;
     let n = indices.len();
     let of_teacher = profile.time(Phase::Forward, || match teacher {
         Some(teacher) => teacher.embeddings(&views, &of_teacher),
@@ -93,6 +95,7 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
             teacher_heads: teacher.map(|teacher| &teacher.model().heads),
             groups: &groups,
             indices: &indices,
+            labels: &labels,
             clock: context.clock,
             seed: context.seed,
         };
