@@ -208,7 +208,7 @@ def check(train, case, folder):
     os.mkdir(data)
     images = write_images(data, case.pixels)
     file = case.save(folder)
-    said = train("import", file, "--out", run)
+    said = train("import", file, "--out", run, "--set", "data.normalize=imagenet")
     print("\n".join(f"  | {line}" for line in said.strip().splitlines()))
     with torch.no_grad():
         representation = case.backbone(images)
@@ -252,7 +252,7 @@ def check(train, case, folder):
         assert any(key.startswith("projector.") for key in whole) and any(key.startswith("backbone.") for key in whole)
         # A .pth does not record the padding of a stem.
         export("safetensors", "full.safetensors", "--what", "full")
-        train("import", path("full.safetensors"), "--out", path("again"))
+        train("import", path("full.safetensors"), "--out", path("again"), "--set", "data.normalize=imagenet")
         close("full, imported again", train.embed(path("again"), data, path("again.npy"), "embedding"), embedding)
 
     half = dict(list(state.items())[: len(state) // 2])
