@@ -32,6 +32,11 @@
 //! [`BarlowTwinsLoss::forward`] requires a backend with [`ops::LossOps`]: the backends that this crate has features for, and,
 //! with an empty impl, a backend type of your own crate (the orphan rule allows no others). [`BarlowTwinsLoss::forward_portable`]
 //! works with any backend. For a batch that is spread over processes use [`BarlowTwinsLoss::forward_with_peers`].
+//!
+//! The objectives of other methods are functions of embeddings for any backend: [`vicreg`](fn@vicreg), [`hsic`](fn@hsic), [`mix_bt`](fn@mix_bt),
+//! [`w_mse`](fn@w_mse),
+//! [`nt_xent`](fn@nt_xent) (SimCLR), [`moco_v2`], [`moco_v3`], [`byol`], [`simsiam`], [`swapped_prediction`] (SwAV), [`dino`](fn@dino) and [`sela`](fn@sela).
+//! [`alignment`], [`uniformity`], [`unit_deviation`] and [`code_use`] show a collapse.
 
 mod config;
 mod cross_entropy;
