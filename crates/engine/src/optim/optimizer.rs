@@ -192,9 +192,8 @@ impl<B: OptimOps> Optimizer<B> {
         parameters: impl IntoIterator<Item = (&'a str, ParamKind)>,
     ) -> Result<(), OptimizerStateError> {
         for (name, kind) in parameters {
-            let is_trained = kind != ParamKind::RunningStatistic;
             let is_updated = self.step > treatment(name, kind, &self.exceptions).frozen_until;
-            if is_trained && is_updated && !self.buffers.contains_key(name) {
+            if kind.is_trained() && is_updated && !self.buffers.contains_key(name) {
                 return Err(OptimizerStateError::Missing {
                     parameter: name.to_owned(),
                     step: self.step,

@@ -81,7 +81,7 @@ pub struct Treatment {
 pub fn treatment(name: &str, kind: ParamKind, rules: &[ParamRule]) -> Treatment {
     let is_weight = match kind {
         ParamKind::Convolution | ParamKind::Linear | ParamKind::Embedding | ParamKind::Other => true,
-        ParamKind::Norm | ParamKind::Bias | ParamKind::Token | ParamKind::RunningStatistic => false,
+        ParamKind::Norm | ParamKind::Bias | ParamKind::Token | ParamKind::RunningStatistic | ParamKind::Frozen => false,
     };
     let mut treatment = Treatment {
         // A token is initialised and updated like a weight.
