@@ -95,8 +95,30 @@ fn doc(attributes: &[Attribute]) -> String {
     text.replace('|', "\\|")
 }
 
+/// The name that a variant's own attribute gives it.
+fn renamed(variant: &syn::Variant) -> Option<String> {
+    let mut name = None;
+    for attribute in variant.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+        attribute
+            .parse_nested_meta(|meta| {
+                if let Ok(value) = meta.value() {
+                    let value: Lit = value.parse()?;
+                    if let (true, Lit::Str(text)) = (meta.path.is_ident("rename"), value) {
+                        name = Some(text.value());
+                    }
+                }
+                Ok(())
+            })
+            .expect("serde's attributes parse");
+    }
+    name
+}
+
 /// A value of an enum as serde writes it.
 fn variant_name(item: &ItemEnum, variant: &syn::Variant) -> Option<String> {
+    if let Some(name) = renamed(variant) {
+        return Some(name);
+    }
     let mut rule = None;
     for attribute in item.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
         attribute

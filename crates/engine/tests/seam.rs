@@ -17,8 +17,8 @@ use barlow_engine::sources::Sources;
 use barlow_engine::stop::StopFlag;
 use barlow_engine::training::{Profile, StepContext, Teacher, cached_step_gradients, step_gradients};
 use barlow_model::{
-    BuiltinBackbone, Heads, HeadsConfig, HostTensor, MlpConfig, Model, ModelConfig, NormMode, ParamKind,
-    ProjectorConfig, PrototypesConfig, ResNetConfig, ResNetDepth, StateDict, Stem, state_dict,
+    BuiltinBackbone, Heads, HeadsConfig, HostTensor, MlpConfig, Model, ModelConfig, NormMode, ParamKind, Positions,
+    ProjectorConfig, PrototypesConfig, ResNetConfig, ResNetDepth, StateDict, Stem, VitInit, state_dict,
 };
 use burn::backend::Autodiff;
 use burn::module::AutodiffModule;
@@ -471,4 +471,61 @@ fn a_teacher_that_is_evaluated_is_what_is_exported() {
     // A constant tensor of the method's.
     let data = TensorData::new(checkpoint.tensors["method.centre"].data.clone(), [5]);
     assert!(data.iter::<f32>().any(|value| value != 0.0));
+}
+
+/// A ViT with everything that a ResNet does not have: drop path by key, frozen patches, fixed positions.
+fn run_vit(out: &Path, micro_batch: Option<usize>, stop_at: Option<u64>) -> Result<(), RunError> {
+    let mut config = config(micro_batch);
+    config.model.backbone = BackboneKind::VitTiny;
+    config.model.projector = "16-16".into();
+    config.model.vit.depth = 2;
+    config.model.vit.patch = SIZE / 2;
+    config.model.vit.positions = Positions::SinCos;
+    config.model.vit.init = VitInit::MocoV3;
+    config.model.vit.frozen_patches = true;
+    config.model.vit.drop_path = 0.2;
+    let stop = StopFlag::default();
+    let mut builder = Run::builder::<Diff>(config, FlexDevice)
+        .out(out)
+        .images(images())
+        .stop(stop.clone());
+    if let Some(step) = stop_at {
+        builder = builder.sink(StopAt(step, stop));
+    }
+    builder.open()?.train().map(drop)
+}
+
+#[test]
+fn a_vit_with_drop_path_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, micro_batch) in [("whole", None), ("parts", Some(4))] {
+        let whole = folder.path().join(name);
+        run_vit(&whole, micro_batch, None).unwrap();
+        let stopped = folder.path().join(format!("{name}-stopped"));
+        for step in [2, 6] {
+            let error = run_vit(&stopped, micro_batch, Some(step)).unwrap_err();
+            assert!(matches!(error, RunError::Interrupted(_)), "{error}");
+        }
+        run_vit(&stopped, micro_batch, None).unwrap();
+        assert!(bytes(&whole) == bytes(&stopped), "{name}");
+    }
+    // What is frozen is what a new network has; the rest was trained.
+    let exported = barlow_model::read_safetensors(&bytes(&folder.path().join("whole"))).unwrap();
+    let last = std::fs::read(folder.path().join("whole/checkpoints/step-00000010.safetensors")).unwrap();
+    let checkpoint = barlow_model::read_safetensors(&last).unwrap();
+    let buffers = |name: &str| {
+        checkpoint
+            .tensors
+            .keys()
+            .any(|key| key.starts_with(&format!("optimizer.backbone.{name}#")))
+    };
+    for (name, is_trained) in [
+        ("cls_token", true),
+        ("pos_embed", false),
+        ("patch_embed.proj.weight", false),
+        ("blocks.1.attn.qkv.weight", true),
+    ] {
+        assert!(exported.tensors.contains_key(name), "{name}");
+        assert_eq!(buffers(name), is_trained, "{name}");
+    }
 }

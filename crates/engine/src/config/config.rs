@@ -46,7 +46,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::CustomBackbone`].
     pub fn backbone(&self) -> Result<BackboneConfig, ConfigError> {
-        self.model.backbone()
+        self.model.backbone(self.views.size)
     }
 
     /// The projector of this config.

@@ -64,8 +64,8 @@ pub enum ConfigError {
     },
     /// A custom backbone, which this program does not have.
     #[error(
-        "model.backbone is \"custom\": only the program that trained this network can build it; this program has the \
-         networks that the config reference lists under model.backbone"
+        "model.backbone is \"custom\": only the program that trained this network can build it; this program has resnet18, \
+         resnet34, resnet50, resnet101, resnet152, wide_resnet50_2, wide_resnet101_2, resnext50_32x4d, vit-tiny, vit-small and vit-base"
     )]
     CustomBackbone,
     /// A number outside its range.

@@ -27,7 +27,7 @@ pub use default_rates::{DefaultRates, default_rates};
 pub use error::ConfigError;
 pub use load::{Layers, load};
 pub use locate::{DataPathError, locate_data};
-pub use model::{BackboneKind, ModelSection};
+pub use model::{BackboneKind, ModelSection, VitSection};
 pub use rates::{peak_rates, rule, settle_rates};
 pub use recipes::{DEFAULT_RECIPE, RECIPES, find_recipe};
 pub use resolved::ResolvedConfig;

@@ -1,7 +1,10 @@
 //! `[model]`: backbone and projector.
 
 use super::ConfigError;
-use barlow_model::{BackboneConfig, ConvInit, ProjectorConfig, ResNetConfig, ResNetDepth, Stem};
+use barlow_model::{
+    BackboneConfig, ConvInit, Positions, ProjectorConfig, ResNetConfig, ResNetDepth, Stem, VitConfig, VitInit, VitPool,
+    VitSize,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::str::FromStr;
 
@@ -9,7 +12,8 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelSection {
-    /// The backbone; for `custom`, the keys `stem`, `width`, `zero_init_residual` and `conv_init` are ignored.
+    /// The backbone; for the ViTs and `custom`, the keys `stem`, `stem_padding`, `width`, `zero_init_residual` and `conv_init` are
+    /// ignored.
     pub backbone: BackboneKind,
     /// First layers: `imagenet` (7×7, stride 2, max pooling) or `cifar` (3×3, stride 1).
     pub stem: Stem,
@@ -28,6 +32,52 @@ pub struct ModelSection {
     pub projector_norm: bool,
     /// How the convolutions' weights are initialised: `fan-out` (torchvision's ResNets) or `fan-in` (torch's own convolution).
     pub conv_init: ConvInit,
+    /// The settings of the ViTs.
+    #[serde(skip_serializing_if = "VitSection::is_default")]
+    pub vit: VitSection,
+}
+
+/// `[model.vit]`: vision transformers. The positions are those of images of `views.size`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VitSection {
+    /// Side of a patch in pixels; must divide the side of every view and of an evaluated image.
+    pub patch: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Heads of the attention, if not the network's usual ones (MoCo v3's ViT-small has 12).
+    pub heads: Option<usize>,
+    /// How tokens become a representation.
+    pub pool: VitPool,
+    /// Positions of the patches.
+    pub positions: Positions,
+    /// Rate at which the last block's branches are dropped in training, in [0, 1); it rises linearly from 0 at the first block.
+    pub drop_path: f64,
+    /// Initial weights.
+    pub init: VitInit,
+    /// Keep the initial weights of the patches' projection (MoCo v3).
+    pub frozen_patches: bool,
+}
+
+impl VitSection {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for VitSection {
+    fn default() -> Self {
+        Self {
+            patch: 16,
+            depth: 12,
+            heads: None,
+            pool: VitPool::ClassToken,
+            positions: Positions::Learned,
+            drop_path: 0.0,
+            init: VitInit::Timm,
+            frozen_patches: false,
+        }
+    }
 }
 
 impl Default for ModelSection {
@@ -42,6 +92,7 @@ impl Default for ModelSection {
             projector: "8192-8192-8192".into(),
             projector_norm: true,
             conv_init: ConvInit::FanOut,
+            vit: VitSection::default(),
         }
     }
 }
@@ -69,16 +120,25 @@ pub enum BackboneKind {
     /// ResNeXt-50 with 32 groups of 4 channels; `width` must be a multiple of 16.
     #[serde(rename = "resnext50_32x4d")]
     ResNext50,
+    /// Vision transformer of width 192 with 3 heads; `[model.vit]` has its settings.
+    #[serde(rename = "vit-tiny")]
+    VitTiny,
+    /// Vision transformer of width 384 with 6 heads.
+    #[serde(rename = "vit-small")]
+    VitSmall,
+    /// Vision transformer of width 768 with 12 heads.
+    #[serde(rename = "vit-base")]
+    VitBase,
     /// A [`Backbone`](barlow_model::Backbone) of a custom program, which alone can build it.
     Custom,
 }
 
 impl ModelSection {
-    /// The backbone of these settings.
+    /// The backbone of these settings for views of `pixels` × `pixels`.
     ///
     /// # Errors
     /// [`ConfigError::CustomBackbone`].
-    pub fn backbone(&self) -> Result<BackboneConfig, ConfigError> {
+    pub fn backbone(&self, pixels: usize) -> Result<BackboneConfig, ConfigError> {
         let depth = match self.backbone {
             BackboneKind::ResNet18 => ResNetDepth::ResNet18,
             BackboneKind::ResNet34 => ResNetDepth::ResNet34,
@@ -88,6 +148,9 @@ impl ModelSection {
             BackboneKind::WideResNet50 => ResNetDepth::WideResNet50,
             BackboneKind::WideResNet101 => ResNetDepth::WideResNet101,
             BackboneKind::ResNext50 => ResNetDepth::ResNext50,
+            BackboneKind::VitTiny => return Ok(self.vit(VitSize::Tiny, pixels).into()),
+            BackboneKind::VitSmall => return Ok(self.vit(VitSize::Small, pixels).into()),
+            BackboneKind::VitBase => return Ok(self.vit(VitSize::Base, pixels).into()),
             BackboneKind::Custom => return Err(ConfigError::CustomBackbone),
         };
         Ok(BackboneConfig::ResNet(ResNetConfig {
@@ -98,6 +161,33 @@ impl ModelSection {
             in_channels: self.in_channels,
             zero_init_residual: self.zero_init_residual,
         }))
+    }
+
+    fn vit(&self, size: VitSize, pixels: usize) -> VitConfig {
+        let usual = VitConfig::new(size);
+        let VitSection {
+            patch,
+            depth,
+            heads,
+            pool,
+            positions,
+            drop_path,
+            init,
+            frozen_patches,
+        } = self.vit;
+        VitConfig {
+            width: usual.width,
+            depth,
+            heads: heads.unwrap_or(usual.heads),
+            patch,
+            pixels,
+            in_channels: self.in_channels,
+            pool,
+            positions,
+            drop_path,
+            init,
+            frozen_patches,
+        }
     }
 
     /// The projector of these settings.
@@ -126,7 +216,7 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
 #[cfg(test)]
 mod tests {
     use crate::config::{BackboneKind, Config};
-    use barlow_model::Stem;
+    use barlow_model::{BackboneConfig, Positions, Stem};
 
     fn refused(change: impl Fn(&mut Config)) -> String {
         let mut config = Config::default();
@@ -152,5 +242,57 @@ mod tests {
             line.contains("`model.width` is 24: it must be a multiple of 16"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn patches_must_divide_every_image() {
+        let vit = |change: fn(&mut Config)| {
+            refused(|config| {
+                config.model.backbone = BackboneKind::VitSmall;
+                change(config);
+            })
+        };
+        let line = vit(|config| config.views.size = 200);
+        assert!(
+            line.contains("`model.vit`") && line.contains("200 pixels are not whole patches of 16"),
+            "{line}"
+        );
+        let line = vit(|config| {
+            config.eval.resize = 256;
+            config.eval.crop = 192;
+        });
+        assert!(
+            line.contains("`eval.crop`") && line.contains("learned positions are those of 224 pixels"),
+            "{line}"
+        );
+        let line = vit(|config| config.model.vit.heads = Some(7));
+        assert!(line.contains("7 heads do not divide the width, 384"), "{line}");
+        let line = vit(|config| config.model.vit.drop_path = 1.5);
+        assert!(line.contains("drop path"), "{line}");
+        // Positions of any grid allow other sizes.
+        let mut config = Config::default();
+        config.model.backbone = BackboneKind::VitSmall;
+        config.model.vit.positions = Positions::SinCos;
+        (config.eval.resize, config.eval.crop) = (256, 192);
+        assert!(config.validate().is_ok());
+    }
+
+    #[test]
+    fn a_config_names_a_vit_and_its_settings() {
+        let text = "[model]\nbackbone = \"vit-small\"\n[model.vit]\npatch = 8\nheads = 12\npositions = \"sin-cos\"\n\
+                    init = \"moco-v3\"\npool = \"mean\"\nfrozen_patches = true\ndrop_path = 0.1\n";
+        let config: Config = toml::from_str(text).unwrap();
+        let Ok(BackboneConfig::Vit(vit)) = config.backbone() else {
+            panic!("a ViT")
+        };
+        assert_eq!(
+            (vit.width, vit.depth, vit.heads, vit.patch, vit.pixels),
+            (384, 12, 12, 8, 224)
+        );
+        assert_eq!(vit.drop_path, 0.1);
+        assert!(vit.frozen_patches);
+        assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
+        // The stored config of another network does not have the table.
+        assert!(!Config::default().to_toml().contains("vit"));
     }
 }

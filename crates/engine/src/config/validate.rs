@@ -51,22 +51,6 @@ impl Config {
         }
         within("model.width", model.width, 1, WIDEST >> 5)?;
         within("model.in_channels", model.in_channels, 1, MOST_CHANNELS)?;
-        within("model.stem_padding", model.stem_padding, 1, 2)?;
-        check(
-            "model.stem_padding",
-            model.stem_padding,
-            model.stem_padding == 1 || model.stem == Stem::Cifar,
-            "only the cifar stem has it; set model.stem = \"cifar\", or remove it",
-        )?;
-        if let Ok(BackboneConfig::ResNet(backbone)) = self.backbone() {
-            let step = backbone.depth.width_step();
-            check(
-                "model.width",
-                model.width,
-                model.width.is_multiple_of(step),
-                &format!("it must be a multiple of {step}, so that each of the network's groups has channels"),
-            )?;
-        }
         at_least("data.train_images", data.train_images.unwrap_or(2), 2)?;
         if let Some(fraction) = data.holdout {
             let fits = fraction > 0.0 && fraction < 1.0;
@@ -148,9 +132,46 @@ impl Config {
             .map_err(|error| range_text("eval", &error.to_string()))?;
         at_least("eval.knn_k", eval.knn_k, 1)?;
         positive("eval.knn_temperature", eval.knn_temperature)?;
+        // Last: the sizes of the views are those of a valid config.
+        backbone(self)?;
         self.method_definition()
             .check(&self.method_inputs(None))
             .map_err(|error| range(&error.key, error.value, error.allowed))
+    }
+}
+
+/// The keys that fit some networks only.
+fn backbone(config: &Config) -> Result<(), ConfigError> {
+    let model = &config.model;
+    match config.backbone() {
+        // Its program knows.
+        Err(_) => Ok(()),
+        Ok(BackboneConfig::ResNet(resnet)) => {
+            within("model.stem_padding", model.stem_padding, 1, 2)?;
+            check(
+                "model.stem_padding",
+                model.stem_padding,
+                model.stem_padding == 1 || model.stem == Stem::Cifar,
+                "only the cifar stem has it; set model.stem = \"cifar\", or remove it",
+            )?;
+            let step = resnet.depth.width_step();
+            check(
+                "model.width",
+                model.width,
+                model.width.is_multiple_of(step),
+                &format!("it must be a multiple of {step}, so that each of the network's groups has channels"),
+            )
+        }
+        Ok(BackboneConfig::Vit(vit)) => {
+            vit.check().map_err(|error| range_text("model.vit", &error))?;
+            let fits = |key: &str, pixels: usize| vit.check_pixels(pixels).map_err(|error| range(key, pixels, error));
+            fits("eval.crop", config.eval.crop)?;
+            let views = config.method_definition().spec(&config.method_inputs(None));
+            views
+                .sizes_of_views()
+                .into_iter()
+                .try_for_each(|pixels| fits("views.size", pixels))
+        }
     }
 }
 

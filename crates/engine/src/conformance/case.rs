@@ -67,3 +67,22 @@ impl Case {
         }
     }
 }
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use crate::conformance::compare;
+    use burn::backend::Autodiff;
+    use burn_flex::{Flex, FlexDevice};
+
+    #[test]
+    fn the_operations_and_a_vit_hold_on_the_cpu() {
+        let quick = |case: &Case| matches!(case.kind, Kind::Operation(_) | Kind::Training(training::Part::Vit));
+        for case in cases().iter().filter(|case| quick(case)) {
+            let values = |by| case.values::<Autodiff<Flex>>(by, &FlexDevice);
+            for comparison in compare(case, values(By::Backend), values(By::Definition)) {
+                assert!(comparison.holds(), "{comparison:?}");
+            }
+        }
+    }
+}

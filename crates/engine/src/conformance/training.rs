@@ -11,7 +11,7 @@ use barlow_augment::ViewsConfig;
 use barlow_data::{DeviceBatch, HostBatch, HostView};
 use barlow_model::{
     Backbone, BuiltinBackbone, HeadsConfig, MlpConfig, Model, ModelConfig, NormMode, ProjectorConfig, ResNetConfig,
-    ResNetDepth, StateDict, Stem, load_state_dict, state_dict,
+    ResNetDepth, StateDict, Stem, VitConfig, VitSize, load_state_dict, state_dict,
 };
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
@@ -35,13 +35,15 @@ pub(super) enum Part {
     AdamW,
     /// A step whose batch is computed in micro-batches.
     MicroBatches,
+    /// A step of a small vision transformer with drop path.
+    Vit,
     /// Steps before and after a checkpoint; the reference is the same steps without one.
     Resuming,
 }
 
 pub(super) fn all() -> Vec<Part> {
     let steps = rules().map(|(name, rule)| Part::Steps(name, rule));
-    let others = [Part::AdamW, Part::MicroBatches, Part::Resuming];
+    let others = [Part::AdamW, Part::MicroBatches, Part::Vit, Part::Resuming];
     [Part::InitialWeights].into_iter().chain(steps).chain(others).collect()
 }
 
@@ -63,6 +65,7 @@ impl Part {
                 "weights after a step in micro-batches",
                 cached::<B>(device),
             )],
+            Self::Vit => vit::<B>(device),
             Self::Resuming => vec![Measured::of_state(
                 "weights after resuming from a checkpoint",
                 with_checkpoint::<B>(by == By::Backend, device),
@@ -82,7 +85,7 @@ impl Part {
             Self::InitialWeights => 0.0,
             Self::AdamW => 1e-5,
             Self::Resuming => 1e-6,
-            Self::Steps(..) | Self::MicroBatches => BOUND,
+            Self::Steps(..) | Self::MicroBatches | Self::Vit => BOUND,
         }
     }
 }
@@ -137,7 +140,7 @@ fn model<B: TrainBackend>(device: &B::Device) -> Model<B> {
 }
 
 fn named<B: TrainBackend>(model: &Model<B>) -> StateDict {
-    state_dict(model).expect("the names of a ResNet differ")
+    state_dict(model).expect("the names of a network differ")
 }
 
 fn method<B: TrainBackend>() -> Box<dyn Method<B>> {
@@ -252,4 +255,26 @@ fn cached<B: TrainBackend>(device: &B::Device) -> StateDict {
     let context = context(&model, &profile);
     let gradients = cached_step_gradients(&context, method().as_mut(), &batch, 8, device).gradients;
     named(&Optimizer::new(rules()[0].1).step(model, gradients, RATES))
+}
+
+/// Weights of a vision transformer after a step, and its features.
+fn vit<B: TrainBackend>(device: &B::Device) -> Values {
+    let backbone = VitConfig {
+        width: 24,
+        depth: 2,
+        heads: 2,
+        patch: 4,
+        pixels: 8,
+        drop_path: 0.3,
+        ..VitConfig::new(VitSize::Tiny)
+    };
+    let model = ModelConfig::new(backbone, HeadsConfig::new(projector())).init::<B>(device, 3);
+    let (_, rule) = rules()[2];
+    let model = step(model, &mut Optimizer::new(rule), 0, device);
+    let images = noise::<B, 4>([16, 3, 8, 8], 50, device).inner();
+    let features = model.valid().backbone.forward(images, NormMode::Eval);
+    vec![
+        Measured::of_state("weights of a ViT after a step of SGD", named(&model)),
+        Measured::of("features of a ViT after a step of SGD", to_host(features)),
+    ]
 }

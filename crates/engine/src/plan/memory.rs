@@ -127,7 +127,7 @@ fn layers_kept(layers: &[LayerConfig]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::OptimizerKind;
+    use crate::config::{BackboneKind, OptimizerKind};
 
     #[test]
     fn what_cannot_fit_is_one_line() {
@@ -180,6 +180,20 @@ mod tests {
         assert_eq!(one.total(), one.parameters + one.activations + one.loss);
         config.optimizer.kind = OptimizerKind::AdamW;
         assert_eq!(estimate(&config).parameters, 4 * 4 * 174_535_744);
+    }
+
+    #[test]
+    fn a_vit_s_activations_are_counted() {
+        let mut config = Config::default();
+        config.model.backbone = BackboneKind::VitSmall;
+        config.train.batch_size = 2;
+        let heads = 2 * (8192 + 8192);
+        // 197 tokens of 384 values in 12 blocks, and the attention of 6 heads.
+        let block = 16 * 197 * 384 + 6 * 197 * 197;
+        let image = 12 * block + 196 * 3 * 256 + 2 * 197 * 384 + 384 + heads;
+        assert_eq!(estimate(&config).activations, 2 * 2 * 4 * image as u64);
+        config.model.vit.patch = 8;
+        assert!(estimate(&config).activations > 4 * 2 * 2 * 4 * image as u64);
     }
 
     #[test]

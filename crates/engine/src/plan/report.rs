@@ -2,10 +2,11 @@
 
 use super::Plan;
 use crate::backend::DeviceLabel;
-use crate::config::{BackboneKind, OptimizerKind};
+use crate::config::OptimizerKind;
 use crate::evaluation::linear_choice;
 use crate::toml_word::toml_word;
 use crate::units::{bytes, grouped};
+use barlow_model::BackboneConfig;
 use std::path::Path;
 
 /// What to do where there are labels and nothing to evaluate on.
@@ -38,11 +39,24 @@ impl Plan {
             (classes, 0) => format!("{classes} classes, no test images: accuracy is not measured ({HOLD_OUT})"),
             (classes, test) => format!("{test} test images, {classes} classes (labels are for the probes only)"),
         };
-        let backbone = match model.backbone {
-            BackboneKind::Custom => "custom backbone".to_owned(),
-            resnet => format!(
+        let backbone = match self.config.backbone() {
+            Err(_) => "custom backbone".to_owned(),
+            Ok(BackboneConfig::Vit(vit)) => format!(
+                "{} of {} blocks, {} heads, patches of {}, {} positions{}",
+                toml_word(&model.backbone),
+                vit.depth,
+                vit.heads,
+                vit.patch,
+                toml_word(&vit.positions),
+                if vit.drop_path > 0.0 {
+                    format!(", drop path {}", vit.drop_path)
+                } else {
+                    String::new()
+                }
+            ),
+            Ok(BackboneConfig::ResNet(_)) => format!(
                 "{} width {}, {} stem{}",
-                toml_word(&resnet),
+                toml_word(&model.backbone),
                 model.width,
                 toml_word(&model.stem),
                 if model.stem_padding == 1 { "" } else { " with padding 2" }

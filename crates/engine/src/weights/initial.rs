@@ -11,8 +11,8 @@ use barlow_model::{
 use burn::tensor::backend::Backend;
 use std::path::Path;
 
-/// The layer that torchvision's networks have after the features, which is not part of a backbone.
-const CLASSIFIER: &str = "fc.";
+/// The layer that torchvision's ResNets and timm's ViTs have after the features, which is not part of a backbone.
+const CLASSIFIERS: [&str; 2] = ["fc.", "head."];
 /// The parts of the heads, each loaded as a whole or not at all.
 const PARTS: [&str; 3] = ["projector", "predictor", "prototypes"];
 
@@ -83,7 +83,7 @@ impl Weights {
             return Ok(Self::of_model(origin, checkpoint.model));
         }
         let mut backbone = file.tensors;
-        backbone.retain(|name, _| !name.starts_with(CLASSIFIER));
+        backbone.retain(|name, _| !CLASSIFIERS.iter().any(|layer| name.starts_with(layer)));
         Ok(Self {
             origin,
             backbone,

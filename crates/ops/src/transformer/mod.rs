@@ -6,6 +6,8 @@ mod autodiff;
 mod flex;
 mod ops;
 pub mod reference;
+mod types;
 
 pub use attention::attention;
-pub use ops::{LayerNormGradients, LayerNormSaved, LayerNormed, TransformerOps, gelu, layer_norm, softmax};
+pub use ops::{TransformerOps, gelu, layer_norm, softmax};
+pub use types::{LayerNormGradients, LayerNormSaved, LayerNormed};

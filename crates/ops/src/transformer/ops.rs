@@ -4,42 +4,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::reference;
-
-/// Result of [`TransformerOps::layer_norm_forward`].
-#[derive(Debug)]
-pub struct LayerNormed<B: Backend> {
-    /// [M, D]
-    pub y: FloatTensor<B>,
-    /// Mean of each row, [M, 1].
-    pub mean: FloatTensor<B>,
-    /// 1/√(biased variance + epsilon) of each row, [M, 1].
-    pub inverse_std: FloatTensor<B>,
-}
-
-/// What [`TransformerOps::layer_norm_backward`] needs from the forward pass.
-#[derive(Clone, Debug)]
-pub struct LayerNormSaved<B: Backend> {
-    /// [M, D]
-    pub x: FloatTensor<B>,
-    /// `[D]`
-    pub weight: FloatTensor<B>,
-    /// [M, 1]
-    pub mean: FloatTensor<B>,
-    /// [M, 1]
-    pub inverse_std: FloatTensor<B>,
-}
-
-/// Gradients of a layer norm's operands.
-#[derive(Debug)]
-pub struct LayerNormGradients<B: Backend> {
-    /// [M, D]
-    pub x: FloatTensor<B>,
-    /// `[D]`
-    pub weight: FloatTensor<B>,
-    /// `[D]`
-    pub bias: FloatTensor<B>,
-}
+use super::{LayerNormGradients, LayerNormSaved, LayerNormed, reference};
 
 /// Layer norm, GELU and softmax, overridable per backend. Matrices have rank 2; gradients have the shape and the element type of
 /// their operands.
