@@ -3,11 +3,13 @@
 use crate::common;
 use crate::counting;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barlow_data::{BadImages, DataError, DecodedSet, HostBatch, ImageFolder, ImageSource, LoaderConfig, ViewLoader};
-use common::{Panicking, add_hostile_files, source, two_classes, views};
+use common::{Panicking, add_hostile_files, source, two_classes, views, write};
 use counting::Counting;
 
 const CONFIG: LoaderConfig = LoaderConfig {
@@ -51,6 +53,31 @@ fn batches_do_not_depend_on_workers_or_queue() {
     // Nor on whether the images are in memory.
     let decoded: Arc<dyn ImageSource> = Arc::new(DecodedSet::load(&*source, BadImages::Error, 3).unwrap());
     assert!(batches(&loader(&decoded, CONFIG), 3, 0) == expected);
+}
+
+/// Photographs, of which only what the views read is decoded, and which a set in memory holds whole.
+#[test]
+fn batches_do_not_depend_on_whether_images_are_decoded_whole() {
+    let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/bccd-mini-24/BCCD/JPEGImages");
+    let mut files: Vec<PathBuf> = fs::read_dir(photos)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let dir = tempfile::tempdir().unwrap();
+    for (number, file) in files[..4].iter().enumerate() {
+        let class = ["ant", "bee"][number % 2];
+        write(dir.path(), &format!("{class}/{number}.jpg"), &fs::read(file).unwrap());
+    }
+    let source = source(&dir);
+    let views = views();
+    let region = source
+        .region(0, &|width, height| views.region(width, height, CONFIG.seed, 0, 0))
+        .unwrap();
+    assert_eq!((region.width(), region.height()), (640, 480));
+    assert!(region.pixels().bytes() < 3 * 640 * 480, "{:?}", region.part());
+    let decoded: Arc<dyn ImageSource> = Arc::new(DecodedSet::load(&*source, BadImages::Error, 3).unwrap());
+    assert!(batches(&loader(&decoded, CONFIG), 0, 0) == batches(&loader(&source, CONFIG), 0, 0));
 }
 
 #[test]
