@@ -109,7 +109,7 @@ pub struct LinearModel {
 /// Fits a classifier to the training features and evaluates it on the test features.
 ///
 /// Minimises mean cross-entropy + l2 · Σ w² over the classes that have training images, starting at zero. The training features
-/// are read about 100 to 300 times. Sums are f64, in an order that depends only on the sizes.
+/// are read about 40 to 300 times. Sums are f64, in an order that depends only on the sizes.
 ///
 /// # Errors
 ///

@@ -64,6 +64,12 @@ const GROUP: usize = 16;
 /// Number of partial sums of an exact product.
 const LANES: usize = 16;
 
+/// Bytes that a test row needs while its neighbours are looked for: itself as it is and prepared, those that were found, and
+/// those that are pending.
+pub(crate) fn bytes_per_query(width: usize, k: usize) -> usize {
+    8 * (width + 1) + 64 * k + 2560
+}
+
 /// The `k` nearest rows of `train` (all, if there are fewer) for every row of `queries`, nearest first. `start` is the number
 /// of the first query, for errors; `advance` is called with every number of training rows that has been compared.
 pub(crate) fn nearest(
