@@ -2,7 +2,9 @@
 //!
 //! A product in f32 bounds every similarity; only pairs that may be among the nearest are computed again, in f64 and in a fixed
 //! order. So the result is that of the definition in f64, whatever the sizes of blocks, the number of threads and the
-//! instruction set. Features that are all equal are the worst case: every pair is computed again. Memory is bounded: a block of training rows, and the k nearest of a block of test rows.
+//! instruction set. Memory is bounded: a block of training rows, and the k nearest of a block of test rows.
+//!
+//! Features that are all exactly equal are the worst case: every pair is computed again.
 
 use crate::product::{Matrix, multiply};
 use crate::rows::{not_finite, read};
