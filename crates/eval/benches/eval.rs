@@ -81,7 +81,7 @@ struct Found {
 
 fn measure(case: &str, options: &Options) -> Value {
     let svm = case == "svm";
-    // The size of VOC07: res5 pooled to 2 x 2 has 8192 values.
+    // VOC07's number of images, with features of 2048 values.
     let [rows, test, width, classes] = match svm {
         true if !options.named => [5011, 4952, 2048, 20],
         _ => [options.rows, options.test, options.width, options.classes],

@@ -1,6 +1,7 @@
 //! What an evaluation costs, estimated before it runs.
 
 use crate::linear::LinearConfig;
+use crate::neighbours::bytes_per_query;
 
 /// Memory and arithmetic of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,7 +12,7 @@ pub struct Cost {
     pub operations: f64,
 }
 
-/// Passes over the training images of a typical fit to a gradient of 1e-6: 100 to 300.
+/// Passes over the training images of a fit to a gradient of 1e-6: 40 to 300, rather too many here than too few.
 const PASSES: f64 = 200.0;
 
 /// Vectors of the length of all parameters that a fit holds: two of each of the ten steps in its history, and its own.
@@ -42,10 +43,11 @@ pub fn linear_cost(images: usize, width: usize, classes: usize, config: &LinearC
 
 /// Cost of [`knn`](crate::knn) with at most `k` neighbours.
 pub fn knn_cost(train: usize, test: usize, width: usize, k: usize) -> Cost {
-    let [f, k] = [width, k.min(train)].map(|size| size as u64);
-    let per_image = 8 * f + 40 * k;
-    let images = (test as u64).min((512 << 20) / (8 * f + 24 * k).max(1) + 1024);
-    let chunk = 12 * f * (train as u64).min(((64 << 20) / (4 * f.max(1))).max(1024));
+    let per_image = bytes_per_query(width, k.min(train)) as u64;
+    let images = (test as u64).min((512 << 20) / per_image + 1024);
+    let row = 4 * width.max(1) as u64;
+    // A chunk of training rows, as they are and prepared.
+    let chunk = 2 * row * (train as u64).min(((64 << 20) / row).max(1024));
     Cost {
         bytes: per_image * images + chunk,
         operations: 2.0 * train as f64 * test as f64 * width as f64,

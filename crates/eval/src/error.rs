@@ -34,16 +34,6 @@ pub enum EvalError {
         /// Its number of features per row.
         width: usize,
     },
-    /// Not one label per row.
-    #[error("the {set} set has {rows} rows and {labels} labels")]
-    Labels {
-        /// The set.
-        set: Set,
-        /// Its number of rows.
-        rows: usize,
-        /// Its number of labels.
-        labels: usize,
-    },
     /// A label that is not a class.
     #[error("the label of {set} row {row} is {label}, but the classes are 0 to {}", classes.saturating_sub(1))]
     Label {

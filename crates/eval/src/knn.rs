@@ -1,7 +1,7 @@
 //! Weighted k-nearest-neighbour accuracy (Wu et al., 2018, arXiv 1805.01978). It has no parameters and no training, so it
 //! evaluates the features alone. Accuracies of different k, temperature or metric are not comparable.
 
-use crate::neighbours::{Metric, Neighbour, nearest};
+use crate::neighbours::{Metric, Neighbour, bytes_per_query, nearest};
 use crate::progress::{Control, Progress, Stage, report};
 use crate::rows::{check_pair, read};
 use crate::{EvalError, Rows, Set};
@@ -89,7 +89,8 @@ const PASS_BYTES: usize = 512 << 20;
 /// Predicts the class of every test image by a vote of its k nearest training images, for every k and temperature at once. Ties
 /// go to the earlier training image and to the lower class. Similarities are those of f64.
 ///
-/// The training images are read once for every 512 MiB of test images. Memory does not grow with their number.
+/// The training images are read once for every 512 MiB of test images and their neighbours, so memory does not grow with either
+/// number.
 ///
 /// # Errors
 ///
@@ -105,8 +106,7 @@ pub fn knn(
     config.check()?;
     let k = config.ks.iter().fold(0, |most, &k| most.max(k)).min(train.len());
     let pairs = train.len().saturating_mul(test.len());
-    let bytes = 8 * train.width() + 24 * k;
-    let rows_per_pass = (PASS_BYTES / bytes).max(1024);
+    let rows_per_pass = (PASS_BYTES / bytes_per_query(train.width(), k)).max(1024);
 
     let ballots = config.ks.len() * config.temperatures.len();
     let mut predictions = vec![Vec::with_capacity(test.len()); ballots];

@@ -109,7 +109,7 @@ pub struct LinearModel {
 /// Fits a classifier to the training features and evaluates it on the test features.
 ///
 /// Minimises mean cross-entropy + l2 · Σ w² over the classes that have training images, starting at zero. The training features
-/// are read about 100 to 300 times. Sums are f64, in an order that depends only on the sizes.
+/// are read about 40 to 300 times. Sums are f64, in an order that depends only on the sizes.
 ///
 /// # Errors
 ///
@@ -460,6 +460,71 @@ mod tests {
             ..train
         };
         assert_eq!(run(&single, &test, &LinearConfig::default()).predictions, [4]);
+    }
+
+    #[test]
+    fn a_class_of_the_test_set_alone_is_wrong_and_reported() {
+        let rows: Vec<f32> = (0..40).flat_map(|i| [(i % 2) as f32, (i as f32 * 0.7).sin()]).collect();
+        let labels: Vec<usize> = (0..40).map(|i| [6, 1][i % 2]).collect();
+        let train = Features {
+            rows: &rows,
+            width: 2,
+            labels: &labels,
+            classes: 8,
+        };
+        let test = Features {
+            rows: &rows[..16],
+            labels: &[6, 1, 6, 1, 3, 3, 6, 1],
+            ..train
+        };
+        let result = run(&train, &test, &LinearConfig::default());
+        assert_eq!(result.predictions, [6, 1, 6, 1, 6, 1, 6, 1]);
+        assert_eq!((result.top1, result.top5), (0.75, Some(0.75)));
+        assert_eq!(result.unseen, [0, 2, 3, 4, 5, 7]);
+        assert_eq!(result.model.seen, [1, 6]);
+        assert_eq!(result.model.logits(&[0.0, 0.0])[3], f64::NEG_INFINITY);
+        assert_eq!(
+            (result.report.per_class[3].images, result.report.per_class[3].correct),
+            (2, 0)
+        );
+        assert_eq!(result.report.confusion.len(), 4);
+        assert!(result.report.calibration_error.unwrap() < 0.5);
+    }
+
+    #[test]
+    fn one_class_is_predicted_without_a_fit() {
+        let set = Features {
+            rows: &[1.0, 2.0, 4.0],
+            width: 1,
+            labels: &[1, 1, 1],
+            classes: 2,
+        };
+        let result = run(&set, &set, &LinearConfig::default());
+        assert_eq!((result.top1, result.top5, result.iterations), (1.0, None, 0));
+        assert_eq!((result.objective, result.converged), (0.0, true));
+        assert_eq!(result.report.calibration_error, Some(0.0));
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_refused() {
+        let set = Features {
+            rows: &[1.0, 2.0],
+            width: 1,
+            labels: &[0, 1],
+            classes: 2,
+        };
+        let config = LinearConfig::default();
+        for config in [
+            LinearConfig { l2: -1.0, ..config },
+            LinearConfig { l2: f64::NAN, ..config },
+            LinearConfig {
+                tolerance: f64::NAN,
+                ..config
+            },
+        ] {
+            let error = linear_probe(&set, &set, &config, &mut unattended).unwrap_err();
+            assert!(error.to_string().starts_with("the linear probe needs"), "{error}");
+        }
     }
 
     #[test]

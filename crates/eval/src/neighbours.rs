@@ -3,6 +3,8 @@
 //! A product in f32 bounds every similarity; only pairs that may be among the nearest are computed again, in f64 and in a fixed
 //! order. So the result is that of the definition in f64, whatever the sizes of blocks, the number of threads and the
 //! instruction set. Memory is bounded: a block of training rows, and the k nearest of a block of test rows.
+//!
+//! Features that are all exactly equal are the worst case: every pair is computed again.
 
 use crate::product::{Matrix, multiply};
 use crate::rows::{not_finite, read};
@@ -63,6 +65,12 @@ const GROUP: usize = 16;
 
 /// Number of partial sums of an exact product.
 const LANES: usize = 16;
+
+/// Bytes that a test row needs while its neighbours are looked for: itself as it is and prepared, those that were found, and
+/// those that are pending.
+pub(crate) fn bytes_per_query(width: usize, k: usize) -> usize {
+    8 * (width + 1) + 64 * k + 2560
+}
 
 /// The `k` nearest rows of `train` (all, if there are fewer) for every row of `queries`, nearest first. `start` is the number
 /// of the first query, for errors; `advance` is called with every number of training rows that has been compared.

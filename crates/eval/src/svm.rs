@@ -471,6 +471,34 @@ mod tests {
     }
 
     #[test]
+    fn the_result_does_not_depend_on_the_number_of_threads() {
+        let rows: Vec<f32> = (0..600 * 70)
+            .map(|k| (k as f32 * 0.77).sin() + (k as f32 * 0.013).cos())
+            .collect();
+        let labels = vec![0; 600];
+        let set = Features {
+            rows: &rows,
+            width: 70,
+            labels: &labels,
+            classes: 3,
+        };
+        let presence: Vec<Presence> = (0..1800)
+            .map(|at| if at * at % 11 < 4 { Present } else { Absent })
+            .collect();
+        let config = SvmConfig {
+            costs: vec![0.01, 0.1],
+            ..SvmConfig::default()
+        };
+        let with_threads = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| linear_svm(&set, &presence, &set, &presence, &config, &mut unattended).unwrap())
+        };
+        let single = with_threads(1);
+        assert_eq!(single, with_threads(2));
+        assert_eq!(single, with_threads(5));
+    }
+
+    #[test]
     fn wrong_sizes_and_settings_are_refused() {
         let set = Features {
             rows: &[1.0, 2.0],
