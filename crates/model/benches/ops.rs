@@ -27,7 +27,7 @@ struct Case {
 }
 
 #[rustfmt::skip]
-const CASES: [Case; 14] = [
+const CASES: [Case; 24] = [
     Case { name: "16-16-32px-n256", images: 256, channels: [16, 16], pixels: 32, kernel: 3, stride: 1 },
     Case { name: "64-64-32px-n64", images: 64, channels: [64, 64], pixels: 32, kernel: 3, stride: 1 },
     Case { name: "128-128-16px-n64", images: 64, channels: [128, 128], pixels: 16, kernel: 3, stride: 1 },
@@ -42,6 +42,16 @@ const CASES: [Case; 14] = [
     Case { name: "64-256-56px-1x1-n8", images: 8, channels: [64, 256], pixels: 56, kernel: 1, stride: 1 },
     Case { name: "1024-256-14px-1x1-n8", images: 8, channels: [1024, 256], pixels: 14, kernel: 1, stride: 1 },
     Case { name: "512-512-7px-n8", images: 8, channels: [512, 512], pixels: 7, kernel: 3, stride: 1 },
+    Case { name: "256-64-56px-1x1-n8", images: 8, channels: [256, 64], pixels: 56, kernel: 1, stride: 1 },
+    Case { name: "128-512-28px-1x1-n8", images: 8, channels: [128, 512], pixels: 28, kernel: 1, stride: 1 },
+    Case { name: "256-1024-14px-1x1-n8", images: 8, channels: [256, 1024], pixels: 14, kernel: 1, stride: 1 },
+    Case { name: "512-2048-7px-1x1-n8", images: 8, channels: [512, 2048], pixels: 7, kernel: 1, stride: 1 },
+    Case { name: "2048-512-7px-1x1-n8", images: 8, channels: [2048, 512], pixels: 7, kernel: 1, stride: 1 },
+    Case { name: "256-512-56px-1x1-stride2-n8", images: 8, channels: [256, 512], pixels: 56, kernel: 1, stride: 2 },
+    Case { name: "1024-2048-14px-1x1-stride2-n8", images: 8, channels: [1024, 2048], pixels: 14, kernel: 1, stride: 2 },
+    Case { name: "128-128-28px-n8", images: 8, channels: [128, 128], pixels: 28, kernel: 3, stride: 1 },
+    Case { name: "256-256-14px-n8", images: 8, channels: [256, 256], pixels: 14, kernel: 3, stride: 1 },
+    Case { name: "512-512-14px-stride2-n8", images: 8, channels: [512, 512], pixels: 14, kernel: 3, stride: 2 },
 ];
 
 type Op<'a> = Box<dyn Fn() -> FloatTensor<Flex> + 'a>;

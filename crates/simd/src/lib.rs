@@ -1,4 +1,4 @@
-//! Instruction-set dispatch for CPU kernels, and scratch buffers that threads retain between calls.
+//! Instruction-set dispatch for CPU kernels, scratch buffers that threads retain between calls, and the sizes of the caches.
 //!
 //! The program is built for the baseline of its target (x86-64: SSE2, four floats per vector). Kernels are compiled once more for
 //! each wider instruction set, and [`Level`] selects the best one that the CPU supports at run time. A kernel is either
@@ -20,11 +20,13 @@
 //!
 //! This crate must not depend on Burn, nor know what the kernels compute.
 
+mod cache;
 mod level;
 mod prefetch;
 pub mod scratch;
 mod vectorised;
 
+pub use cache::CacheSizes;
 pub use level::Level;
 pub use prefetch::prefetch;
 /// The traits of kernels and vectors, from the `pulp` crate: dependents need no dependency of their own.

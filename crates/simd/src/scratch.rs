@@ -1,10 +1,14 @@
 //! Scratch buffers that are retained between calls.
 //!
 //! A training step requests the same sizes again and again, and faulting in fresh pages costs more than most of the work done in
-//! them. Buffers only grow; they are freed with their thread ([`with`]) or never ([`with_shared`]).
+//! them. Buffers only grow; they are freed with their thread ([`with`]) or never ([`with_shared`]). They start at a cache line, as
+//! an AVX-512 vector at any other address spans two of them.
 
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
+
+/// Floats per cache line, and per AVX-512 vector.
+const LINE_FLOATS: usize = 16;
 
 /// Selects one of the buffers of a thread. Kernels that hold several buffers at the same time use different slots, and give them
 /// descriptive names (`const PACKED: Slot = Slot::A`).
@@ -52,12 +56,14 @@ pub fn with_shared<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     result
 }
 
-/// The first `len` floats of a buffer, which is extended if it is shorter.
+/// `len` floats of a buffer from the first cache line on that it holds whole; the buffer is extended if it is shorter.
 fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
+    if buffer.len() < len + LINE_FLOATS - 1 {
+        buffer.resize(len + LINE_FLOATS - 1, 0.0);
     }
-    &mut buffer[..len]
+    let past = buffer.as_ptr().addr() / size_of::<f32>() % LINE_FLOATS;
+    let start = (LINE_FLOATS - past) % LINE_FLOATS;
+    &mut buffer[start..start + len]
 }
 
 #[cfg(test)]
@@ -73,6 +79,17 @@ mod tests {
         );
         assert_eq!(with(Slot::A, 10, |floats| (floats.as_ptr(), floats.len())), (place, 10));
         assert_eq!(with(Slot::A, 0, |floats| floats.len()), 0);
+    }
+
+    #[test]
+    fn buffers_start_at_a_cache_line() {
+        for len in [1, 15, 16, 17, 1000, 100_000] {
+            let mut buffer = Vec::new();
+            for len in [len, len / 2, len + 1] {
+                let floats = grown(&mut buffer, len);
+                assert_eq!((floats.as_ptr().addr() % 64, floats.len()), (0, len));
+            }
+        }
     }
 
     #[test]

@@ -120,6 +120,8 @@ fn agrees_with_burn_where_the_work_is_cut() {
     compare([5, 131, 17, 17], 19, 3, three(1));
     compare([19, 600, 3, 3], 17, 1, ConvGeometry { stride: 1, padding: 0 });
     compare([19, 40, 7, 7], 17, 1, ConvGeometry { stride: 2, padding: 0 });
+    compare([9, 72, 14, 14], 40, 1, ConvGeometry { stride: 1, padding: 0 });
+    compare([3, 24, 31, 33], 70, 1, ConvGeometry { stride: 2, padding: 0 });
 }
 
 /// Views of larger buffers and transposed tensors are read in their logical order.
@@ -143,6 +145,7 @@ fn bits_do_not_depend_on_threads_or_luck() {
         ([40, 24, 4, 4], 48, 3, 1),
         ([16, 24, 8, 8], 48, 1, 2),
         ([2, 24, 40, 40], 48, 1, 1),
+        ([3, 40, 7, 7], 72, 1, 1),
     ] {
         let geometry = ConvGeometry {
             stride,

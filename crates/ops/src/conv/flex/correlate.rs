@@ -9,7 +9,7 @@ use barlow_simd::{Level, scratch};
 
 use super::correlation::{ConvOutput, Correlation};
 use super::tiles::tile_width;
-use super::{direct, weights, winograd};
+use super::{direct, pointwise, weights, winograd};
 use crate::cpu::disjoint_out::DisjointOut;
 use crate::cpu::tensors::written;
 
@@ -57,6 +57,9 @@ impl Correlation {
     }
 
     fn output(&self, level: Level, x: &[f32], weight: &[f32], for_input_gradient: bool, output: ConvOutput<'_>) {
+        if pointwise::suits(self) {
+            return pointwise::run(level, self, x, weight, for_input_gradient, output);
+        }
         let width = tile_width(level, self.channels_out);
         let taps = self.kernel * self.kernel;
         let dims = match for_input_gradient {

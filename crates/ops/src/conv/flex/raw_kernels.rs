@@ -12,6 +12,8 @@ use super::definition::{definition, formula};
 use super::direct::DirectTask;
 use super::packing::BLOCK;
 use super::plan::{ConvPlan, images_per_group};
+use super::pointwise::{self, PointwiseProduct};
+use super::product_kernel::tiles;
 use super::shape::ConvShape;
 use super::tiles::tile_width;
 use super::transform::{SQUARE_POINTS, WeightTransform};
@@ -111,6 +113,41 @@ fn direct_tasks() {
         });
         let [expected, _, _] = definition(&shape, &x, &weight, &dy);
         assert_both_close(&written, &added, &expected);
+    }
+}
+
+#[test]
+fn product_tasks() {
+    for (x, channels_out, stride) in [([2, 3, 4, 5], 5, 1), ([2, 2, 5, 4], 3, 2), ([1, 1, 7, 7], 1, 3)] {
+        let (shape, [x, weight, dy]) = case(x, channels_out, 1, ConvGeometry { stride, padding: 0 });
+        let [forward, gradient, _] = definition(&shape, &x, &weight, &dy);
+        for (of, operand, expected, for_input_gradient) in [
+            (shape.convolution(), &x, &forward, false),
+            (shape.input_gradient(), &dy, &gradient, true),
+        ] {
+            assert!(pointwise::suits(&of));
+            let tiles = tiles(LEVEL, of.channels_out);
+            // [tile][input][output of the tile]
+            let mut weights = Vec::new();
+            for tile in &tiles {
+                for input in 0..of.channels_in {
+                    weights.extend(tile.clone().map(|output| match for_input_gradient {
+                        false => weight[output * of.channels_in + input],
+                        true => weight[input * of.channels_out + output],
+                    }));
+                }
+            }
+            let product = PointwiseProduct::new(LEVEL, &of);
+            let (count, half) = (product.panels(), tiles.len() / 2);
+            let [written, added] = written_and_added(&of, |output| {
+                for panels in [0..count / 2, count / 2..count] {
+                    for tiles in [&tiles[..half], &tiles[half..]] {
+                        product.run(operand, &weights, panels.clone(), tiles, output);
+                    }
+                }
+            });
+            assert_both_close(&written, &added, expected);
+        }
     }
 }
 

@@ -69,6 +69,27 @@ fn every_level_is_correct_where_the_work_is_split() {
     compare([3, 600, 14, 3], 33, 1, 1, 0);
 }
 
+/// One tap without padding, a matrix product: panels that span images and rows, narrower last panels, partial tiles, any stride.
+#[test]
+fn every_level_is_correct_as_a_product() {
+    for (stride, [height, width]) in [
+        (1, [1, 1]),
+        (1, [7, 7]),
+        (1, [5, 23]),
+        (2, [7, 7]),
+        (2, [8, 5]),
+        (3, [11, 10]),
+        (4, [9, 3]),
+    ] {
+        for [images, channels_in, channels_out] in [[1, 1, 9], [3, 17, 8], [5, 40, 1], [2, 9, 31], [11, 64, 72]] {
+            compare([images, channels_in, height, width], channels_out, 1, stride, 0);
+        }
+    }
+    // Several tasks along both sides.
+    compare([33, 70, 7, 9], 77, 1, 1, 0);
+    compare([2, 3, 70, 66], 5, 1, 2, 0);
+}
+
 /// Wide maps with enough channels for Winograd's transforms: odd sizes, every padding, partial blocks, bands and tiles.
 #[test]
 fn every_level_is_correct_with_transforms() {
