@@ -98,7 +98,11 @@ fn doc(attributes: &[Attribute]) -> String {
 /// The name that a variant's own attribute gives it.
 fn renamed(variant: &syn::Variant) -> Option<String> {
     let mut name = None;
-    for attribute in variant.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+    for attribute in variant
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("serde"))
+    {
         attribute
             .parse_nested_meta(|meta| {
                 if let Ok(value) = meta.value() {
