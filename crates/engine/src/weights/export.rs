@@ -8,7 +8,7 @@ use crate::summary::Summary;
 use crate::units::grouped;
 use anyhow::{Context, Result};
 use barlow_augment::Normalization;
-use barlow_model::{StateDict, Stem};
+use barlow_model::{BackboneConfig, StateDict, Stem};
 use barlow_weights::{Architecture, ExportFormat, ExportModel, ModelCard, ModelTensor, ResNetShape, VitShape, export};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -164,7 +164,10 @@ fn architecture(weights: &StateDict, config: &Config) -> Result<Architecture> {
         return Ok(Architecture::ResNet(shape));
     }
     let shape = VitShape::of_shapes(&shapes);
-    let shape = shape.context("the backbone is a custom one, whose architecture cannot be told from its weights")?;
+    let mut shape = shape.context("the backbone is a custom one, whose architecture cannot be told from its weights")?;
+    if let BackboneConfig::Vit(vit) = config.backbone()? {
+        shape.heads = vit.heads();
+    }
     Ok(Architecture::Vit(shape))
 }
 

@@ -91,7 +91,13 @@ impl ImportedFile {
                     keys.push(("model.stem_padding", number(shape.stem_padding)));
                 }
             }
-            Architecture::Vit(_) => {}
+            Architecture::Vit(shape) => {
+                let pool = if shape.class_token { "class-token" } else { "mean" };
+                keys.push(("model.vit.patch", number(shape.patch)));
+                keys.push(("model.vit.depth", number(shape.depth)));
+                keys.push(("model.vit.heads", number(shape.heads)));
+                keys.push(("model.vit.pool", text(pool)));
+            }
         }
         if let Some(projector) = projector {
             keys.push(("model.projector", text(projector)));
@@ -152,9 +158,13 @@ impl ImportedFile {
     pub fn check(&self, config: &Config) -> Result<()> {
         let config = Table::try_from(config)?;
         let is_same = |key: &str, value: &Value| {
-            let mut parts = key.split('.');
-            let section = parts.next().and_then(|section| config.get(section));
-            parts.next().and_then(|key| section?.get(key)) == Some(value)
+            let mut found = Some(&config);
+            let (sections, last) = key.rsplit_once('.').unwrap_or(("", key));
+            for section in sections.split('.') {
+                found = found.and_then(|table| table.get(section)?.as_table());
+            }
+            // A section that has its defaults is not written.
+            found.is_none_or(|table| table.get(last) == Some(value))
         };
         let keys = self.config_keys();
         // Another projector than the file's is newly initialised, as for every start from given weights.
