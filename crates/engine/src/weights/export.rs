@@ -166,7 +166,7 @@ fn architecture(weights: &StateDict, config: &Config) -> Result<Architecture> {
     let shape = VitShape::of_shapes(&shapes);
     let mut shape = shape.context("the backbone is a custom one, whose architecture cannot be told from its weights")?;
     if let BackboneConfig::Vit(vit) = config.backbone()? {
-        shape.heads = vit.heads();
+        shape.heads = vit.heads;
     }
     Ok(Architecture::Vit(shape))
 }

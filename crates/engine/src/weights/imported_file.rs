@@ -95,7 +95,9 @@ impl ImportedFile {
                 let pool = if shape.class_token { "class-token" } else { "mean" };
                 keys.push(("model.vit.patch", number(shape.patch)));
                 keys.push(("model.vit.depth", number(shape.depth)));
-                keys.push(("model.vit.heads", number(shape.heads)));
+                if shape.heads != shape.dim / 64 {
+                    keys.push(("model.vit.heads", number(shape.heads)));
+                }
                 keys.push(("model.vit.pool", text(pool)));
             }
         }
@@ -156,15 +158,14 @@ impl ImportedFile {
     /// # Errors
     /// One line with the keys that build it.
     pub fn check(&self, config: &Config) -> Result<()> {
-        let config = Table::try_from(config)?;
+        // Each by itself: a section that has its defaults is not written within another.
+        let (model, vit) = (Table::try_from(&config.model)?, Table::try_from(&config.model.vit)?);
         let is_same = |key: &str, value: &Value| {
-            let mut found = Some(&config);
-            let (sections, last) = key.rsplit_once('.').unwrap_or(("", key));
-            for section in sections.split('.') {
-                found = found.and_then(|table| table.get(section)?.as_table());
-            }
-            // A section that has its defaults is not written.
-            found.is_none_or(|table| table.get(last) == Some(value))
+            let found = match key.strip_prefix("model.vit.") {
+                Some(key) => vit.get(key),
+                None => model.get(key.trim_start_matches("model.")),
+            };
+            found == Some(value)
         };
         let keys = self.config_keys();
         // Another projector than the file's is newly initialised, as for every start from given weights.
