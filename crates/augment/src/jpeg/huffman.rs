@@ -88,7 +88,7 @@ impl Quick {
 
     /// This and what follows it.
     fn with(self, next: Self) -> Self {
-        // A long run fits no second place in 7 bits with the end's.
+        // Nothing follows the end of a block here, and a run of 16 zeros, which is rare, stays alone.
         if next.bits == 0
             || u32::from(self.bits + next.bits) > LOOKAHEAD
             || self.step & Self::END != 0
@@ -154,8 +154,8 @@ impl HuffmanTable {
         if is_dc {
             return;
         }
-        // What follows is looked up behind what is known, in entries that are still single ones: from the last entry on, the bits
-        // after a code are those of a smaller entry, or of the same.
+        // What follows is looked up by the bits behind, with zeros in place of those that are not known: where it is known from
+        // the others, it has no more bits than these.
         let single = self.quick;
         for (bits, quick) in self.quick.iter_mut().enumerate() {
             let next = single[(bits << quick.bits) & (ENTRIES - 1)];
