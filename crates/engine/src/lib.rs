@@ -15,6 +15,7 @@ pub mod embed;
 pub mod error;
 pub mod evaluation;
 pub mod files;
+pub mod finetune;
 pub mod host_memory;
 pub mod method;
 pub mod methods;

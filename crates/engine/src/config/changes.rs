@@ -7,9 +7,11 @@ use toml::Value;
 
 /// Keys, or prefixes of keys, that cannot change within a run, because the steps already made would not match: another network
 /// or optimiser state, or other batches at the same step numbers.
-const FIXED: [&str; 9] = [
+const FIXED: [&str; 11] = [
     "data.holdout",
+    "data.train_fraction",
     "data.train_images",
+    "data.train_names",
     "method.",
     "model.",
     "optimizer.kind",

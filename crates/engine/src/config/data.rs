@@ -33,6 +33,14 @@ pub struct DataConfig {
     /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_images: Option<usize>,
+    /// Fraction of the training images to use (above 0, below 1), of each class alike and by whole groups, chosen by `run.seed`:
+    /// the labelled part of a semi-supervised protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_fraction: Option<f64>,
+    /// A text file with the names of the training images to use, one a line, such as SimCLR's lists of a hundredth and a tenth of
+    /// ImageNet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_names: Option<PathBuf>,
     /// How the data set is laid out.
     pub format: DataFormat,
     /// What to do with a file that cannot be read or decoded, and with a bad line of a list.
@@ -58,6 +66,8 @@ impl Default for DataConfig {
             list_root: None,
             columns: None,
             train_images: None,
+            train_fraction: None,
+            train_names: None,
             format: DataFormat::default(),
             bad_images: BadImages::default(),
             workers: None,

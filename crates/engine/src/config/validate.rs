@@ -61,6 +61,15 @@ impl Config {
                 "it must be above 0 and below 1, such as 0.1",
             )?;
         }
+        if let Some(fraction) = data.train_fraction {
+            let fits = fraction > 0.0 && fraction < 1.0;
+            check(
+                "data.train_fraction",
+                fraction,
+                fits,
+                "it must be above 0 and below 1, such as 0.1",
+            )?;
+        }
         if let Some(columns) = &data.columns {
             ListColumns::from_str(columns).map_err(|error| range("data.columns", format!("\"{columns}\""), error))?;
         }

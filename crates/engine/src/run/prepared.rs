@@ -9,6 +9,7 @@ use crate::config::{Config, ResolvedConfig};
 use crate::console::Console;
 use crate::error::RunError;
 use crate::host_memory;
+use crate::method::MethodSpec;
 use crate::plan::{Parameters, Plan};
 use crate::run_dir::default_root;
 use crate::sources;
@@ -144,6 +145,9 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
     check_batch(config.train.batch_size, sources.counts().train)?;
     let largest_buffer = B::largest_buffer(&device);
     let method = method(&config, &config.method_inputs(largest_buffer));
+    if method.spec().uses_labels {
+        check_labels(method.spec(), sources.counts().classes)?;
+    }
     let backbone = backbone(&config, &device).map_err(RunError::usage)?;
     check_backbone::<B, M>(&config, &backbone, &device).map_err(RunError::usage)?;
     let model = Model::new(backbone, &method.spec().heads, &device);
@@ -198,6 +202,23 @@ fn check_backbone<B: TrainBackend, M: TrainBackbone<B>>(
         }
         _ => Ok(()),
     }
+}
+
+/// Checks that a method that learns from labels has an output for each class.
+fn check_labels(spec: &MethodSpec, classes: usize) -> Result<(), RunError> {
+    let (kind, width) = (&spec.kind, spec.heads.embedding_width());
+    if classes < 2 {
+        return Err(RunError::usage(format!(
+            "{kind} learns from labels, and the images have none, or one class only; pass --data DIR"
+        )));
+    }
+    if width != classes {
+        return Err(RunError::usage(format!(
+            "{kind} needs an output for each of the {classes} classes, and model.projector ends with {width}; set \
+             model.projector to \"{classes}\""
+        )));
+    }
+    Ok(())
 }
 
 /// Checks that an epoch has at least one step, which [`Plan::new`] requires: incomplete batches are dropped.

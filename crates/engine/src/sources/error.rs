@@ -2,6 +2,7 @@
 
 use crate::config::DataPathError;
 use barlow_data::DataError;
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// A data set that cannot be used.
@@ -20,6 +21,14 @@ pub enum SourceError {
         wanted: usize,
         /// Available.
         found: usize,
+    },
+    /// A list of names that does not fit the training images.
+    #[error("data.train_names: {}: {reason}", path.display())]
+    Names {
+        /// The list.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
     },
     /// The reader's own error.
     #[error(transparent)]

@@ -10,7 +10,8 @@ use barlow_data::{
     ImageSource, IndexCache, IndexNote, Joined, LeftOut, OpenOptions, Skipped, Splits, Subset, channel_statistics,
     hold_out,
 };
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -45,6 +46,28 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         splits.notes.push(note);
         train_name = format!("train-{fraction}-{seed}");
         test_name = format!("test-{fraction}-{seed}");
+    }
+    if let Some(fraction) = data.train_fraction {
+        let seed = config.run.seed;
+        let whole = splits.train.len();
+        // What is held out of the rest is the part that is used.
+        splits.train = Arc::new(hold_out(&splits.train, fraction, seed)?.test);
+        splits.notes.push(format!(
+            "{} of {whole} training images are used (data.train_fraction)",
+            splits.train.len()
+        ));
+        train_name = format!("{train_name}-of-{fraction}-{seed}");
+    }
+    if let Some(list) = &data.train_names {
+        splits.train = Arc::new(named(&splits.train, list)?);
+        splits.notes.push(format!(
+            "{} training images are used (data.train_names)",
+            splits.train.len()
+        ));
+        train_name = format!(
+            "{train_name}-names-{}",
+            blake3::hash(list.as_os_str().as_encoded_bytes()).to_hex()
+        );
     }
     let cache = ImageCache {
         cache: data.cache,
@@ -156,6 +179,49 @@ fn options(data: &DataConfig, channels: usize, index_cache: Option<IndexCache>) 
             .as_deref()
             .and_then(|columns| FromStr::from_str(columns).ok()),
         bad_images: data.bad_images,
+    }
+}
+
+/// The images of a set that a list names, by their paths below the set's folder or by their file names, in the order of the set.
+fn named(source: &Arc<dyn ImageSource>, list: &Path) -> Result<Subset, SourceError> {
+    let fault = |reason: String| SourceError::Names {
+        path: list.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(list).map_err(|error| fault(error.to_string()))?;
+    let mut wanted: HashMap<&str, bool> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|name| (name, false))
+        .collect();
+    let mut indices = Vec::with_capacity(wanted.len());
+    for index in 0..source.len() {
+        let name = source.name(index);
+        let file = name.rsplit('/').next().unwrap_or(&name);
+        let key = if wanted.contains_key(name.as_str()) {
+            name.as_str()
+        } else {
+            file
+        };
+        if let Some(found) = wanted.get_mut(key) {
+            *found = true;
+            indices.push(index);
+        }
+    }
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|(_, found)| !**found)
+        .map(|(name, _)| *name)
+        .collect();
+    match missing.iter().min() {
+        Some(first) => Err(fault(format!(
+            "{} of its {} names are no training images, such as {first}",
+            missing.len(),
+            wanted.len()
+        ))),
+        None if indices.is_empty() => Err(fault("it names no image".to_owned())),
+        None => Ok(Subset::new(Arc::clone(source), indices)),
     }
 }
 

@@ -164,7 +164,8 @@ fn architecture(weights: &StateDict, config: &Config) -> Result<Architecture> {
         return Ok(Architecture::ResNet(shape));
     }
     let shape = VitShape::of_shapes(&shapes);
-    let mut shape = shape.context("the backbone is a custom one, whose architecture cannot be told from its weights")?;
+    let mut shape =
+        shape.context("the backbone is a custom one, whose architecture cannot be told from its weights")?;
     if let BackboneConfig::Vit(vit) = config.backbone()? {
         shape.heads = vit.heads;
     }

@@ -1,6 +1,6 @@
 //! Initial weights from elsewhere: another run's, a checkpoint file's, or those of any file of weights that is recognised.
 
-use super::ImportedFile;
+use super::{GivenNetwork, ImportedFile};
 use crate::checkpoint::{Checkpoint, Damaged};
 use crate::run_dir::RunDir;
 use anyhow::{Context, Result};
@@ -60,6 +60,15 @@ impl Weights {
             .with_context(|| format!("{root} has no checkpoint yet; run it with --resume"))?;
         let origin = format!("{root}, step {}", checkpoint.progress.step);
         Ok((Self::of_model(origin, checkpoint.model), kept.damaged))
+    }
+
+    /// The backbone of a network, without its heads.
+    pub fn backbone_of(network: &GivenNetwork) -> Self {
+        Self {
+            origin: network.origin.clone(),
+            backbone: strip_prefix(&network.weights, "backbone."),
+            heads: StateDict::new(),
+        }
     }
 
     fn of_file(path: &Path) -> Result<Self> {

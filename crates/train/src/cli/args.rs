@@ -93,6 +93,8 @@ pub(super) enum Command {
     Linear(LinearArgs),
     /// Classify by nearest neighbours on a run's frozen features
     Knn(KnnArgs),
+    /// Train a run's network on a part of the labels, and from scratch beside it
+    Finetune(FinetuneArgs),
     /// Write the features of every image of a folder to a file, for other programs
     Embed(EmbedArgs),
     /// Turn another program's file of weights into a run: torchvision's, timm's, solo-learn's, lightly's, VISSL's, ...
@@ -157,6 +159,34 @@ pub(super) struct LinearArgs {
     /// Weight decays of sgd, each tried with each rate [default: 1e-6]
     #[arg(long, value_name = "DECAY", value_delimiter = ',')]
     pub weight_decays: Vec<f64>,
+}
+
+/// Flags of `finetune`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct FinetuneArgs {
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// Fractions of the labels, of each class alike [default: 0.01,0.1]
+    #[arg(long, value_name = "FRACTION", value_delimiter = ',', conflicts_with = "list")]
+    pub fraction: Vec<f64>,
+    /// File with the names of the labelled images, one a line
+    #[arg(long, value_name = "FILE")]
+    pub list: Option<PathBuf>,
+    /// Train the network from scratch, too
+    #[arg(long)]
+    pub baseline: bool,
+    /// Seeds, of which mean and standard deviation are printed
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [0])]
+    pub seeds: Vec<u64>,
+    /// Rate of the classifier for 256 images
+    #[arg(long, value_name = "RATE", default_value_t = 0.5)]
+    pub rate: f64,
+    /// Rate of the backbone for 256 images
+    #[arg(long, value_name = "RATE", default_value_t = 0.005)]
+    pub backbone_rate: f64,
+    /// Epochs of linear warm-up
+    #[arg(long, value_name = "EPOCHS", default_value_t = 0.0)]
+    pub warmup_epochs: f64,
 }
 
 /// Flags of `knn`.

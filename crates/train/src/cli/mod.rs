@@ -69,6 +69,10 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
                 Some(protocol) => commands::linear::sgd(&request, &protocol),
             }
         }
+        Command::Finetune(finetune) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            commands::finetune::run(&resolve::finetune(&args.run, finetune, stop)?)
+        }
         Command::Embed(embed) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
             commands::embed::run(&resolve::embed(&args.run, embed, stop)?)

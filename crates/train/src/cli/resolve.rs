@@ -1,8 +1,9 @@
 //! Resolves the command line: reads configs, finds devices and folders. Nothing is written or trained here.
 
-use super::args::{EmbedArgs, ExportArgs, LayerArg, LinearArgs, ProtocolArg, RunArgs, WhatArg};
+use super::args::{EmbedArgs, ExportArgs, FinetuneArgs, LayerArg, LinearArgs, ProtocolArg, RunArgs, WhatArg};
 use crate::commands::embed::EmbeddingRequest;
 use crate::commands::export::ExportRequest;
+use crate::commands::finetune::FinetuneRequest;
 use crate::commands::probe::ProbeRequest;
 use crate::console::Terminal;
 use barlow_data::DataFormat;
@@ -16,6 +17,7 @@ use barlow_engine::device::RunRequest;
 use barlow_engine::embed::Layer;
 use barlow_engine::error::RunError;
 use barlow_engine::evaluation::SgdProtocol;
+use barlow_engine::finetune::{FinetuneSettings, LabelledPart};
 use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
 use barlow_engine::sources::{self, Sources};
@@ -240,6 +242,64 @@ pub(super) fn images(args: &RunArgs, console: &Terminal) -> Result<(PathBuf, Sou
     let root = locate_data(&config.data.path).map_err(RunError::usage)?;
     let sources = sources::open(&config, true, &|line| console.line(line)).map_err(RunError::usage)?;
     Ok((root, sources))
+}
+
+/// The request of `finetune`.
+pub(super) fn finetune(args: &RunArgs, finetune: &FinetuneArgs, stop: StopFlag) -> Result<FinetuneRequest, RunError> {
+    let default = FinetuneSettings::default();
+    let FinetuneArgs {
+        fraction,
+        list,
+        baseline,
+        seeds,
+        rate,
+        backbone_rate,
+        warmup_epochs,
+        ..
+    } = finetune;
+    let is_rate = |rate: &f64| *rate >= 0.0 && rate.is_finite();
+    if !(is_rate(rate) && *rate > 0.0 && is_rate(backbone_rate) && is_rate(warmup_epochs)) {
+        return Err(RunError::usage(
+            "--rate must be above 0, and --backbone-rate and --warmup-epochs at least 0",
+        ));
+    }
+    let fractions = if fraction.is_empty() {
+        &vec![0.01, 0.1]
+    } else {
+        fraction
+    };
+    if let Some(fraction) = fractions
+        .iter()
+        .find(|fraction| !(**fraction > 0.0 && **fraction <= 1.0))
+    {
+        return Err(RunError::usage(format!(
+            "--fraction {fraction}: it must be above 0 and at most 1, such as 0.1"
+        )));
+    }
+    let parts = match list {
+        Some(list) => vec![LabelledPart::Names(
+            std::path::absolute(list).unwrap_or_else(|_| list.clone()),
+        )],
+        None => fractions
+            .iter()
+            .map(|&fraction| LabelledPart::Fraction(fraction))
+            .collect(),
+    };
+    Ok(FinetuneRequest {
+        probe: probe(args, &finetune.probe.from, stop)?,
+        parts,
+        seeds: seeds.clone(),
+        baseline: *baseline,
+        settings: FinetuneSettings {
+            epochs: args.epochs.unwrap_or(default.epochs),
+            batch_size: args.batch_size.unwrap_or(default.batch_size),
+            rate: *rate,
+            backbone_rate: *backbone_rate,
+            warmup_epochs: *warmup_epochs,
+            ..default
+        },
+        quiet: args.quiet,
+    })
 }
 
 /// The request of `embed`.

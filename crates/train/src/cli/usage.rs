@@ -76,6 +76,19 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
             ));
         }
         Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
+        Command::Finetune(_) => (
+            "finetune",
+            &[
+                "--backend",
+                "--device",
+                "--threads",
+                "--set",
+                "--data",
+                "--epochs",
+                "--batch-size",
+                "--workers",
+            ],
+        ),
         Command::Embed(_) => (
             "embed",
             &[

@@ -7,6 +7,7 @@ pub mod data;
 pub mod devices;
 pub mod embed;
 pub mod export;
+pub mod finetune;
 pub mod import;
 pub mod inspect;
 pub mod knn;

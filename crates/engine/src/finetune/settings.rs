@@ -1,0 +1,128 @@
+//! The config of a fine-tuning run: the recipe of the network's own run, with the method, rates and schedule of the protocol.
+
+use crate::config::{Config, LinearEvaluation, OptimizerKind};
+use crate::methods::MethodKind;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Settings of the protocol. The defaults are the official ones for a hundredth of the labels (facebookresearch/barlowtwins,
+/// README); there the cosine falls epoch by epoch, here step by step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneSettings {
+    /// Passes over the labelled images.
+    pub epochs: u64,
+    /// Images per step; all labelled images if they are fewer.
+    pub batch_size: usize,
+    /// Rate of the classifier for 256 images.
+    pub rate: f64,
+    /// Rate of the backbone for 256 images.
+    pub backbone_rate: f64,
+    /// Weight decay of everything.
+    pub weight_decay: f64,
+    /// Epochs of linear warm-up.
+    pub warmup_epochs: f64,
+}
+
+impl Default for FinetuneSettings {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch_size: 256,
+            rate: 0.5,
+            backbone_rate: 0.005,
+            weight_decay: 0.0,
+            warmup_epochs: 0.0,
+        }
+    }
+}
+
+impl FinetuneSettings {
+    /// Those of training from scratch, for comparison: one rate for the whole network, 0.1 as in torchvision's reference.
+    pub fn from_scratch(&self) -> Self {
+        Self {
+            rate: 0.1,
+            backbone_rate: 0.1,
+            ..self.clone()
+        }
+    }
+}
+
+/// Which of the training images have labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelledPart {
+    /// This fraction of each class, chosen by the seed; 1 for all.
+    Fraction(f64),
+    /// Those that a file names.
+    Names(PathBuf),
+}
+
+/// The config of a supervised run on a part of `images` labelled images in `classes` classes, over that of the network's own run.
+pub fn finetune_config(
+    own: &Config,
+    settings: &FinetuneSettings,
+    part: &LabelledPart,
+    images: usize,
+    classes: usize,
+    seed: u64,
+) -> Config {
+    let mut config = own.clone();
+    config.run.seed = seed;
+    config.method.kind = MethodKind::Supervised;
+    config.method.supervised.backbone_rate = settings.backbone_rate / settings.rate;
+    config.model.projector = classes.to_string();
+    match part {
+        LabelledPart::Fraction(fraction) if *fraction < 1.0 => config.data.train_fraction = Some(*fraction),
+        LabelledPart::Fraction(_) => {}
+        LabelledPart::Names(path) => config.data.train_names = Some(path.clone()),
+    }
+    let optimizer = &mut config.optimizer;
+    optimizer.kind = OptimizerKind::Sgd;
+    optimizer.learning_rate_weights = Some(settings.rate);
+    optimizer.learning_rate_biases = Some(settings.rate);
+    optimizer.weight_decay = settings.weight_decay;
+    optimizer.momentum = 0.9;
+    config.schedule.warmup_epochs = settings.warmup_epochs;
+    config.schedule.warmup_steps = None;
+    config.schedule.final_ratio = 0.0;
+    config.train.epochs = settings.epochs;
+    config.train.batch_size = settings.batch_size.min(images);
+    config.train.micro_batch = None;
+    config.train.log_every = 10;
+    // The classifier is what is evaluated, at the end.
+    config.eval.untrained = false;
+    config.eval.linear = LinearEvaluation::Off;
+    config.eval.online = false;
+    config.eval.every = 0;
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_config_is_valid_and_the_rates_are_the_protocols() {
+        let settings = FinetuneSettings::default();
+        let part = LabelledPart::Fraction(0.1);
+        let config = finetune_config(&Config::default(), &settings, &part, 100, 7, 3);
+        config.validate().unwrap();
+        assert_eq!(config.train.batch_size, 100, "there are no more images");
+        assert_eq!(config.data.train_fraction, Some(0.1));
+        assert_eq!(config.model.projector, "7");
+        let rate = config.optimizer.learning_rate_weights.unwrap();
+        assert!((rate * config.method.supervised.backbone_rate - 0.005).abs() < 1e-12);
+        let all = finetune_config(
+            &Config::default(),
+            &settings.from_scratch(),
+            &LabelledPart::Fraction(1.0),
+            1000,
+            7,
+            3,
+        );
+        assert_eq!(
+            (all.data.train_fraction, all.method.supervised.backbone_rate),
+            (None, 1.0)
+        );
+    }
+}
