@@ -103,7 +103,6 @@ struct Stored {
 ///
 /// # Errors
 /// If an image cannot be read, the state cannot be written, or it should stop.
-#[expect(clippy::too_many_arguments, reason = "each is a different thing of the caller's")]
 pub fn linear_sgd(
     network: &dyn Network,
     network_hash: &str,
