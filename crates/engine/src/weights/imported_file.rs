@@ -159,7 +159,7 @@ impl ImportedFile {
     /// One line with the keys that build it.
     pub fn check(&self, config: &Config) -> Result<()> {
         // Each by itself: a section that has its defaults is not written within another.
-        let (model, vit) = (Table::try_from(config.model)?, Table::try_from(&config.model.vit)?);
+        let (model, vit) = (Table::try_from(&config.model)?, Table::try_from(config.model.vit)?);
         let is_same = |key: &str, value: &Value| {
             let found = match key.strip_prefix("model.vit.") {
                 Some(key) => vit.get(key),
