@@ -7,8 +7,8 @@ use crate::training::{Profile, Teacher, step_gradients};
 use barlow_augment::ViewsConfig;
 use barlow_data::HostView;
 use barlow_model::{
-    HeadsConfig, MlpConfig, Model, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, StateDict, Stem, VitConfig,
-    VitSize, state_dict,
+    Backbone, HeadsConfig, MlpConfig, Model, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, StateDict, Stem,
+    VitConfig, VitSize, state_dict,
 };
 use burn::backend::Autodiff;
 use burn_flex::{Flex, FlexDevice};
@@ -84,7 +84,7 @@ fn batch(kind: MethodKind) -> HostBatch {
         views: (0..drawn).map(view).collect(),
         n: N,
         channels: 3,
-        labels: vec![None; N],
+        labels: (0..N).map(|image| Some(image % 4)).collect(),
         indices: (0..N).collect(),
     };
     method(kind).derive(&mut batch, CLOCK, 0);
@@ -117,12 +117,14 @@ fn embeddings(kind: MethodKind, model: &Model<Diff>, batch: &HostBatch, micro_ba
 fn loss(kind: MethodKind, model: &Model<Diff>, embeddings: Vec<Tensor<Diff, 2>>) -> Tensor<Diff, 1> {
     let mut method = method(kind);
     let indices: Vec<usize> = (0..embeddings[0].dims()[0]).collect();
+    let labels: Vec<_> = indices.iter().map(|image| Some(image % 4)).collect();
     let batch = MethodBatch {
         teacher: vec![None; embeddings.len()],
         teacher_heads: None,
         embeddings,
         groups: &method.spec().groups_of_views(),
         indices: &indices,
+        labels: &labels,
         clock: CLOCK,
         seed: 0,
     };
@@ -270,7 +272,7 @@ fn drop_path_is_that_of_the_whole_batch() {
             seed,
             profile: &profile,
         };
-        let batch = batch().to_device::<Diff>(&FlexDevice);
+        let batch = batch(kind).to_device::<Diff>(&FlexDevice);
         flat(step_gradients(&context, method(kind).as_mut(), batch).gradients, model)
     };
     let (dropped, certain) = (model(0.5), model(0.0));
