@@ -76,7 +76,9 @@ fn config(kind: MethodKind, micro_batch: Option<usize>) -> Config {
     config.method.swav.queue = 2 * N;
     config.method.swav.queue_from_epoch = 1.0;
     config.model.backbone = BackboneKind::Custom;
-    config.model.projector = "16-8".to_owned();
+    // A classifier of the five classes.
+    let projector = if kind == MethodKind::Supervised { "5" } else { "16-8" };
+    config.model.projector = projector.to_owned();
     config.views.size = SIZE;
     config.optimizer.kind = OptimizerKind::Sgd;
     config.optimizer.learning_rate_weights = Some(0.5);

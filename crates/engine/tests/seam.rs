@@ -91,6 +91,7 @@ fn spec(update: EmaTiming, passes: Passes) -> MethodSpec {
                 ..ParamRule::new(Select::Prefix("prototypes.".to_owned()))
             },
         ],
+        uses_labels: false,
     }
 }
 
