@@ -9,6 +9,7 @@ mod config_reference;
 mod contract;
 mod datasets;
 mod documents;
+mod evaluating;
 mod examples;
 mod failures;
 mod image_cache;

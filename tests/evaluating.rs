@@ -1,0 +1,219 @@
+//! Evaluations of a run: what they measure, what they cost, how they are interrupted and continued.
+
+use crate::common;
+
+use common::{Program, bytes, folder, metrics, refused, smoke, summary};
+use serde_json::Value;
+use std::path::Path;
+
+fn result(run: &Path, name: &str) -> Value {
+    serde_json::from_slice(&bytes(run, &format!("eval/{name}.json"))).expect("JSON")
+}
+
+fn linear(run: &Path) -> Program {
+    Program::new()
+        .args([
+            "linear",
+            "--backend",
+            "cpu",
+            "--quiet",
+            "--protocol",
+            "sgd",
+            "--batch-size",
+            "128",
+            "--from",
+        ])
+        .arg(run)
+}
+
+#[test]
+fn a_run_measures_what_its_config_says() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    let keys = ["eval.untrained=false", "eval.linear=off", "eval.knn_images=100"];
+    let said = Program::new()
+        .args(["--config", "smoke", "--backend", "cpu", "--epochs", "1", "--out"])
+        .arg(&run)
+        .args(keys.into_iter().flat_map(|key| ["--set", key]))
+        .succeed();
+    assert!(said.stderr.contains("kNN votes among 100 of"), "{}", said.stderr);
+    let summary = summary(&run);
+    assert!(summary["knn_top1"].is_f64(), "{summary}");
+    for absent in ["linear_top1", "untrained_knn_top1", "untrained_linear_top1"] {
+        assert!(summary[absent].is_null(), "{absent}: {summary}");
+    }
+    // A stratified part of the images votes as all of them do, or nearly.
+    let knn = Program::new()
+        .args(["knn", "--backend", "cpu", "--from"])
+        .arg(&run)
+        .succeed();
+    assert!(knn.stdout.contains("also      k 1 "), "{}", knn.stdout);
+    let all = Program::new()
+        .args([
+            "knn",
+            "--backend",
+            "cpu",
+            "--metric",
+            "euclidean",
+            "--set",
+            "eval.knn_images=0",
+            "--from",
+        ])
+        .arg(&run)
+        .succeed();
+    assert!(all.stdout.starts_with("kNN top-1 "), "{}", all.stdout);
+    let found = result(&run, "knn");
+    assert_eq!(found["metric"], "euclidean");
+    assert!(found["scores"].as_array().unwrap().len() > 3);
+    assert!(metrics(&run).iter().any(|line| line["knn_top1"].is_f64()));
+}
+
+#[test]
+fn the_official_linear_protocol_is_the_same_whether_it_is_interrupted_or_not() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke("cpu", &run).args(["--epochs", "1"]).succeed();
+    let network = bytes(&run, "backbone.safetensors");
+    let settings = ["--epochs", "12", "--rates", "0.1,0.3", "--weight-decays", "1e-6"];
+    let said = linear(&run).args(settings).succeed();
+    assert_eq!(said.stdout.lines().count(), 2, "a line a rate: {}", said.stdout);
+    let whole = result(&run, "linear-sgd");
+    let classifiers = whole["classifiers"].as_array().unwrap();
+    assert_eq!(classifiers.len(), 2);
+    for classifier in classifiers {
+        let epochs = classifier["epochs"].as_array().unwrap();
+        assert_eq!(epochs.len(), 12);
+        let loss = |epoch: usize| epochs[epoch]["loss"].as_f64().unwrap();
+        assert!(loss(11) < loss(0), "{epochs:?}");
+    }
+    // Ten classes.
+    assert!(whole["linear_top1"].as_f64().unwrap() > 0.2, "{whole}");
+    assert_eq!(bytes(&run, "backbone.safetensors"), network, "the network is frozen");
+
+    #[cfg(unix)]
+    {
+        std::fs::remove_file(run.join("eval/linear-sgd.json")).unwrap();
+        let state = run.join("eval/linear-sgd.state.safetensors");
+        let mut running = linear(&run).args(settings).spawn();
+        while !state.exists() && !running.has_ended() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        if !running.has_ended() {
+            running.signal("INT");
+        }
+        let output = running.finish();
+        // On a fast machine it may have come to its end.
+        if output.code != 0 {
+            assert_eq!(output.code, 130, "{}", output.stderr);
+            assert!(state.exists(), "what was computed is kept");
+            linear(&run).args(settings).succeed();
+        }
+        assert!(!state.exists());
+        assert_eq!(result(&run, "linear-sgd"), whole);
+    }
+}
+
+#[test]
+fn a_part_of_the_labels_trains_the_network_and_a_finished_one_is_read() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke("cpu", &run).args(["--epochs", "1"]).succeed();
+    let tune = || {
+        Program::new()
+            .args([
+                "finetune",
+                "--backend",
+                "cpu",
+                "--quiet",
+                "--fraction",
+                "0.1",
+                "--baseline",
+            ])
+            .args([
+                "--epochs",
+                "2",
+                "--batch-size",
+                "32",
+                "--seeds",
+                "0,1",
+                "--rate",
+                "0.1",
+                "--from",
+            ])
+            .arg(&run)
+    };
+    let said = tune().succeed();
+    let lines: Vec<&str> = said
+        .stdout
+        .lines()
+        .filter(|line| line.contains("of the labels"))
+        .collect();
+    assert_eq!(lines.len(), 2, "{}", said.stdout);
+    assert!(
+        lines[0].starts_with("pre-trained") && lines[1].starts_with("from-scratch"),
+        "{lines:?}"
+    );
+    assert!(lines[0].contains("over 2 seeds"), "{lines:?}");
+    let found = result(&run, "finetune");
+    let arms = found["arms"].as_array().unwrap();
+    for arm in arms {
+        let images = arm["labelled_images"].as_u64().unwrap();
+        assert!((150..190).contains(&images), "a tenth of 1,662: {arm}");
+        assert_eq!(arm["seeds"].as_array().unwrap().len(), 2);
+        assert!((0.0..=1.0).contains(&arm["top1"].as_f64().unwrap()));
+    }
+    let below = run.join("finetune/0.1-pre-trained-1");
+    assert_eq!(summary(&below)["method"], "supervised");
+    // Again: nothing is trained, the result is the same.
+    let log = bytes(&below, "metrics.jsonl");
+    tune().succeed();
+    assert_eq!(result(&run, "finetune"), found);
+    assert_eq!(bytes(&below, "metrics.jsonl"), log);
+    // Named images.
+    let names = folder.path().join("names.txt");
+    std::fs::write(&names, "no-such-image.png\n").unwrap();
+    let output = Program::new()
+        .args(["finetune", "--backend", "cpu", "--list"])
+        .arg(&names)
+        .arg("--from")
+        .arg(&run)
+        .run();
+    refused(&output, &["data.train_names", "no-such-image.png"]);
+}
+
+#[test]
+fn wrong_settings_are_refused_before_anything_is_computed() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke("cpu", &run).args(["--epochs", "1"]).succeed();
+    let command = |args: &[&str]| Program::new().args(args).arg("--from").arg(&run).run();
+    refused(&command(&["linear", "--rates", "0.1"]), &["--protocol sgd"]);
+    refused(
+        &command(&["linear", "--protocol", "sgd", "--l2", "1"]),
+        &["--weight-decays"],
+    );
+    refused(
+        &command(&["linear", "--protocol", "sgd", "--rates", "-1"]),
+        &["--rates"],
+    );
+    refused(&command(&["linear", "--l2", "never"]), &["--l2"]);
+    refused(&command(&["linear", "--epochs", "3"]), &["--epochs"]);
+    refused(&command(&["finetune", "--fraction", "2"]), &["--fraction 2"]);
+    refused(&command(&["finetune", "--rate", "0"]), &["--rate"]);
+    let supervised = Program::new()
+        .args([
+            "--config",
+            "smoke",
+            "--backend",
+            "cpu",
+            "--set",
+            "method.kind=supervised",
+            "--out",
+        ])
+        .arg(folder.path().join("wrong"))
+        .run();
+    refused(
+        &supervised,
+        &["an output for each of the 10 classes", "model.projector"],
+    );
+}
