@@ -209,6 +209,26 @@ fn pascal_voc_trains_and_is_not_judged_by_one_label() {
     );
     let asked = Program::new().args(["knn", "--from"]).arg(&run).run();
     assert_eq!(asked.code, 2, "{}", asked.stderr);
+    // Nothing separates the images of a class that all of them show; even and odd are a matter of features.
+    let svm = Program::new()
+        .args(["transfer", "--task", "svm", "--backend", "cpu", "--from"])
+        .arg(&run)
+        .succeed();
+    let lines: Vec<&str> = svm.stdout.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", svm.stdout);
+    assert!(lines[3].starts_with("mAP "), "{}", svm.stdout);
+    let report: serde_json::Value = serde_json::from_slice(&bytes(&run, "eval/svm.json")).unwrap();
+    let ap = |name: &str| {
+        let classes = report["classes"].as_array().unwrap();
+        classes.iter().find(|class| class["name"] == name).unwrap()["ap"].clone()
+    };
+    for class in ["even", "odd"] {
+        assert!((0.2..=1.0).contains(&ap(class).as_f64().unwrap()), "{report}");
+    }
+    assert!(
+        ap("hand").is_null(),
+        "no image lacks it, so that nothing could be fitted: {report}"
+    );
 }
 
 #[test]

@@ -39,6 +39,16 @@ pub trait ImageSource: Send + Sync {
         self.label(index).into_iter().collect()
     }
 
+    /// Classes of which image `index` shows objects that are marked as difficult and no others, ascending; they are not among
+    /// [`ImageSource::labels`]. None in most sets.
+    ///
+    /// # Panics
+    /// If `index >= len`.
+    fn difficult(&self, index: usize) -> Vec<usize> {
+        let _ = index;
+        Vec::new()
+    }
+
     /// Group of image `index`, such as a patient's: images of one group are held out together. `None` in a set without groups.
     ///
     /// # Panics

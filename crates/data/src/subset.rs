@@ -57,6 +57,10 @@ impl ImageSource for Subset {
         self.source.labels(self.indices[index])
     }
 
+    fn difficult(&self, index: usize) -> Vec<usize> {
+        self.source.difficult(self.indices[index])
+    }
+
     fn group(&self, index: usize) -> Option<u64> {
         self.source.group(self.indices[index])
     }

@@ -197,6 +197,10 @@ impl ImageSource for VocSet {
         classes.into_iter().collect()
     }
 
+    fn difficult(&self, index: usize) -> Vec<usize> {
+        self.difficult_only(index)
+    }
+
     fn name(&self, index: usize) -> String {
         format!("JPEGImages/{}", self.items[index].file.to_string_lossy())
     }

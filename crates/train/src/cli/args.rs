@@ -95,6 +95,8 @@ pub(super) enum Command {
     Knn(KnnArgs),
     /// Train a run's network on a part of the labels, and from scratch beside it
     Finetune(FinetuneArgs),
+    /// Evaluate a run's frozen features on another data set
+    Transfer(TransferArgs),
     /// Write the features of every image of a folder to a file, for other programs
     Embed(EmbedArgs),
     /// Turn another program's file of weights into a run: torchvision's, timm's, solo-learn's, lightly's, VISSL's, ...
@@ -187,6 +189,26 @@ pub(super) struct FinetuneArgs {
     /// Epochs of linear warm-up
     #[arg(long, value_name = "EPOCHS", default_value_t = 0.0)]
     pub warmup_epochs: f64,
+}
+
+/// Flags of `transfer`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct TransferArgs {
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// linear: logistic regression, one label per image. svm: a support vector machine per class, several labels per image (VOC)
+    #[arg(long, value_enum, default_value_t)]
+    pub task: TaskArg,
+}
+
+/// The values of `--task`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum TaskArg {
+    /// Logistic regression.
+    #[default]
+    Linear,
+    /// Support vector machines.
+    Svm,
 }
 
 /// Flags of `knn`.

@@ -9,10 +9,11 @@ mod version;
 use crate::commands;
 use crate::commands::bench::{self, BenchOptions};
 use crate::commands::data::DataRequest;
+use crate::commands::transfer::Task;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, exit_code};
 use crate::stop::on_signals;
-use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, RunArgs};
+use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, RunArgs, TaskArg};
 use barlow_engine::error::RunError;
 use barlow_engine::stop::StopFlag;
 use barlow_eval::Metric;
@@ -72,6 +73,14 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
         Command::Finetune(finetune) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
             commands::finetune::run(&resolve::finetune(&args.run, finetune, stop)?)
+        }
+        Command::Transfer(transfer) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            let task = match transfer.task {
+                TaskArg::Linear => Task::Linear,
+                TaskArg::Svm => Task::Svm,
+            };
+            commands::transfer::run(&resolve::probe(&args.run, &transfer.probe.from, stop)?, task)
         }
         Command::Embed(embed) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;

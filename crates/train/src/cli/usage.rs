@@ -76,6 +76,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
             ));
         }
         Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
+        Command::Transfer(_) => ("transfer", &["--backend", "--device", "--threads", "--set", "--data"]),
         Command::Finetune(_) => (
             "finetune",
             &[

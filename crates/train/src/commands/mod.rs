@@ -17,4 +17,5 @@ pub mod pretrain;
 pub mod probe;
 pub mod report;
 mod sheet;
+pub mod transfer;
 pub mod views;

@@ -29,11 +29,23 @@ pub struct ProbeRequest {
 }
 
 impl ProbeRequest {
-    /// The chosen checkpoint and the images.
+    /// The chosen checkpoint and images with one label each.
     ///
     /// # Errors
     /// When the run has no checkpoint, or the images cannot be read or evaluated on.
     pub fn open(&self) -> Result<(Checkpoint, Sources), RunError> {
+        let (checkpoint, sources) = self.open_any()?;
+        if sources.test.is_none() || sources.classes.len() < 2 {
+            return Err(self.no_accuracy(&sources));
+        }
+        Ok((checkpoint, sources))
+    }
+
+    /// The chosen checkpoint and the images, whatever their labels are.
+    ///
+    /// # Errors
+    /// When the run has no checkpoint, or the images cannot be read.
+    pub fn open_any(&self) -> Result<(Checkpoint, Sources), RunError> {
         let kept = Checkpoint::chosen(&self.run, self.last)?;
         for Damaged { error, .. } in &kept.damaged {
             self.console.warn(&format!("{error:#}"));
@@ -47,9 +59,6 @@ impl ProbeRequest {
         let sources = sources::open(&self.config, true, &|line| self.console.line(line)).map_err(RunError::usage)?;
         if sources.left_out.is_worth_a_warning() {
             self.console.warn(&format!("skipped: {}", sources.left_out));
-        }
-        if sources.test.is_none() || sources.classes.len() < 2 {
-            return Err(self.no_accuracy(&sources));
         }
         Ok((checkpoint, sources))
     }
@@ -86,7 +95,9 @@ impl ProbeRequest {
         RunError::usage(match sources.classes.as_slice() {
             [only] => format!("{path} has one class only ({only}), so accuracy cannot be measured; pass --data DIR"),
             _ if sources.format == DataFormat::Voc => {
-                format!("{path} has several labels per image, so top-1 accuracy cannot be measured; pass --data DIR")
+                format!(
+                    "{path} has several labels per image, so top-1 accuracy cannot be measured; use transfer --task svm, or pass --data DIR"
+                )
             }
             _ => format!(
                 "{path} has no labelled train/ and test/ (or val/) folders, so accuracy cannot be measured; pass --data DIR"
