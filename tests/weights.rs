@@ -263,7 +263,14 @@ fn other_programs_weights_are_runs() {
         .arg(folder.path().join("torchvision.pth"))
         .arg("--out")
         .arg(&run)
-        .args(["--data", "assets/sign-digits-64"])
+        .args([
+            "--data",
+            "assets/sign-digits-64",
+            "--set",
+            "model.width=1",
+            "--set",
+            "model.stem=imagenet",
+        ])
         .run();
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert!(summary(&run)["from"].as_str().unwrap().contains("torchvision.pth"));

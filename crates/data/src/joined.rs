@@ -2,6 +2,7 @@
 //!
 //! This file must not know what the sets are.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use barlow_augment::Image8;
@@ -11,7 +12,8 @@ use crate::{DataError, ImageSource};
 /// Several sets as one, sorted by name; images of one name stay in the order of the sets.
 #[derive(Clone)]
 pub struct Joined {
-    parts: Vec<Arc<dyn ImageSource>>,
+    /// The sets, with what their names are preceded by: empty, or a path that ends in `/`.
+    parts: Vec<(String, Arc<dyn ImageSource>)>,
     /// Part and index in it of every image.
     order: Vec<(u32, u32)>,
     classes: Vec<String>,
@@ -20,17 +22,22 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// The images of all `parts`. Classes are those of all parts, in the order of their first mention.
+    /// The images of all `parts`, each with the folder that its names begin at (empty for none). Classes are those of all parts, in the order of their first mention.
     ///
     /// # Panics
     /// If there is no part, the parts have images of different numbers of channels, or a part has more than 2³² images.
     #[must_use]
-    pub fn new(parts: Vec<Arc<dyn ImageSource>>) -> Self {
-        let channels = parts.first().expect("at least one set").channels();
+    pub fn new(parts: Vec<(PathBuf, Arc<dyn ImageSource>)>) -> Self {
+        let prefixed = |(folder, set): (PathBuf, Arc<dyn ImageSource>)| {
+            let names = folder.iter().map(|name| format!("{}/", name.to_string_lossy()));
+            (names.collect::<String>(), set)
+        };
+        let parts: Vec<_> = parts.into_iter().map(prefixed).collect();
+        let channels = parts.first().expect("at least one set").1.channels();
         let mut classes: Vec<String> = Vec::new();
         let mut renumbered = Vec::new();
         let mut order = Vec::new();
-        for (number, part) in (0u32..).zip(&parts) {
+        for (number, (_, part)) in (0u32..).zip(&parts) {
             assert_eq!(part.channels(), channels, "channels of the images of joined sets");
             let number_of = |class: &String| {
                 classes.iter().position(|known| known == class).unwrap_or_else(|| {
@@ -42,7 +49,10 @@ impl Joined {
             let len = u32::try_from(part.len()).expect("a set has fewer than 2^32 images");
             order.extend((0..len).map(|index| (number, index)));
         }
-        order.sort_by_cached_key(|&(part, index)| parts[part as usize].name(index as usize));
+        order.sort_by_cached_key(|&(part, index)| {
+            let (prefix, part) = &parts[part as usize];
+            format!("{prefix}{}", part.name(index as usize))
+        });
         Self {
             parts,
             order,
@@ -53,7 +63,7 @@ impl Joined {
 
     fn part(&self, index: usize) -> (usize, &dyn ImageSource, usize) {
         let (part, index) = self.order[index];
-        (part as usize, self.parts[part as usize].as_ref(), index as usize)
+        (part as usize, self.parts[part as usize].1.as_ref(), index as usize)
     }
 }
 
@@ -67,7 +77,7 @@ impl ImageSource for Joined {
     }
 
     fn channels(&self) -> usize {
-        self.parts[0].channels()
+        self.parts[0].1.channels()
     }
 
     fn label(&self, index: usize) -> Option<usize> {
@@ -85,8 +95,8 @@ impl ImageSource for Joined {
     }
 
     fn name(&self, index: usize) -> String {
-        let (_, source, index) = self.part(index);
-        source.name(index)
+        let (part, source, index) = self.part(index);
+        format!("{}{}", self.parts[part].0, source.name(index))
     }
 
     fn stamp(&self, index: usize) -> [u64; 2] {
@@ -140,8 +150,8 @@ mod tests {
             Arc::new(Named(images.to_vec(), classes))
         };
         let joined = Joined::new(vec![
-            set(&[("train/a/2", 0), ("train/b/1", 1)], &["a", "b"]),
-            set(&[("test/b/7", 0), ("test/c/0", 1)], &["b", "c"]),
+            (PathBuf::new(), set(&[("train/a/2", 0), ("train/b/1", 1)], &["a", "b"])),
+            (PathBuf::from("test"), set(&[("b/7", 0), ("c/0", 1)], &["b", "c"])),
         ]);
         let found: Vec<(String, &str)> = (0..joined.len())
             .map(|index| {

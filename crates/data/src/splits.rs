@@ -75,6 +75,9 @@ pub struct Splits {
     pub left_out: LeftOut,
     /// What was taken where something else was possible, and how to choose: a line each, for the user.
     pub notes: Vec<String>,
+    /// The folders below the set's folder that the names of the training and of the test images begin at; empty where they begin
+    /// at the set's folder.
+    pub folders: [PathBuf; 2],
 }
 
 /// One of the splits while a set is opened.
@@ -151,6 +154,7 @@ impl Splits {
             index: Vec::new(),
             left_out: LeftOut::default(),
             notes: Vec::new(),
+            folders: [PathBuf::new(), PathBuf::new()],
         }
     }
 
@@ -238,6 +242,12 @@ impl Splits {
                 list.display()
             ));
         }
+        let is_folder = |path: &Path| !path.is_file();
+        let folder_of = |path: Option<&Path>| path.filter(|path| is_folder(path)).map_or_else(PathBuf::new, &below);
+        let folders = [
+            folder_of(Some(&train)),
+            folder_of(test.as_ref().map(|test| test.path.as_path())),
+        ];
         let classes = train_part.classes().to_vec();
         let test = match (test, named_list) {
             (_, Some(list)) => Some(
@@ -274,6 +284,7 @@ impl Splits {
             index,
             left_out,
             notes,
+            folders,
         })
     }
 
@@ -332,6 +343,7 @@ impl Splits {
             test,
             left_out,
             notes,
+            folders: [PathBuf::new(), PathBuf::new()],
             format: DataFormat::List,
             layout: None,
             index: Vec::new(),

@@ -34,24 +34,27 @@ pub fn whiten<B: Backend>(z: Tensor<B, 2>, sub_batch: usize) -> Tensor<B, 2> {
         "whitening [{n}, {d}] in sub-batches of {sub_batch}: whole sub-batches, and more rows than features"
     );
     let sub_batches = n / sub_batch;
+    // A feature is a row here: a narrow part of the last axis gets a wrong gradient from Burn 0.21's fusion on WGPU.
     let z: Tensor<B, 3> = z.cast(FloatDType::F32).reshape([sub_batches, sub_batch, d]);
-    let mut rest = z.clone() - z.mean_dim(1);
+    let z = z.swap_dims(1, 2);
+    let mut rest = z.clone() - z.mean_dim(2);
     let mut whitened = Vec::with_capacity(d);
-    for column in 0..d {
-        let first = rest.clone().narrow(2, 0, 1);
-        let length = first.clone().square().sum_dim(1).clamp_min(LEAST_SQUARE).sqrt();
+    for feature in 0..d {
+        let first = rest.clone().narrow(1, 0, 1);
+        let length = first.clone().square().sum_dim(2).clamp_min(LEAST_SQUARE).sqrt();
         let unit = first / length;
-        if column + 1 < d {
-            let others = rest.narrow(2, 1, d - column - 1);
-            let overlap = unit.clone().transpose().matmul(others.clone());
-            rest = others - unit.clone().matmul(overlap);
+        if feature + 1 < d {
+            let others = rest.narrow(1, 1, d - feature - 1);
+            let overlap = others.clone().matmul(unit.clone().transpose());
+            rest = others - overlap.matmul(unit.clone());
         } else {
             rest = unit.clone();
         }
         whitened.push(unit);
     }
     let scale = ((sub_batch - 1) as f64).sqrt();
-    Tensor::cat(whitened, 2).mul_scalar(scale).reshape([n, d])
+    let whitened = Tensor::cat(whitened, 1).mul_scalar(scale);
+    whitened.swap_dims(1, 2).reshape([n, d])
 }
 
 /// The loss of two batches of embeddings; row k of both comes from image k.

@@ -110,7 +110,8 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
 pub fn open_all(config: &Config, say: &dyn Fn(&str)) -> Result<AllImages, SourceError> {
     let (_, splits) = read(config, true, say)?;
     let normalization = normalization(config, splits.train.as_ref())?;
-    let images = std::iter::once(splits.train).chain(splits.test).collect();
+    let images = std::iter::once(splits.train).chain(splits.test);
+    let images = splits.folders.into_iter().zip(images).collect();
     Ok(AllImages {
         images: Joined::new(images),
         normalization,

@@ -68,7 +68,7 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     let DeviceBatch {
         views, indices, labels, ..
     } = batch;
-    let n = indices.len();
+    let n = views.first().map_or(0, |view| view.dims()[0]);
     let of_teacher = profile.time(Phase::Forward, || match teacher {
         Some(teacher) => teacher.embeddings(&views, &of_teacher),
         None => vec![None; views.len()],

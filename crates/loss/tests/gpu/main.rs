@@ -6,6 +6,7 @@ mod chain;
 mod common;
 mod suite;
 mod support;
+mod w_mse;
 
 use barlow_loss::ops::LossOps;
 use burn::tensor::{DType, Tensor};
