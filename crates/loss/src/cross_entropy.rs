@@ -4,7 +4,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
-/// Mean cross-entropy −log softmax(logits)[label] over the batch, as torch's `cross_entropy`.
+/// Mean of −log softmax(logits) at the label over the batch, as torch's `cross_entropy`.
 ///
 /// # Shapes
 /// - `logits`: [N, K]
