@@ -20,7 +20,7 @@ use seeds::seeds;
 const MAX_BYTES: usize = 10_000;
 
 /// Targets whose corpora are replayed by the crate of their readers, `barlow-weights`.
-const REPLAYED_ELSEWHERE: &[&str] = &["pth", "safetensors"];
+const REPLAYED_ELSEWHERE: &[&str] = &["pth", "safetensors", "layout"];
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
