@@ -73,7 +73,9 @@ fn images(at: &Path) -> PathBuf {
 fn features_are_rows_in_the_order_of_the_paths() {
     let folder = folder();
     let (run, data) = (folder.path().join("run"), images(folder.path()));
-    smoke("cpu", &run).args(["--epochs", "1"]).succeed();
+    smoke("cpu", &run)
+        .args(["--epochs", "1", "--set", "model.projector=32-24"])
+        .succeed();
     let out = folder.path().join("out/f.npy");
     let said = embed(&run, &data, &out).succeed();
     let (rows, shape) = npy(&out);

@@ -79,7 +79,7 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
     (
         &["--set", "method.kind=simclr", "--set", "method.simclr.temperature=0"],
         2,
-        &["method.simclr.temperature is 0", "above 0"],
+        &["method.simclr.temperature` is 0", "above 0"],
     ),
     (
         &["--config", "no-such-recipe"],

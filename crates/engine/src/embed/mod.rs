@@ -4,10 +4,12 @@
 
 #[expect(clippy::module_inception, reason = "the function that the module is named after")]
 mod embed;
+mod format;
 mod npy;
 mod parquet;
 mod table;
 mod writer;
 
 pub use embed::{EmbedRequest, Embedded, Layer, embed};
-pub use writer::{FeatureFormat, FeatureFormatError, FeatureWriter, feature_writer};
+pub use format::{FeatureFormat, FeatureFormatError, feature_writer};
+pub use writer::{FeatureRow, FeatureWriter};
