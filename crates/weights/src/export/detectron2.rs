@@ -1,9 +1,9 @@
 //! detectron2's names of a ResNet's layers, as its own converter of torchvision's weights gives them.
 
+use super::checked::{Named, NamedValues};
 use super::error::ExportError;
 use super::format::ExportFormat;
 use super::model::ModelTensor;
-use super::plan::{Named, NamedValues};
 use crate::layout::Architecture;
 
 /// What a config of detectron2 must say.

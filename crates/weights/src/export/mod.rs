@@ -2,6 +2,7 @@
 //! is read when it is written.
 
 mod card;
+mod checked;
 mod detectron2;
 mod error;
 mod format;
