@@ -81,7 +81,7 @@ class Case:
 
 
 def cases():
-    for name in ["resnet18", "resnet50", "wide_resnet50_2", "resnext50_32x4d"]:
+    for name in ["resnet18", "resnet50", "resnet101", "wide_resnet50_2", "resnext50_32x4d"]:
         network = getattr(torchvision.models, name)()
         classifier = under("fc.", network.fc.state_dict())
         network = without_classifier(network)
