@@ -8,6 +8,7 @@ use crate::logistic::{EXCLUDED, Fit, Problem};
 use crate::moments::moments;
 use crate::product::Float;
 use crate::progress::{Control, Progress, Stage, report};
+use crate::rank::rank;
 use crate::report::ClassReport;
 use crate::rows::check_pair;
 use crate::{EvalError, Rows, Set};
@@ -262,7 +263,7 @@ impl Outcome {
         Self {
             prediction: seen[best],
             correct: own == Some(best),
-            in_top5: own.is_some_and(|own| rank(scores, own) < 5),
+            in_top5: own.is_some_and(|own| rank(scores.len(), own, |class| scores[class]) < 5),
             confidence: 1.0 / total,
             cross_entropy: own.map_or(f64::INFINITY, |own| total.ln() + scores[best] - scores[own]),
         }
@@ -278,15 +279,6 @@ fn argmax(values: &[f64]) -> usize {
         }
     }
     best
-}
-
-/// Number of scores higher than that of `own`; in a tie the lower one ranks first.
-fn rank(scores: &[f64], own: usize) -> usize {
-    let higher = |column: &usize| {
-        let (score, own_score) = (scores[*column], scores[own]);
-        score > own_score || (score == own_score && *column < own)
-    };
-    (0..scores.len()).filter(higher).count()
 }
 
 impl LinearModel {
@@ -525,14 +517,6 @@ mod tests {
             let error = linear_probe(&set, &set, &config, &mut unattended).unwrap_err();
             assert!(error.to_string().starts_with("the linear probe needs"), "{error}");
         }
-    }
-
-    #[test]
-    fn ranks_count_higher_scores() {
-        assert_eq!(
-            [0, 1, 2, 3].map(|label| rank(&[0.5, 2.0, 0.5, -1.0], label)),
-            [1, 0, 2, 3]
-        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! rates and decays. The update is that of torch's `SGD` with momentum on the mean cross-entropy.
 
 use crate::product::{Matrix, multiply};
+use crate::rank::rank;
 use rayon::prelude::*;
 
 /// Rows of a block of the forward product, and outputs of a block of the gradient: constant, so that no sum depends on the number
@@ -195,10 +196,7 @@ impl SgdHeads {
                 ..SgdCorrect::default()
             };
             for (image, &label) in labels.iter().enumerate() {
-                let score = |class: usize| scores[class * n + image];
-                let own = score(label);
-                let above = (0..classes).filter(|&class| score(class) > own || (score(class) == own && class < label));
-                let rank = above.count();
+                let rank = rank(classes, label, |class| scores[class * n + image]);
                 correct.top1 += usize::from(rank == 0);
                 correct.top5 += usize::from(rank < 5);
             }

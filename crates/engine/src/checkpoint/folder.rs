@@ -8,6 +8,11 @@ use crate::run_dir::RunDir;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
+/// A run that has not written a checkpoint yet.
+#[derive(Debug, thiserror::Error)]
+#[error("{} has no checkpoint yet; run it with --resume", .0.display())]
+pub struct NoCheckpoint(pub PathBuf);
+
 /// A checkpoint file that cannot be used, and why.
 #[derive(Debug)]
 pub struct Damaged {

@@ -11,6 +11,6 @@ mod progress;
 mod streamed;
 
 pub use checkpoint::Checkpoint;
-pub use folder::{Damaged, Kept};
+pub use folder::{Damaged, Kept, NoCheckpoint};
 pub use progress::Progress;
 pub(crate) use streamed::write_weights;

@@ -26,7 +26,7 @@ pub struct EmbedRequest<'a> {
     pub images: &'a dyn ImageSource,
     /// How their pixels are prepared.
     pub pass: FeaturePass,
-    /// Who is told of the progress, and who may stop it.
+    /// Where progress is reported, and what stops it.
     pub watch: Watch<'a>,
 }
 

@@ -11,7 +11,7 @@ use crate::sources::Sources;
 use anyhow::Context;
 use barlow_data::{ImageSource, Subset};
 use barlow_eval::{
-    Collapse, KnnConfig, LinearConfig, LinearModel, choose_l2, knn, linear_probe, spectrum, spread_rows,
+    Collapse, KnnConfig, LinearConfig, LinearModel, choose_l2, knn, linear_probe, rank, spectrum, spread_rows,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -183,11 +183,7 @@ fn trained(model: &LinearModel, test: &LabelledFeatures, classes: usize) -> Line
     let ranks: Vec<usize> = (test.rows.chunks_exact(test.width).zip(&test.labels))
         .map(|(row, &label)| {
             let scores = model.logits(row);
-            let above = scores
-                .iter()
-                .enumerate()
-                .filter(|&(class, &score)| score > scores[label] || (score == scores[label] && class < label));
-            above.count()
+            rank(classes, label, |class| scores[class])
         })
         .collect();
     let within = |rank: usize| ranks.iter().filter(|&&own| own < rank).count() as f64 / ranks.len() as f64;

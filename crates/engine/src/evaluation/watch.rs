@@ -33,7 +33,7 @@ impl From<EvaluationError> for RunError {
     }
 }
 
-/// Who is told of an evaluation's progress, and who may stop it.
+/// Where an evaluation's progress is reported, and what stops it.
 #[derive(Clone, Copy)]
 pub struct Watch<'a> {
     /// Prints the progress.

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::evaluation::{EvaluationError, FeaturePass, Network, Watch};
 use crate::sources::Sources;
 use anyhow::Context;
+use barlow_eval::rank;
 use serde::{Deserialize, Serialize};
 
 /// Accuracy of a classifier on the test images, fractions of 1.
@@ -36,12 +37,7 @@ pub fn classifier_accuracy(
             .context("the network has no classifier")?;
         for (row, &image) in scores.values.chunks_exact(scores.width).zip(&chunk.images) {
             let label = test.label(image).context("a set with classes has labels")?;
-            let own = row[label];
-            let above = row
-                .iter()
-                .enumerate()
-                .filter(|&(class, &score)| score > own || (score == own && class < label));
-            let rank = above.count();
+            let rank = rank(row.len(), label, |class| row[class]);
             images += 1;
             within1 += usize::from(rank == 0);
             within5 += usize::from(rank < 5);

@@ -1,7 +1,7 @@
 //! Initial weights from elsewhere: another run's, a checkpoint file's, or those of any file of weights that is recognised.
 
 use super::{GivenNetwork, ImportedFile};
-use crate::checkpoint::{Checkpoint, Damaged};
+use crate::checkpoint::{Checkpoint, Damaged, NoCheckpoint};
 use crate::run_dir::RunDir;
 use anyhow::{Context, Result};
 use barlow_model::{
@@ -55,9 +55,7 @@ impl Weights {
         let (root, last) = split_last(from);
         let run = RunDir::open(Path::new(root))?;
         let kept = Checkpoint::chosen(&run, last)?;
-        let checkpoint = kept
-            .checkpoint
-            .with_context(|| format!("{root} has no checkpoint yet; run it with --resume"))?;
+        let checkpoint = kept.checkpoint.ok_or_else(|| NoCheckpoint(root.into()))?;
         let origin = format!("{root}, step {}", checkpoint.progress.step);
         Ok((Self::of_model(origin, checkpoint.model), kept.damaged))
     }

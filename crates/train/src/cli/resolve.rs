@@ -7,7 +7,7 @@ use crate::commands::finetune::FinetuneRequest;
 use crate::commands::probe::ProbeRequest;
 use crate::console::Terminal;
 use barlow_data::DataFormat;
-use barlow_engine::checkpoint::{Checkpoint, Damaged};
+use barlow_engine::checkpoint::{Checkpoint, Damaged, NoCheckpoint};
 use barlow_engine::config::{
     CacheName, Config, DataCache, DataPathError, Layers, MOST_THREADS, Normalize, NormalizeName, load, locate_data,
     settle_rates,
@@ -175,16 +175,18 @@ fn any_format(args: &RunArgs) -> Option<(&'static str, Value)> {
     (!given).then(|| ("data.format", Value::String(DataFormat::Auto.to_string())))
 }
 
+/// Whether `--set` gives a key.
+fn is_set(args: &RunArgs, key: &str) -> bool {
+    let mut keys = args.sets.iter().filter_map(|set| set.split('=').next());
+    keys.any(|set| set.trim() == key)
+}
+
 /// What a run used of its own data set, and how it was read, does not apply to another one.
 fn take_all_of_other_images(args: &RunArgs, config: &mut Config) {
     if args.data.is_none() {
         return;
     }
-    let given = |key: &str| {
-        args.sets
-            .iter()
-            .any(|set| set.split('=').next().is_some_and(|set| set.trim() == key))
-    };
+    let given = |key: &str| is_set(args, key);
     let data = &mut config.data;
     if !given("data.train_images") {
         data.train_images = None;
@@ -354,14 +356,10 @@ fn import_of(args: &RunArgs, file: &Path) -> Result<(ImportedFile, Config), RunE
     let imported = ImportedFile::open(file).map_err(RunError::Usage)?;
     let mut layers = layers(args)?;
     layers.recipe = layers.recipe.or_else(|| Some(imported.recipe().to_owned()));
-    let is_set = |key: &str| {
-        let mut keys = args.sets.iter().filter_map(|set| set.split('=').next());
-        keys.any(|set| set.trim() == key)
-    };
-    let keys = imported.config_keys().into_iter().filter(|(key, _)| !is_set(key));
+    let keys = imported.config_keys().into_iter().filter(|(key, _)| !is_set(args, key));
     layers.flags.extend(keys);
     // The recipe's own images are not the network's.
-    if args.data.is_none() && !is_set("data.path") {
+    if args.data.is_none() && !is_set(args, "data.path") {
         layers.flags.push(("data.path", Value::String(String::new())));
     }
     layers.flags.extend(any_format(args));
@@ -400,10 +398,7 @@ pub(super) fn export(args: &RunArgs, export: &ExportArgs, console: &Terminal) ->
 }
 
 fn no_checkpoint(run: &RunDir) -> RunError {
-    RunError::usage(format!(
-        "{} has no checkpoint yet; run it with --resume",
-        run.root().display()
-    ))
+    RunError::usage(NoCheckpoint(run.root().to_owned()))
 }
 
 /// A run that `--from` names, whether its last checkpoint is meant, and its config with the command line's changes.

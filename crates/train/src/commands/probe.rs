@@ -2,7 +2,7 @@
 
 use crate::console::Terminal;
 use barlow_data::DataFormat;
-use barlow_engine::checkpoint::{Checkpoint, Damaged};
+use barlow_engine::checkpoint::{Checkpoint, Damaged, NoCheckpoint};
 use barlow_engine::config::Config;
 use barlow_engine::console::Console;
 use barlow_engine::error::RunError;
@@ -50,12 +50,9 @@ impl ProbeRequest {
         for Damaged { error, .. } in &kept.damaged {
             self.console.warn(&format!("{error:#}"));
         }
-        let checkpoint = kept.checkpoint.ok_or_else(|| {
-            RunError::usage(format!(
-                "{} has no checkpoint yet; run it with --resume",
-                self.run.root().display()
-            ))
-        })?;
+        let checkpoint = kept
+            .checkpoint
+            .ok_or_else(|| RunError::usage(NoCheckpoint(self.run.root().to_owned())))?;
         let sources = sources::open(&self.config, true, &|line| self.console.line(line)).map_err(RunError::usage)?;
         if sources.left_out.is_worth_a_warning() {
             self.console.warn(&format!("skipped: {}", sources.left_out));
@@ -77,7 +74,7 @@ impl ProbeRequest {
         Ok((accuracy, checkpoint.progress.step, sources.classes))
     }
 
-    /// Who is told of the progress, and who may stop it.
+    /// Where progress is reported, and what stops the evaluation.
     pub fn watch(&self) -> Watch<'_> {
         Watch {
             console: &self.console,
