@@ -99,7 +99,7 @@ struct Stored {
 }
 
 /// Trains and evaluates the classifiers. After every epoch the state is written to `state`, from which the same protocol on the
-/// same network continues (`network_hash` tells it from others); the file is removed at the end.
+/// same network continues (`network_hash` tells it from others), or returns the results if none is left; the caller removes it.
 ///
 /// # Errors
 /// If an image cannot be read, the state cannot be written, or it should stop.
@@ -114,11 +114,14 @@ pub fn linear_sgd(
 ) -> Result<Vec<SgdResult>, EvaluationError> {
     let test = sources.test.as_ref().context("there are no test images")?;
     let classes = sources.classes.len();
+    let mut training = Training::new(network, network_hash, protocol, classes);
+    training.restore(state, watch);
+    if training.epochs_done() == protocol.epochs {
+        return Ok(training.stored.results);
+    }
     let pass = FeaturePass::new(config, sources.normalization.clone())?;
     let test = pass.labelled(network, test.as_ref(), "test", watch)?;
     let loader = loader(sources, config, protocol)?;
-    let mut training = Training::new(network, network_hash, protocol, classes);
-    training.restore(state, watch);
     let steps = loader.steps_per_epoch();
     let total = steps * protocol.epochs as usize;
     let mut phase = watch.phase("training linear classifiers by SGD".to_owned(), total);
@@ -138,8 +141,6 @@ pub fn linear_sgd(
         training.end_epoch(&losses, &test, classes);
         training.save(state)?;
     }
-    // A file that cannot be removed is continued from, to the same end, when the command is repeated.
-    drop(std::fs::remove_file(state));
     Ok(training.stored.results)
 }
 

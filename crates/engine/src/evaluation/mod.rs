@@ -25,6 +25,6 @@ pub use linear_sgd::{EpochAccuracy, SgdProtocol, SgdResult, linear_sgd};
 pub use multi_label::multi_label_svm;
 pub(crate) use network::NetworkOnDevice;
 pub use network::{Network, Rows};
-pub use of_weights::network_of;
+pub use of_weights::{initial_weights_of, network_of};
 pub use part::stratified_part;
 pub use watch::{EvaluationError, Phase, Watch};

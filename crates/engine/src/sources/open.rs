@@ -47,28 +47,10 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         train_name = format!("train-{fraction}-{seed}");
         test_name = format!("test-{fraction}-{seed}");
     }
-    if let Some(fraction) = data.train_fraction {
-        let seed = config.run.seed;
-        let whole = splits.train.len();
-        // What is held out of the rest is the part that is used.
-        splits.train = Arc::new(hold_out(&splits.train, fraction, seed)?.test);
-        splits.notes.push(format!(
-            "{} of {whole} training images are used (data.train_fraction)",
-            splits.train.len()
-        ));
-        train_name = format!("{train_name}-of-{fraction}-{seed}");
-    }
-    if let Some(list) = &data.train_names {
-        splits.train = Arc::new(named(&splits.train, list)?);
-        splits.notes.push(format!(
-            "{} training images are used (data.train_names)",
-            splits.train.len()
-        ));
-        train_name = format!(
-            "{train_name}-names-{}",
-            blake3::hash(list.as_os_str().as_encoded_bytes()).to_hex()
-        );
-    }
+    let (part, notes, suffix) = part_of(splits.train, config)?;
+    splits.train = part;
+    splits.notes.extend(notes);
+    train_name += &suffix;
     let cache = ImageCache {
         cache: data.cache,
         bad_images: data.bad_images,
@@ -100,6 +82,46 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         unlabelled_test,
         held_out: data.holdout,
     })
+}
+
+/// The images of `config`, whose only difference from the config of `whole` is the part of the training images that is used
+/// (`data.train_fraction`, `data.train_names`); nothing is read or decoded again.
+///
+/// # Errors
+/// [`SourceError`].
+pub fn labelled_part(whole: &Sources, config: &Config, say: &dyn Fn(&str)) -> Result<Sources, SourceError> {
+    if config.data.train_images.is_some() {
+        // A number of images is taken of the part, not the part of them.
+        return open(config, true, say);
+    }
+    let (train, notes, _) = part_of(Arc::clone(&whole.train), config)?;
+    let mut part = Sources { train, ..whole.clone() };
+    part.notes.extend(notes);
+    Ok(part)
+}
+
+/// The part of the training images that the config says, what is to be noted of it, and what it adds to the name of a cache.
+fn part_of(
+    mut train: Arc<dyn ImageSource>,
+    config: &Config,
+) -> Result<(Arc<dyn ImageSource>, Vec<String>, String), SourceError> {
+    let (mut notes, mut name) = (Vec::new(), String::new());
+    if let Some(fraction) = config.data.train_fraction {
+        let (seed, whole) = (config.run.seed, train.len());
+        // What is held out of the rest is the part that is used.
+        train = Arc::new(hold_out(&train, fraction, seed)?.test);
+        notes.push(format!(
+            "{} of {whole} training images are used (data.train_fraction)",
+            train.len()
+        ));
+        name += &format!("-of-{fraction}-{seed}");
+    }
+    if let Some(list) = &config.data.train_names {
+        train = Arc::new(named(&train, list)?);
+        notes.push(format!("{} training images are used (data.train_names)", train.len()));
+        name += &format!("-names-{}", blake3::hash(list.as_os_str().as_encoded_bytes()).to_hex());
+    }
+    Ok((train, notes, name))
 }
 
 /// Every image of the config's data set, whatever its splits are, in the order of the names, and the statistics that pixels are

@@ -138,9 +138,16 @@ pub(super) struct PretrainArgs {
 /// Flags of the probes.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ProbeArgs {
-    /// The run: FOLDER takes its best checkpoint (by kNN on its test images), FOLDER@last the last one
-    #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
-    pub from: String,
+    /// The run: FOLDER takes its best checkpoint (by kNN on its test images), FOLDER@last the last one; several runs, such as those
+    /// of three seeds, are evaluated one after the other and averaged
+    #[arg(long, value_name = "RUN", num_args = 1.., required = true, value_parser = NonEmptyStringValueParser::new())]
+    pub from: Vec<String>,
+    /// Evaluate networks with initial weights, too, one for each seed
+    #[arg(long)]
+    pub untrained: bool,
+    /// Seeds, of which mean and standard deviation are printed: of what a protocol draws, and of untrained networks
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
 }
 
 /// Flags of `linear`.
@@ -177,9 +184,6 @@ pub(super) struct FinetuneArgs {
     /// Train the network from scratch, too
     #[arg(long)]
     pub baseline: bool,
-    /// Seeds, of which mean and standard deviation are printed
-    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [0])]
-    pub seeds: Vec<u64>,
     /// Rate of the classifier for 256 images
     #[arg(long, value_name = "RATE", default_value_t = 0.5)]
     pub rate: f64,

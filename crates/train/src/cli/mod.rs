@@ -59,12 +59,12 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
                 MetricArg::Cosine => Metric::Cosine,
                 MetricArg::Euclidean => Metric::Euclidean,
             };
-            commands::knn::run(&resolve::probe(&args.run, &knn.probe.from, stop)?, metric)
+            commands::knn::run(&resolve::evaluation(&args.run, &knn.probe, stop)?, metric)
         }
         Command::Linear(linear) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
             let protocol = resolve::linear_protocol(&args.run, linear)?;
-            let request = resolve::probe(&args.run, &linear.probe.from, stop)?;
+            let request = resolve::evaluation(&args.run, &linear.probe, stop)?;
             match protocol {
                 None => commands::linear::exact(&request, linear.l2.unwrap_or_default()),
                 Some(protocol) => commands::linear::sgd(&request, &protocol),
@@ -80,7 +80,7 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
                 TaskArg::Linear => Task::Linear,
                 TaskArg::Svm => Task::Svm,
             };
-            commands::transfer::run(&resolve::probe(&args.run, &transfer.probe.from, stop)?, task)
+            commands::transfer::run(&resolve::evaluation(&args.run, &transfer.probe, stop)?, task)
         }
         Command::Embed(embed) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;

@@ -1,10 +1,10 @@
 //! Resolves the command line: reads configs, finds devices and folders. Nothing is written or trained here.
 
-use super::args::{EmbedArgs, ExportArgs, FinetuneArgs, LayerArg, LinearArgs, ProtocolArg, RunArgs, WhatArg};
+use super::args::{
+    EmbedArgs, ExportArgs, FinetuneArgs, LayerArg, LinearArgs, ProbeArgs, ProtocolArg, RunArgs, WhatArg,
+};
 use crate::commands::embed::EmbeddingRequest;
 use crate::commands::export::ExportRequest;
-use crate::commands::finetune::FinetuneRequest;
-use crate::commands::probe::ProbeRequest;
 use crate::console::Terminal;
 use barlow_data::DataFormat;
 use barlow_engine::checkpoint::{Checkpoint, Damaged, NoCheckpoint};
@@ -18,6 +18,7 @@ use barlow_engine::embed::Layer;
 use barlow_engine::error::RunError;
 use barlow_engine::evaluation::SgdProtocol;
 use barlow_engine::finetune::{FinetuneSettings, LabelledPart};
+use barlow_engine::protocols::{EvaluatedRun, EvaluationRequest, FinetuneRequest};
 use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
 use barlow_engine::sources::{self, Sources};
@@ -111,6 +112,7 @@ pub(super) fn pretrain(args: &RunArgs, from: Option<&str>, stop: StopFlag) -> Re
         config,
         label: selected.label(),
         origin,
+        images: None,
         console: Arc::new(Terminal::new(args.quiet)),
         stop,
         profile: args.profile,
@@ -253,7 +255,6 @@ pub(super) fn finetune(args: &RunArgs, finetune: &FinetuneArgs, stop: StopFlag) 
         fraction,
         list,
         baseline,
-        seeds,
         rate,
         backbone_rate,
         warmup_epochs,
@@ -288,9 +289,8 @@ pub(super) fn finetune(args: &RunArgs, finetune: &FinetuneArgs, stop: StopFlag) 
             .collect(),
     };
     Ok(FinetuneRequest {
-        probe: probe(args, &finetune.probe.from, stop)?,
+        evaluation: evaluation(args, &finetune.probe, stop)?,
         parts,
-        seeds: seeds.clone(),
         baseline: *baseline,
         settings: FinetuneSettings {
             epochs: args.epochs.unwrap_or(default.epochs),
@@ -300,7 +300,6 @@ pub(super) fn finetune(args: &RunArgs, finetune: &FinetuneArgs, stop: StopFlag) 
             warmup_epochs: *warmup_epochs,
             ..default
         },
-        quiet: args.quiet,
     })
 }
 
@@ -467,16 +466,37 @@ pub(super) fn linear_protocol(args: &RunArgs, linear: &LinearArgs) -> Result<Opt
     Ok(Some(protocol))
 }
 
-/// The request of a probe.
-pub(super) fn probe(args: &RunArgs, from: &str, stop: StopFlag) -> Result<ProbeRequest, RunError> {
-    let (run, last, config) = config_of_run(args, from)?;
+/// The request of an evaluation of finished runs.
+pub(super) fn evaluation(args: &RunArgs, probe: &ProbeArgs, stop: StopFlag) -> Result<EvaluationRequest, RunError> {
+    let run = |from: &String| {
+        let (run, last, config) = config_of_run(args, from)?;
+        Ok(EvaluatedRun { run, last, config })
+    };
+    let runs: Vec<EvaluatedRun> = probe.from.iter().map(run).collect::<Result<_, RunError>>()?;
+    let seeds = match (probe.seeds.as_slice(), args.seed) {
+        ([], seed) => vec![seed.unwrap_or(0)],
+        (_, Some(_)) => return Err(RunError::usage("--seed and --seeds are both given; remove one of them")),
+        (seeds, None) => seeds.to_vec(),
+    };
+    let mut once = std::collections::HashSet::new();
+    if let Some(seed) = seeds.iter().find(|seed| !once.insert(**seed)) {
+        return Err(RunError::usage(format!(
+            "--seeds names {seed} twice; name each seed once"
+        )));
+    }
+    let mut once = std::collections::HashSet::new();
+    if let Some(run) = runs.iter().find(|run| !once.insert(run.run.root())) {
+        let run = run.run.root().display();
+        return Err(RunError::usage(format!("--from names {run} twice; name each run once")));
+    }
     let selected = evaluation_device(args)?;
-    Ok(ProbeRequest {
-        run,
-        last,
-        config,
-        selected,
-        console: Terminal::new(args.quiet),
+    Ok(EvaluationRequest {
+        runs,
+        seeds,
+        untrained: probe.untrained,
+        label: selected.label(),
+        device: selected.device,
+        console: Arc::new(Terminal::new(args.quiet)),
         stop,
     })
 }
