@@ -215,7 +215,16 @@ impl Arm<'_> {
             },
             Err(_) => RunOrigin::New {
                 root: root.clone(),
-                weights: self.network.map(|network| (Weights::backbone_of(network), Vec::new())),
+                weights: self.network.map(|network| {
+                    let weights = Weights::backbone_of(network);
+                    match config.backbone() {
+                        Ok(backbone) => (
+                            weights.with_classifier(classes, backbone.feature_dim(), seed),
+                            Vec::new(),
+                        ),
+                        Err(_) => (weights, Vec::new()),
+                    }
+                }),
             },
         };
         console.line(&format!("finetune    {}, seed {seed}: {}", self.start, root.display()));

@@ -26,6 +26,8 @@ pub struct KnnDetail {
 pub struct KnnEntry {
     /// Neighbours.
     pub k: usize,
+    /// How many voted: `k`, or all training images if there are fewer.
+    pub voters: usize,
     /// Temperature.
     pub temperature: f64,
     /// Top-1, a fraction of 1.
@@ -47,6 +49,7 @@ pub fn knn(request: &EvaluationRequest, metric: Metric) -> Result<Evaluated<KnnD
         let mut wanted = Wanted::of(subject.config, LinearWanted::No);
         wanted.knn.ks.extend(KS.into_iter().filter(|&k| k != eval.knn_k));
         wanted.knn.metric = metric;
+        wanted.features = subject.features.clone();
         let found = evaluate(
             subject.network,
             subject.sources,
@@ -57,10 +60,17 @@ pub fn knn(request: &EvaluationRequest, metric: Metric) -> Result<Evaluated<KnnD
         let found = found.context("the images were checked for labels")?;
         let entry = |score: &KnnScore| KnnEntry {
             k: score.k,
+            voters: score.voters,
             temperature: score.temperature,
             top1: score.top1,
             top5: score.top5,
         };
+        if let Some(score) = found.knn.first().filter(|score| score.voters < score.k) {
+            subject.watch.console.warn(&format!(
+                "k is {} and there are only {} training images: all of them vote (eval.knn_k)",
+                score.k, score.voters
+            ));
+        }
         Ok(Measured {
             figures: [("knn_top1", Some(found.knn_top1))].into(),
             detail: KnnDetail {

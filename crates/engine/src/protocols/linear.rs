@@ -4,14 +4,18 @@
 use super::measure::{Evaluated, Measured, Protocol, Subject, measure};
 use super::request::EvaluationRequest;
 use crate::error::RunError;
-use crate::evaluation::{L2, LinearWanted, Wanted, evaluate};
+use crate::evaluation::{FeatureOptions, L2, LinearWanted, Wanted, evaluate};
 use anyhow::Context;
 use serde::Serialize;
 
 /// What is reported besides the accuracy.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExactDetail {
-    /// Factor of Σ w².
+    /// `avgpool` or `2x2`.
+    pub features: &'static str,
+    /// `crop` or `squash`.
+    pub resized: &'static str,
+    /// Factor of Σ w², chosen on held-out training images in a transfer.
     pub l2: f64,
     /// L-BFGS steps.
     pub iterations: usize,
@@ -43,20 +47,31 @@ pub struct ClassEntry {
 /// # Errors
 /// When a run has no checkpoint, the images no labels, or it should stop.
 pub fn linear_exact(request: &EvaluationRequest, l2: L2) -> Result<Evaluated<ExactDetail>, RunError> {
-    exact(request, "linear".to_owned(), l2)
+    exact(request, "linear".to_owned(), l2, &FeatureOptions::default())
 }
 
-/// [`linear_exact`] on another data set, whose name is part of the file's.
+/// [`linear_exact`] on another data set, whose name is part of the file's, with the penalty chosen on held-out training images.
 ///
 /// # Errors
 /// As [`linear_exact`].
-pub fn transfer_linear(request: &EvaluationRequest, l2: L2) -> Result<Evaluated<ExactDetail>, RunError> {
-    exact(request, request.transfer_name("linear"), l2)
+pub fn transfer_linear(
+    request: &EvaluationRequest,
+    features: &FeatureOptions,
+) -> Result<Evaluated<ExactDetail>, RunError> {
+    exact(request, request.transfer_name("linear", features), L2::Chosen, features)
 }
 
-fn exact(request: &EvaluationRequest, name: String, l2: L2) -> Result<Evaluated<ExactDetail>, RunError> {
+fn exact(
+    request: &EvaluationRequest,
+    name: String,
+    l2: L2,
+    features: &FeatureOptions,
+) -> Result<Evaluated<ExactDetail>, RunError> {
     let fit = |subject: &Subject<'_>| {
-        let wanted = Wanted::of(subject.config, LinearWanted::Exact(l2));
+        let wanted = Wanted {
+            features: subject.features(features),
+            ..Wanted::of(subject.config, LinearWanted::Exact(l2))
+        };
         let found = evaluate(
             subject.network,
             subject.sources,
@@ -73,6 +88,8 @@ fn exact(request: &EvaluationRequest, name: String, l2: L2) -> Result<Evaluated<
         Ok(Measured {
             figures: [("linear_top1", Some(linear.top1)), ("linear_top5", linear.top5)].into(),
             detail: ExactDetail {
+                features: features.layer.name(),
+                resized: if features.squash { "squash" } else { "crop" },
                 l2: fit.l2,
                 iterations: fit.iterations,
                 converged: fit.converged,

@@ -1,9 +1,9 @@
-//! The official linear protocol: `eval/linear-sgd.json`.
+//! The official linear protocol: `eval/linear-sgd.json`, and the heads of VISSL on another data set: `eval/transfer-head-DATA.json`.
 
 use super::measure::{Evaluated, Measured, Protocol, Subject, measure};
 use super::request::EvaluationRequest;
 use crate::error::RunError;
-use crate::evaluation::{SgdProtocol, SgdResult, linear_sgd};
+use crate::evaluation::{FeatureOptions, SgdProtocol, SgdResult, linear_sgd};
 use anyhow::Context;
 use serde::Serialize;
 
@@ -25,6 +25,28 @@ pub struct SgdDetail {
 /// # Errors
 /// When a run has no checkpoint, the images no labels, a file cannot be written, or it should stop.
 pub fn linear_by_sgd(request: &EvaluationRequest, settings: &SgdProtocol) -> Result<Evaluated<SgdDetail>, RunError> {
+    by_sgd(request, "linear-sgd".to_owned(), "sgd", settings)
+}
+
+/// [`linear_by_sgd`] on another data set, whose name is part of the file's, with a trained batch norm before the classifier
+/// ([`SgdProtocol::normed`]).
+///
+/// # Errors
+/// As [`linear_by_sgd`].
+pub fn transfer_head(request: &EvaluationRequest, settings: &SgdProtocol) -> Result<Evaluated<SgdDetail>, RunError> {
+    let features = FeatureOptions {
+        layer: settings.layer,
+        ..FeatureOptions::default()
+    };
+    by_sgd(request, request.transfer_name("head", &features), "head", settings)
+}
+
+fn by_sgd(
+    request: &EvaluationRequest,
+    name: String,
+    protocol: &'static str,
+    settings: &SgdProtocol,
+) -> Result<Evaluated<SgdDetail>, RunError> {
     let train = |subject: &Subject<'_>| {
         let settings = SgdProtocol {
             seed: subject.seed,
@@ -63,8 +85,8 @@ pub fn linear_by_sgd(request: &EvaluationRequest, settings: &SgdProtocol) -> Res
     measure(
         request,
         &Protocol {
-            name: "linear-sgd".to_owned(),
-            protocol: "sgd",
+            name,
+            protocol,
             is_seeded: true,
             several_labels: false,
             measure: &train,

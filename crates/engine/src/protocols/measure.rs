@@ -5,7 +5,7 @@ use super::provenance::Provenance;
 use super::request::{EvaluatedRun, EvaluationRequest};
 use crate::config::Config;
 use crate::error::RunError;
-use crate::evaluation::{Network, Watch, network_hash};
+use crate::evaluation::{FeatureCache, FeatureOptions, Network, Watch, network_hash};
 use crate::files::write_json;
 use crate::sources::Sources;
 use anyhow::Result;
@@ -13,6 +13,7 @@ use barlow_model::StateDict;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The result of one measurement.
@@ -83,11 +84,23 @@ pub(super) struct Subject<'a> {
     pub(super) hash: String,
     pub(super) config: &'a Config,
     pub(super) sources: &'a Sources,
+    /// The default features, cached if that is wanted.
+    pub(super) features: FeatureOptions,
     /// Seed of the protocol's draws.
     pub(super) seed: u64,
     /// The file in which an interrupted measurement may leave its state.
     pub(super) state: PathBuf,
     pub(super) watch: Watch<'a>,
+}
+
+impl Subject<'_> {
+    /// The features with other options, cached as the default ones.
+    pub(super) fn features(&self, options: &FeatureOptions) -> FeatureOptions {
+        FeatureOptions {
+            cache: self.features.cache.clone(),
+            ..options.clone()
+        }
+    }
 }
 
 /// A protocol.
@@ -191,6 +204,12 @@ fn of_run<D: Serialize + Send>(
         let state = run.run.evaluation(&name).with_extension("state.safetensors");
         states.push(state.clone());
         let hash = network_hash(weights, &sources, config);
+        let device = format!("{} {}", request.label.backend, request.label.name);
+        let cache = request.cache.then(|| FeatureCache::of(weights, &device)).flatten();
+        let features = FeatureOptions {
+            cache: cache.map(Arc::new),
+            ..FeatureOptions::default()
+        };
         request.device.run(|device| {
             let network = device.network(weights, config, false)?;
             (protocol.measure)(&Subject {
@@ -198,6 +217,7 @@ fn of_run<D: Serialize + Send>(
                 hash,
                 config,
                 sources: &sources,
+                features,
                 seed,
                 state,
                 watch: request.watch(),

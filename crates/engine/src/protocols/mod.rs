@@ -16,7 +16,7 @@ pub use figures::{Figures, Spread, spreads};
 pub use finetune::{FinetuneArm, FinetuneRequest, FinetuneSeed, RunFinetuned, finetune};
 pub use knn::{KnnDetail, knn};
 pub use linear::{ExactDetail, linear_exact, transfer_linear};
-pub use linear_sgd::{SgdDetail, linear_by_sgd};
+pub use linear_sgd::{SgdDetail, linear_by_sgd, transfer_head};
 pub use measure::{Evaluated, Measured, OfSeed, RunEvaluated};
 pub use provenance::Provenance;
 pub use request::{EvaluatedRun, EvaluationRequest};

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::device::ComputeDevice;
 use crate::error::RunError;
-use crate::evaluation::Watch;
+use crate::evaluation::{FeatureLayer, FeatureOptions, Watch};
 use crate::run_dir::RunDir;
 use crate::sources::{self, Sources};
 use crate::stop::StopFlag;
@@ -32,6 +32,8 @@ pub struct EvaluationRequest {
     pub seeds: Vec<u64>,
     /// Whether networks with initial weights are evaluated, too, one a seed.
     pub untrained: bool,
+    /// Whether features are read from the user's cache folder and written to it.
+    pub cache: bool,
     /// Where features are computed.
     pub device: Arc<dyn ComputeDevice>,
     /// How messages name the device.
@@ -51,11 +53,17 @@ impl EvaluationRequest {
         }
     }
 
-    /// Name of the result of a task on the request's data set.
-    pub(super) fn transfer_name(&self, task: &str) -> String {
+    /// Name of the result of a task on the request's data set; the default features are not named.
+    pub(super) fn transfer_name(&self, task: &str, features: &FeatureOptions) -> String {
         let path = self.runs.first().map(|run| run.config.data.path.as_path());
         let data = path.and_then(Path::file_stem).unwrap_or_default();
-        format!("transfer-{task}-{}", data.to_string_lossy())
+        let layer = if features.layer == FeatureLayer::default() {
+            ""
+        } else {
+            "-2x2"
+        };
+        let resized = if features.squash { "-squash" } else { "" };
+        format!("transfer-{task}{layer}{resized}-{}", data.to_string_lossy())
     }
 
     /// The chosen checkpoint of a run and its images. Unless they may have `several_labels`, there are at least two classes.

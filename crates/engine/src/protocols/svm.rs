@@ -3,13 +3,17 @@
 use super::measure::{Evaluated, Measured, Protocol, Subject, measure};
 use super::request::EvaluationRequest;
 use crate::error::RunError;
-use crate::evaluation::multi_label_svm;
+use crate::evaluation::{FeatureOptions, multi_label_svm};
 use barlow_eval::{SvmClass, SvmConfig};
 use serde::Serialize;
 
 /// What is reported besides the mean average precision.
 #[derive(Clone, Debug, Serialize)]
 pub struct SvmDetail {
+    /// `avgpool` or `2x2`.
+    pub features: &'static str,
+    /// `crop` or `squash`.
+    pub resized: &'static str,
     /// Classes without test images, which are no part of the means.
     pub undefined: usize,
     /// Every class.
@@ -40,13 +44,14 @@ pub struct SvmEntry {
 ///
 /// # Errors
 /// When a run has no checkpoint, the images no labels, or it should stop.
-pub fn transfer_svm(request: &EvaluationRequest) -> Result<Evaluated<SvmDetail>, RunError> {
+pub fn transfer_svm(request: &EvaluationRequest, features: &FeatureOptions) -> Result<Evaluated<SvmDetail>, RunError> {
     let fit = |subject: &Subject<'_>| {
         let found = multi_label_svm(
             subject.network,
             subject.sources,
             subject.config,
             &SvmConfig::default(),
+            &subject.features(features),
             &subject.watch,
         )?;
         let entry = |(class, name): (&SvmClass, &String)| SvmEntry {
@@ -65,6 +70,8 @@ pub fn transfer_svm(request: &EvaluationRequest) -> Result<Evaluated<SvmDetail>,
             ]
             .into(),
             detail: SvmDetail {
+                features: features.layer.name(),
+                resized: if features.squash { "squash" } else { "crop" },
                 undefined: found.mean_area.undefined,
                 classes: found
                     .classes
@@ -78,7 +85,7 @@ pub fn transfer_svm(request: &EvaluationRequest) -> Result<Evaluated<SvmDetail>,
     measure(
         request,
         &Protocol {
-            name: request.transfer_name("svm"),
+            name: request.transfer_name("svm", features),
             protocol: "svm",
             is_seeded: false,
             several_labels: true,

@@ -1,6 +1,6 @@
 //! clap's output in the program's own style: help and version on standard output, a usage error as one line.
 
-use super::args::{Args, Command, ProtocolArg, RunArgs};
+use super::args::{Args, Command, ProtocolArg, RunArgs, TaskArg};
 use super::version;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, EXIT_USAGE};
@@ -44,11 +44,11 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         Command::Linear(linear) if linear.protocol == ProtocolArg::Exact => {
             Some(("linear --protocol exact", &linear.probe))
         }
-        Command::Transfer(transfer) => Some(("transfer", &transfer.probe)),
+        Command::Transfer(transfer) if transfer.task != TaskArg::Head => Some(("transfer", &transfer.probe)),
         _ => None,
     };
     if let Some((name, probe)) = probe
-        && !probe.seeds.is_empty()
+        && (!probe.seeds.is_empty() || run.seed.is_some())
         && !probe.untrained
     {
         return Err(RunError::usage(format!(
@@ -93,7 +93,25 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
             ));
         }
         Command::Linear(_) => ("linear", PROBE),
-        Command::Transfer(_) => ("transfer", PROBE),
+        Command::Transfer(_) => (
+            "transfer",
+            &[
+                "--backend",
+                "--device",
+                "--threads",
+                "--set",
+                "--data",
+                "--epochs",
+                "--batch-size",
+                "--seed",
+                "--workers",
+            ],
+        ),
+        Command::Finetune(finetune) if finetune.probe.no_cache => {
+            return Err(RunError::usage(
+                "--no-cache does nothing with finetune, which caches no features; remove it",
+            ));
+        }
         Command::Finetune(finetune) if finetune.probe.untrained => {
             return Err(RunError::usage(
                 "finetune has --baseline, which trains from initial weights; remove --untrained",

@@ -4,7 +4,9 @@ use super::figures::{Spreads, line, print};
 use crate::console::print_result;
 use barlow_engine::error::RunError;
 use barlow_engine::evaluation::{L2, SgdProtocol};
-use barlow_engine::protocols::{Evaluated, EvaluationRequest, ExactDetail, Spread, linear_by_sgd, linear_exact};
+use barlow_engine::protocols::{
+    Evaluated, EvaluationRequest, ExactDetail, SgdDetail, Spread, linear_by_sgd, linear_exact,
+};
 
 const SHOWN: [(&str, &str); 2] = [("linear_top1", "linear top-1"), ("linear_top5", "top-5")];
 const SHOWN_WITH_BEST: [(&str, &str); 3] = [SHOWN[0], SHOWN[1], ("best_top1", "best")];
@@ -30,7 +32,13 @@ pub(super) fn print_exact(evaluated: &Evaluated<ExactDetail>) {
 /// # Errors
 /// As [`linear_by_sgd`].
 pub fn sgd(request: &EvaluationRequest, protocol: &SgdProtocol) -> Result<(), RunError> {
-    print(&linear_by_sgd(request, protocol)?, &SHOWN_WITH_BEST, &|run| {
+    print_sgd(&linear_by_sgd(request, protocol)?, protocol);
+    Ok(())
+}
+
+/// Prints the accuracy of classifiers that were trained by SGD.
+pub(super) fn print_sgd(evaluated: &Evaluated<SgdDetail>, protocol: &SgdProtocol) {
+    print(evaluated, &SHOWN_WITH_BEST, &|run| {
         // A line for every pair of rate and decay, each over the seeds.
         let first = &run.trained[0].measured.detail;
         for (at, classifier) in first.classifiers.iter().enumerate() {
@@ -50,5 +58,4 @@ pub fn sgd(request: &EvaluationRequest, protocol: &SgdProtocol) -> Result<(), Ru
             print_result(&line(&spreads, &SHOWN_WITH_BEST, &after));
         }
     });
-    Ok(())
 }
