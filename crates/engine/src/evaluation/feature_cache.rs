@@ -49,8 +49,20 @@ struct Header {
     images: usize,
     /// Those without a row.
     skipped: Vec<usize>,
-    /// Of the rows.
+    /// Of all of this and the rows.
     checksum: String,
+}
+
+impl Header {
+    fn checksum(&self, width: usize, values: &[f32]) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let Self {
+            key, images, skipped, ..
+        } = self;
+        hasher.update(format!("{key} {images} {skipped:?} {width}\n").as_bytes());
+        update(&mut hasher, values);
+        hasher.finalize().to_hex().to_string()
+    }
 }
 
 impl FeatureCache {
@@ -120,13 +132,13 @@ impl FeatureCache {
         }
         self.make_room(rows.values.len() as u64 * 4);
         let mut usable = images.iter().peekable();
-        let skipped = (0..total).filter(|image| usable.next_if_eq(&image).is_none()).collect();
-        let header = Header {
+        let mut header = Header {
             key: key.to_owned(),
             images: total,
-            skipped,
-            checksum: checksum(&rows.values),
+            skipped: (0..total).filter(|image| usable.next_if_eq(&image).is_none()).collect(),
+            checksum: String::new(),
         };
+        header.checksum = header.checksum(rows.width, &rows.values);
         let write = || -> Result<()> {
             let tensor = HostTensor {
                 shape: vec![images.len(), rows.width],
@@ -177,7 +189,7 @@ fn checked(file: SafetensorsFile, key: &str) -> Option<CachedFeatures> {
     let is_usable = |image: &usize| skipped.next_if_eq(&image).is_none();
     // A count that no file justifies allocates nothing.
     let fits = header.images == count.checked_add(header.skipped.len())?;
-    let is_whole = fits && header.key == key && header.checksum == checksum(&data);
+    let is_whole = fits && header.key == key && header.checksum == header.checksum(width, &data);
     let images: Vec<usize> = if is_whole {
         (0..header.images).filter(is_usable).collect()
     } else {
@@ -187,12 +199,6 @@ fn checked(file: SafetensorsFile, key: &str) -> Option<CachedFeatures> {
         images,
         rows: Rows { values: data, width },
     })
-}
-
-fn checksum(values: &[f32]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    update(&mut hasher, values);
-    hasher.finalize().to_hex().to_string()
 }
 
 fn update(hasher: &mut blake3::Hasher, values: &[f32]) {

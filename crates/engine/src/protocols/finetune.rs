@@ -80,6 +80,40 @@ struct Report<'a> {
     provenance: &'a Provenance,
 }
 
+/// One part of the labels with one start, over the runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ArmOverRuns {
+    /// Which images have labels.
+    pub part: LabelledPart,
+    /// `pre-trained` or `from-scratch`.
+    pub start: &'static str,
+    /// Mean top-1 over the runs.
+    pub top1: Option<f64>,
+    /// Its standard deviation.
+    pub top1_std: Option<f64>,
+    /// Number of runs.
+    pub runs: usize,
+}
+
+/// `eval/finetune-runs.json` of the first run.
+#[derive(Serialize)]
+struct OverRuns {
+    protocol: &'static str,
+    runs: Vec<PathBuf>,
+    arms: Vec<ArmOverRuns>,
+}
+
+impl ArmOverRuns {
+    /// The top-1 accuracy over the runs.
+    pub fn spread(&self) -> Spread {
+        Spread {
+            mean: self.top1,
+            std: self.top1_std,
+            count: self.runs,
+        }
+    }
+}
+
 impl FinetuneArm {
     /// The top-1 accuracy over the seeds.
     pub fn spread(&self) -> Spread {
@@ -98,7 +132,33 @@ impl FinetuneArm {
 /// [`RunError`], each one line.
 pub fn finetune(request: &FinetuneRequest) -> Result<Vec<RunFinetuned>, RunError> {
     let runs = &request.evaluation.runs;
-    runs.iter().map(|run| of_run(request, run)).collect()
+    let results: Vec<RunFinetuned> = runs.iter().map(|run| of_run(request, run)).collect::<Result<_, _>>()?;
+    if let [first, _, ..] = runs.as_slice() {
+        let report = OverRuns {
+            protocol: "finetune",
+            runs: results.iter().map(|result| result.run.clone()).collect(),
+            arms: over_runs(&results),
+        };
+        write_json(&first.run.evaluation("finetune-runs"), &report)?;
+    }
+    Ok(results)
+}
+
+/// Every arm over the runs, each run's mean over its seeds counting once.
+pub fn over_runs(results: &[RunFinetuned]) -> Vec<ArmOverRuns> {
+    let arms = results.first().map_or(&[][..], |first| first.arms.as_slice());
+    let arm = |(at, arm): (usize, &FinetuneArm)| {
+        let top1 = results.iter().map(|result| result.arms[at].top1);
+        let spread = Spread::of(&top1.collect::<Vec<_>>());
+        ArmOverRuns {
+            part: arm.part.clone(),
+            start: arm.start,
+            top1: spread.mean,
+            top1_std: spread.std,
+            runs: spread.count,
+        }
+    };
+    arms.iter().enumerate().map(arm).collect()
 }
 
 fn of_run(request: &FinetuneRequest, run: &EvaluatedRun) -> Result<RunFinetuned, RunError> {
@@ -262,4 +322,39 @@ fn trained(root: &Path) -> Result<Checkpoint, RunError> {
     let run = RunDir::open(root).map_err(RunError::usage)?;
     let kept = Checkpoint::newest(&run)?;
     Ok(kept.checkpoint.context("a finished run has a checkpoint")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arms_are_averaged_over_runs() {
+        let arm = |start, top1| FinetuneArm {
+            part: LabelledPart::Fraction(0.1),
+            start,
+            labelled_images: 10,
+            top1: Some(top1),
+            top1_std: None,
+            top5: None,
+            seeds: Vec::new(),
+        };
+        let run = |name: &str, a, b| RunFinetuned {
+            run: name.into(),
+            arms: vec![arm("pre-trained", a), arm("from-scratch", b)],
+        };
+        let arms = over_runs(&[run("x", 0.5, 0.25), run("y", 0.75, 0.25)]);
+        let printed: Vec<String> = arms
+            .iter()
+            .map(|arm| format!("{} {}", arm.start, arm.spread()))
+            .collect();
+        assert_eq!(
+            printed,
+            [
+                "pre-trained 0.6250 ± 0.1768 over 2",
+                "from-scratch 0.2500 ± 0.0000 over 2"
+            ]
+        );
+        assert!(over_runs(&[]).is_empty());
+    }
 }

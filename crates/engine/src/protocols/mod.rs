@@ -13,7 +13,7 @@ mod request;
 mod svm;
 
 pub use figures::{Figures, Spread, spreads};
-pub use finetune::{FinetuneArm, FinetuneRequest, FinetuneSeed, RunFinetuned, finetune};
+pub use finetune::{ArmOverRuns, FinetuneArm, FinetuneRequest, FinetuneSeed, RunFinetuned, finetune, over_runs};
 pub use knn::{KnnDetail, knn};
 pub use linear::{ExactDetail, linear_exact, transfer_linear};
 pub use linear_sgd::{SgdDetail, linear_by_sgd, transfer_head};

@@ -56,7 +56,7 @@ impl EvaluationRequest {
     /// Name of the result of a task on the request's data set; the default features are not named.
     pub(super) fn transfer_name(&self, task: &str, features: &FeatureOptions) -> String {
         let path = self.runs.first().map(|run| run.config.data.path.as_path());
-        let data = path.and_then(Path::file_stem).unwrap_or_default();
+        let data = path.and_then(Path::file_name).unwrap_or_default();
         let layer = if features.layer == FeatureLayer::default() {
             ""
         } else {

@@ -295,13 +295,41 @@ mod tests {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join(format!("{number}.png")), &png).unwrap();
         }
+        open(&config_of(root, seed, more), false, &|_| {})
+    }
+
+    fn config_of(root: &std::path::Path, seed: u64, more: &str) -> Config {
         let text = format!(
             "[run]\nseed = {seed}\n[data]\npath = {:?}\n{more}\n",
             root.display().to_string()
         );
         let config: Config = toml::from_str(&text).unwrap();
         config.validate().unwrap();
-        open(&config, false, &|_| {})
+        config
+    }
+
+    #[test]
+    fn a_part_of_an_open_set_is_that_which_its_config_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = open_folder(folder.path(), 0, "").unwrap();
+        let lists = tempfile::tempdir().unwrap();
+        let list = lists.path().join("names.txt");
+        std::fs::write(&list, "bee/3.png\nant/1.png\n").unwrap();
+        let list = format!("train_names = {:?}", list.display().to_string());
+        for (seed, more, images) in [
+            (0, "train_fraction = 0.3", 6),
+            (5, "train_fraction = 0.3", 6),
+            (0, list.as_str(), 2),
+        ] {
+            let config = config_of(folder.path(), seed, more);
+            let part = labelled_part(&whole, &config, &|_| {}).unwrap();
+            let opened = open(&config, false, &|_| {}).unwrap();
+            assert_eq!(part.train.len(), images, "{more}");
+            assert_eq!(part.images(), opened.images(), "{more}");
+            assert_eq!((part.classes, part.notes), (opened.classes, opened.notes), "{more}");
+        }
+        let config = config_of(folder.path(), 0, "train_fraction = 0.5\ntrain_images = 4");
+        assert_eq!(labelled_part(&whole, &config, &|_| {}).unwrap().train.len(), 4);
     }
 
     #[test]
