@@ -22,6 +22,7 @@ pub mod methods;
 pub mod metrics;
 pub mod optim;
 pub mod plan;
+pub mod protocols;
 pub mod run;
 pub mod run_dir;
 pub mod sources;

@@ -85,6 +85,12 @@ pub struct ScheduleConfig {
     pub warmup_steps: Option<u64>,
     /// The final rate as a fraction of the peak, in [0, 1].
     pub final_ratio: f64,
+    /// Epochs after which the rate is multiplied by `drop_factor`, ascending, instead of the cosine; none for the cosine.
+    pub drops: Vec<u64>,
+    /// The factor of each drop, in (0, 1].
+    pub drop_factor: f64,
+    /// Whether the cosine falls epoch by epoch, not step by step.
+    pub by_epoch: bool,
 }
 
 impl Default for ScheduleConfig {
@@ -93,6 +99,9 @@ impl Default for ScheduleConfig {
             warmup_epochs: 10.0,
             warmup_steps: None,
             final_ratio: 0.001,
+            drops: Vec::new(),
+            drop_factor: 0.1,
+            by_epoch: false,
         }
     }
 }
@@ -143,6 +152,8 @@ pub struct EvalConfig {
     pub untrained: bool,
     /// The linear evaluation before the first step and at the end.
     pub linear: LinearEvaluation,
+    /// Epochs of `linear = "sgd"`; the official protocol has 100.
+    pub linear_epochs: u64,
     /// Epochs between two kNN measurements; 0 measures at the end only.
     pub every: u64,
     /// The most training images that vote in kNN, a stratified part of them; 0 for all.
@@ -162,6 +173,8 @@ pub enum LinearEvaluation {
     Auto,
     /// Logistic regression to convergence on the features of all training images.
     Exact,
+    /// The official protocol, a linear layer trained by SGD on random crops, for `linear_epochs` epochs.
+    Sgd,
     /// None.
     Off,
 }
@@ -174,6 +187,7 @@ impl Default for EvalConfig {
             online: true,
             untrained: true,
             linear: LinearEvaluation::Auto,
+            linear_epochs: 10,
             every: 10,
             knn_images: 50_000,
             knn_k: 20,

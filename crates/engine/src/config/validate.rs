@@ -112,6 +112,21 @@ impl Config {
             (0.0..=1.0).contains(&ratio),
             "it must be in [0, 1]",
         )?;
+        let drops = &schedule.drops;
+        let ascending = drops.first() != Some(&0) && drops.windows(2).all(|pair| pair[0] < pair[1]);
+        check(
+            "schedule.drops",
+            format!("{drops:?}"),
+            ascending,
+            "the epochs must be at least 1 and ascend",
+        )?;
+        let factor = schedule.drop_factor;
+        check(
+            "schedule.drop_factor",
+            factor,
+            factor > 0.0 && factor <= 1.0,
+            "it must be above 0 and at most 1",
+        )?;
         within("train.epochs", train.epochs, 1, 1_000_000)?;
         check(
             "train.batch_size",
@@ -139,6 +154,7 @@ impl Config {
         )?;
         EvalTransform::new(eval.resize, eval.crop, Normalization::imagenet())
             .map_err(|error| range_text("eval", &error.to_string()))?;
+        within("eval.linear_epochs", eval.linear_epochs, 1, 1_000_000)?;
         at_least("eval.knn_k", eval.knn_k, 1)?;
         positive("eval.knn_temperature", eval.knn_temperature)?;
         // Last: the sizes of the views are those of a valid config.

@@ -24,6 +24,8 @@ pub struct Accuracy {
 pub enum LinearProtocol {
     /// To convergence on the features of all training images.
     Exact,
+    /// By SGD on random crops, the network frozen: the official protocol.
+    Sgd,
     /// By SGD alongside the network, on the views of its steps.
     Online,
 }

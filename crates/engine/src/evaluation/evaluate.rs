@@ -2,7 +2,7 @@
 //!
 //! The network runs on its own device, in `Eval` mode; kNN and the probes always run on the CPU.
 
-use super::features::{FeaturePass, LabelledFeatures};
+use super::features::{FeatureOptions, FeaturePass, LabelledFeatures};
 use super::part::stratified_part;
 use super::watch::{EvaluationError, Watch};
 use super::{Accuracy, ExactFit, LinearAccuracy, LinearProtocol, Network, Rows};
@@ -26,8 +26,10 @@ pub struct Wanted<'a> {
     pub linear: LinearWanted<'a>,
     /// kNN; the first k and temperature are the run's.
     pub knn: KnnConfig,
-    /// Whether the embeddings are analysed, too.
+    /// Whether the embeddings are analysed, too; only with the default layer, which the projector reads.
     pub embeddings: bool,
+    /// How features are taken.
+    pub features: FeatureOptions,
 }
 
 /// The linear classifier of an evaluation.
@@ -63,6 +65,7 @@ impl<'a> Wanted<'a> {
             linear,
             knn: KnnConfig::one(config.eval.knn_k, config.eval.knn_temperature),
             embeddings: false,
+            features: FeatureOptions::default(),
         }
     }
 }
@@ -90,7 +93,7 @@ pub fn evaluate(
     if classes < 2 {
         return Ok(None);
     }
-    let pass = FeaturePass::new(config, sources.normalization.clone())?;
+    let pass = FeaturePass::new(config, sources.normalization.clone())?.with(&wanted.features);
     let voters = voters(sources.train.as_ref(), classes, config.eval.knn_images)?;
     let (train, neighbours) = match (wanted.linear, voters) {
         (_, None) => (pass.labelled(network, sources.train.as_ref(), "training", watch)?, None),

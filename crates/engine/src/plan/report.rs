@@ -90,13 +90,13 @@ impl Plan {
             ),
             format!(
                 "optimizer   {rule}, peak rates {:.3e} (weights) and {:.3e} (biases, norms) = {} x {}/256; \
-                 warm-up {} steps, cosine to {}",
+                 warm-up {} steps, {}",
                 self.peak.weights,
                 self.peak.biases,
                 self.rates_origin(),
                 train.batch_size,
                 self.schedule.warmup_steps,
-                self.schedule.final_ratio
+                self.fall()
             ),
             format!("method      {}", self.method.describe()),
             format!("loss        {}; {range} for N {n}, D {d}", self.outlook.settings),
@@ -134,6 +134,17 @@ impl Plan {
         });
         let parts: Vec<String> = part.into_iter().chain(reason).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// How the rate falls after the warm-up.
+    fn fall(&self) -> String {
+        let schedule = &self.config.schedule;
+        if schedule.drops.is_empty() {
+            let by_epoch = if schedule.by_epoch { " epoch by epoch" } else { "" };
+            return format!("cosine to {}{by_epoch}", schedule.final_ratio);
+        }
+        let epochs: Vec<String> = schedule.drops.iter().map(u64::to_string).collect();
+        format!("times {} after epochs {}", schedule.drop_factor, epochs.join(", "))
     }
 
     /// Where the rate of the weights comes from.

@@ -54,7 +54,13 @@ impl Plan {
             config.train.epochs,
             steps_per_epoch,
             config.schedule.final_ratio,
-        )?;
+        )?
+        .with(
+            &config.schedule.drops,
+            config.schedule.drop_factor,
+            config.schedule.by_epoch,
+            steps_per_epoch,
+        );
         let peak = peak_rates(&config);
         Ok(Self {
             recipe,

@@ -1,7 +1,7 @@
 //! The learning-rate schedule: a pure function of the step.
 //!
-//! As the official `adjust_learning_rate`: linear warm-up from zero, then a cosine to `final_ratio` of the peak. Independent
-//! of optimisers; the factor it returns multiplies every peak rate.
+//! As the official `adjust_learning_rate`: linear warm-up from zero, then a cosine to `final_ratio` of the peak, or drops by a factor.
+//! Independent of optimisers; the factor it returns multiplies every peak rate.
 
 use thiserror::Error;
 
@@ -25,7 +25,7 @@ pub struct WarmupTooLong {
 }
 
 /// When to warm up and where to end, in steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     /// Steps of linear warm-up from zero.
     pub warmup_steps: u64,
@@ -33,6 +33,12 @@ pub struct Schedule {
     pub total_steps: u64,
     /// The factor at the end of the cosine, in [0, 1].
     pub final_ratio: f64,
+    /// Steps after which the rate is multiplied by `drop_factor`, ascending; if there are any, there is no cosine.
+    pub drops: Vec<u64>,
+    /// The factor of a drop.
+    pub drop_factor: f64,
+    /// Steps for which the rate of the cosine is held: those of an epoch, or 1.
+    pub hold: u64,
 }
 
 impl Schedule {
@@ -54,7 +60,22 @@ impl Schedule {
             warmup_steps,
             total_steps,
             final_ratio,
+            drops: Vec::new(),
+            drop_factor: 1.0,
+            hold: 1,
         })
+    }
+
+    /// The same with drops by `factor` after these `epochs` instead of the cosine, if there are any, and with a cosine that falls epoch
+    /// by epoch if `by_epoch`.
+    #[must_use]
+    pub fn with(self, epochs: &[u64], factor: f64, by_epoch: bool, steps_per_epoch: u64) -> Self {
+        Self {
+            drops: epochs.iter().map(|epochs| epochs * steps_per_epoch).collect(),
+            drop_factor: factor,
+            hold: if by_epoch { steps_per_epoch } else { 1 },
+            ..self
+        }
     }
 
     /// The factor in [0, 1] that multiplies the peak rates at `step`, counted from 0.
@@ -62,6 +83,12 @@ impl Schedule {
         if step < self.warmup_steps {
             return step as f64 / self.warmup_steps as f64;
         }
+        if !self.drops.is_empty() {
+            let passed = self.drops.iter().filter(|&&drop| drop <= step).count();
+            return self.drop_factor.powi(passed as i32);
+        }
+        // The first epoch after a warm-up within it has the peak rate.
+        let step = (step - step % self.hold.max(1)).max(self.warmup_steps);
         let length = (self.total_steps - self.warmup_steps.min(self.total_steps)).max(1) as f64;
         let progress = ((step - self.warmup_steps) as f64 / length).min(1.0);
         let cosine = 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
@@ -148,6 +175,30 @@ mod tests {
                 official(step)
             );
         }
+    }
+
+    /// The paper, B.2: 20 epochs, the rate times 0.2 after the 12th and the 16th; evaluate.py: CosineAnnealingLR, stepped after every
+    /// epoch.
+    #[test]
+    fn fine_tuning_has_both_published_schedules() {
+        let plain = Schedule::new(Warmup::Epochs(0.0), 20, 10, 0.0).unwrap();
+        let steps = plain.clone().with(&[12, 16], 0.2, false, 10);
+        for (step, expected) in [(0, 1.0), (119, 1.0), (120, 0.2), (159, 0.2), (160, 0.04), (199, 0.04)] {
+            assert!((steps.factor(step) - expected).abs() < 1e-12, "step {step}");
+        }
+        let cosine = plain.with(&[], 0.2, true, 10);
+        for step in 0..200 {
+            let epoch = (step / 10) as f64;
+            let expected = (1.0 + (std::f64::consts::PI * epoch / 20.0).cos()) / 2.0;
+            assert!((cosine.factor(step) - expected).abs() < 1e-12, "step {step}");
+        }
+        let warm = Schedule::new(Warmup::Epochs(0.5), 20, 10, 0.0)
+            .unwrap()
+            .with(&[12], 0.2, true, 10);
+        assert_eq!(
+            [0, 4, 5, 119, 120].map(|step| warm.factor(step)),
+            [0.0, 0.8, 1.0, 1.0, 0.2]
+        );
     }
 
     #[test]

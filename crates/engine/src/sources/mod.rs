@@ -9,5 +9,5 @@ mod summary;
 pub use error::SourceError;
 pub(crate) use images::fingerprint;
 pub use images::{ImageCounts, Images, Sources};
-pub use open::{AllImages, open, open_all};
+pub use open::{AllImages, labelled_part, open, open_all};
 pub use summary::{DataSummary, LeftOutEntry, PartSummary};

@@ -95,6 +95,11 @@ impl<B: ModelOps> ResNet<B> {
     /// - `images`: [N, C, H, W], normalised; any size of at least one pixel
     /// - returns [N, F], see [`ResNetConfig::feature_dim`]
     pub fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2> {
+        mean_pool2d(self.map(images, mode))
+    }
+
+    /// The last stage, [N, F, h, w].
+    fn map(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 4> {
         let mut x = self.bn1.forward_relu(self.conv1.forward(images), mode);
         if self.max_pool {
             x = max_pool2d(x, STEM_WINDOW);
@@ -105,7 +110,7 @@ impl<B: ModelOps> ResNet<B> {
         {
             x = block.forward(x, mode);
         }
-        mean_pool2d(x)
+        x
     }
 }
 
@@ -117,5 +122,9 @@ impl<B: ModelOps> Backbone<B> for ResNet<B> {
 
     fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2> {
         Self::forward(self, images, mode)
+    }
+
+    fn forward_map(&self, images: Tensor<B, 4>, mode: NormMode) -> Option<Tensor<B, 4>> {
+        Some(self.map(images, mode))
     }
 }

@@ -138,9 +138,19 @@ pub(super) struct PretrainArgs {
 /// Flags of the probes.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ProbeArgs {
-    /// The run: FOLDER takes its best checkpoint (by kNN on its test images), FOLDER@last the last one
-    #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
-    pub from: String,
+    /// The run: FOLDER takes its best checkpoint (by kNN on its test images), FOLDER@last the last one; several runs, such as those
+    /// of three seeds, are evaluated one after the other and averaged
+    #[arg(long, value_name = "RUN", num_args = 1.., required = true, value_parser = NonEmptyStringValueParser::new())]
+    pub from: Vec<String>,
+    /// Compute features anew, and leave those in the user's cache folder alone
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Evaluate networks with initial weights, too, one for each seed
+    #[arg(long)]
+    pub untrained: bool,
+    /// Seeds, of which mean and standard deviation are printed: of what a protocol draws, and of untrained networks
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
 }
 
 /// Flags of `linear`.
@@ -177,18 +187,28 @@ pub(super) struct FinetuneArgs {
     /// Train the network from scratch, too
     #[arg(long)]
     pub baseline: bool,
-    /// Seeds, of which mean and standard deviation are printed
-    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [0])]
-    pub seeds: Vec<u64>,
     /// Rate of the classifier for 256 images
     #[arg(long, value_name = "RATE", default_value_t = 0.5)]
     pub rate: f64,
-    /// Rate of the backbone for 256 images
-    #[arg(long, value_name = "RATE", default_value_t = 0.005)]
-    pub backbone_rate: f64,
-    /// Epochs of linear warm-up
+    /// Rate of the backbone for 256 images [default: 0.005; with --schedule step 0.002]
+    #[arg(long, value_name = "RATE")]
+    pub backbone_rate: Option<f64>,
+    /// Epochs of linear warm-up, at most a tenth of all
     #[arg(long, value_name = "EPOCHS", default_value_t = 0.0)]
     pub warmup_epochs: f64,
+    /// How the rates fall: by a cosine, epoch by epoch (the official code), or times 0.2 after 3/5 and 4/5 of the epochs (the paper)
+    #[arg(long, value_enum, default_value_t)]
+    pub schedule: ScheduleArg,
+}
+
+/// The values of `--schedule`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ScheduleArg {
+    /// The official code's.
+    #[default]
+    Cosine,
+    /// The paper's.
+    Step,
 }
 
 /// Flags of `transfer`.
@@ -196,9 +216,48 @@ pub(super) struct FinetuneArgs {
 pub(super) struct TransferArgs {
     #[command(flatten)]
     pub probe: ProbeArgs,
-    /// linear: logistic regression, one label per image. svm: a support vector machine per class, several labels per image (VOC)
+    /// linear: logistic regression, one label per image. head: a linear layer behind a trained batch norm by SGD, as VISSL for Places
+    /// and iNaturalist (--epochs and --batch-size apply). svm: a support vector machine per class, several labels per image (VOC)
     #[arg(long, value_enum, default_value_t)]
     pub task: TaskArg,
+    /// Which values: the last map's average, or four averages of parts of it; several are evaluated one after the other
+    #[arg(long, value_name = "LAYER", value_enum, value_delimiter = ',', default_values = ["avgpool"])]
+    pub features: Vec<FeaturesArg>,
+    /// How images become square: by cutting, or by resizing them whatever their proportions are
+    #[arg(long, value_name = "HOW", value_enum, value_delimiter = ',', default_values = ["crop"])]
+    pub resize: Vec<ResizeArg>,
+    /// Of head: the rate times 0.1 after 2/7, 4/7 and 6/7 of the epochs (vissl), or after 1/3 and 2/3 (paper)
+    #[arg(long, value_enum, default_value_t)]
+    pub drops: DropsArg,
+}
+
+/// The values of `--features`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FeaturesArg {
+    /// The representation.
+    Avgpool,
+    /// [F, 2, 2].
+    #[value(name = "2x2")]
+    Quarters,
+}
+
+/// The values of `--resize`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ResizeArg {
+    /// A square from the centre.
+    Crop,
+    /// The whole image.
+    Squash,
+}
+
+/// The values of `--drops`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum DropsArg {
+    /// Three.
+    #[default]
+    Vissl,
+    /// Two.
+    Paper,
 }
 
 /// The values of `--task`.
@@ -207,6 +266,8 @@ pub(super) enum TaskArg {
     /// Logistic regression.
     #[default]
     Linear,
+    /// Batch norm and linear layer.
+    Head,
     /// Support vector machines.
     Svm,
 }

@@ -9,11 +9,10 @@ mod version;
 use crate::commands;
 use crate::commands::bench::{self, BenchOptions};
 use crate::commands::data::DataRequest;
-use crate::commands::transfer::Task;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, exit_code};
 use crate::stop::on_signals;
-use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, RunArgs, TaskArg};
+use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, RunArgs};
 use barlow_engine::error::RunError;
 use barlow_engine::stop::StopFlag;
 use barlow_eval::Metric;
@@ -59,12 +58,12 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
                 MetricArg::Cosine => Metric::Cosine,
                 MetricArg::Euclidean => Metric::Euclidean,
             };
-            commands::knn::run(&resolve::probe(&args.run, &knn.probe.from, stop)?, metric)
+            commands::knn::run(&resolve::evaluation(&args.run, &knn.probe, stop)?, metric)
         }
         Command::Linear(linear) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
             let protocol = resolve::linear_protocol(&args.run, linear)?;
-            let request = resolve::probe(&args.run, &linear.probe.from, stop)?;
+            let request = resolve::evaluation(&args.run, &linear.probe, stop)?;
             match protocol {
                 None => commands::linear::exact(&request, linear.l2.unwrap_or_default()),
                 Some(protocol) => commands::linear::sgd(&request, &protocol),
@@ -76,11 +75,12 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
         }
         Command::Transfer(transfer) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
-            let task = match transfer.task {
-                TaskArg::Linear => Task::Linear,
-                TaskArg::Svm => Task::Svm,
-            };
-            commands::transfer::run(&resolve::probe(&args.run, &transfer.probe.from, stop)?, task)
+            let (task, features) = resolve::transfer(&args.run, transfer)?;
+            commands::transfer::run(
+                &resolve::evaluation(&args.run, &transfer.probe, stop)?,
+                &task,
+                &features,
+            )
         }
         Command::Embed(embed) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;

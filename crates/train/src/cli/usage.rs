@@ -1,6 +1,6 @@
 //! clap's output in the program's own style: help and version on standard output, a usage error as one line.
 
-use super::args::{Args, Command, ProtocolArg, RunArgs};
+use super::args::{Args, Command, ProtocolArg, RunArgs, TaskArg};
 use super::version;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, EXIT_USAGE};
@@ -38,6 +38,23 @@ fn command() -> clap::Command {
 /// # Errors
 /// [`RunError::Usage`] with the first such flag.
 pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Result<(), RunError> {
+    const PROBE: &[&str] = &["--backend", "--device", "--threads", "--set", "--data"];
+    let probe = match command {
+        Command::Knn(knn) => Some(("knn", &knn.probe)),
+        Command::Linear(linear) if linear.protocol == ProtocolArg::Exact => {
+            Some(("linear --protocol exact", &linear.probe))
+        }
+        Command::Transfer(transfer) if transfer.task != TaskArg::Head => Some(("transfer", &transfer.probe)),
+        _ => None,
+    };
+    if let Some((name, probe)) = probe
+        && (!probe.seeds.is_empty() || run.seed.is_some())
+        && !probe.untrained
+    {
+        return Err(RunError::usage(format!(
+            "{name} draws nothing by a seed; pass --untrained for networks of these seeds, or several runs with --from"
+        )));
+    }
     let (name, read): (&str, &[&str]) = match command {
         Command::Pretrain(_) if run.profile && run.dry_run => {
             return Err(RunError::usage(
@@ -50,7 +67,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
             ));
         }
         Command::Pretrain(_) => return Ok(()),
-        Command::Knn(_) => ("knn", &["--backend", "--device", "--threads", "--set", "--data"]),
+        Command::Knn(_) => ("knn", PROBE),
         Command::Linear(linear) if linear.protocol == ProtocolArg::Sgd && linear.l2.is_some() => {
             return Err(RunError::usage(
                 "--l2 is a setting of --protocol exact; --protocol sgd has --weight-decays",
@@ -75,8 +92,31 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
                 "--rates and --weight-decays are settings of --protocol sgd; the exact protocol has none",
             ));
         }
-        Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
-        Command::Transfer(_) => ("transfer", &["--backend", "--device", "--threads", "--set", "--data"]),
+        Command::Linear(_) => ("linear", PROBE),
+        Command::Transfer(_) => (
+            "transfer",
+            &[
+                "--backend",
+                "--device",
+                "--threads",
+                "--set",
+                "--data",
+                "--epochs",
+                "--batch-size",
+                "--seed",
+                "--workers",
+            ],
+        ),
+        Command::Finetune(finetune) if finetune.probe.no_cache => {
+            return Err(RunError::usage(
+                "--no-cache does nothing with finetune, which caches no features; remove it",
+            ));
+        }
+        Command::Finetune(finetune) if finetune.probe.untrained => {
+            return Err(RunError::usage(
+                "finetune has --baseline, which trains from initial weights; remove --untrained",
+            ));
+        }
         Command::Finetune(_) => (
             "finetune",
             &[

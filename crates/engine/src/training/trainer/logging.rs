@@ -5,7 +5,8 @@ use crate::backend::TrainBackend;
 use crate::console::Status;
 use crate::error::RunError;
 use crate::evaluation::{
-    Accuracy, EvaluationError, L2, LinearChoice, LinearWanted, NetworkOnDevice, Wanted, Watch, evaluate, linear_choice,
+    Accuracy, EvaluationError, L2, LinearAccuracy, LinearChoice, LinearProtocol, LinearWanted, NetworkOnDevice,
+    SgdProtocol, Wanted, Watch, evaluate, linear_choice, linear_sgd, network_hash,
 };
 use crate::host_memory;
 use crate::metrics::{EvaluationMetric, Metric, ReadingMeans, Readings, TrainingMetric};
@@ -14,6 +15,7 @@ use crate::summary::{UntrainedAccuracy, start_of};
 use crate::training::{OnlineProbe, Phase, TrainBackbone};
 use anyhow::{Result, anyhow};
 use barlow_eval::Collapse;
+use barlow_model::state_dict;
 use burn::module::AutodiffModule;
 use burn::tensor::ElementConversion;
 use std::time::Instant;
@@ -119,7 +121,8 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         Ok(is_best)
     }
 
-    /// Evaluates the network as it is, or its teacher where the method says so; the embeddings too where they are logged.
+    /// Evaluates the network as it is, or its teacher where the method says so; the embeddings too where they are logged, and linear
+    /// classifiers by SGD if `by_sgd`.
     ///
     /// # Errors
     /// If an image cannot be read, or the run should stop.
@@ -127,17 +130,26 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         &self,
         linear: LinearWanted<'_>,
         with_embeddings: bool,
+        by_sgd: bool,
     ) -> Result<Option<Accuracy>, EvaluationError> {
         let model = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
             Some(teacher) => teacher.model().clone(),
             None => self.model.as_ref().expect("present between two steps").valid(),
+        };
+        let context = self.context;
+        let hash = match by_sgd {
+            true => Some(network_hash(
+                &state_dict(&model).map_err(anyhow::Error::from)?,
+                &context.sources,
+                &context.plan.config,
+            )),
+            false => None,
         };
         let network = NetworkOnDevice {
             backbone: model.backbone,
             projector: with_embeddings.then_some(model.heads.projector),
             device: self.device.clone(),
         };
-        let context = self.context;
         let watch = Watch {
             console: context.console.as_ref(),
             stop: &context.stop,
@@ -148,7 +160,28 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
                 embeddings: with_embeddings,
                 ..Wanted::of(config, linear)
             };
-            evaluate(&network, &context.sources, config, &wanted, &watch)
+            let mut accuracy = evaluate(&network, &context.sources, config, &wanted, &watch)?;
+            if let (Some(accuracy), Some(hash)) = (&mut accuracy, hash) {
+                let protocol = SgdProtocol {
+                    epochs: config.eval.linear_epochs,
+                    seed: config.run.seed,
+                    ..SgdProtocol::default()
+                };
+                let state = context
+                    .run
+                    .evaluation("linear-sgd-in-run")
+                    .with_extension("state.safetensors");
+                let results = linear_sgd(&network, &hash, &context.sources, config, &protocol, &state, &watch)?;
+                // One that cannot be removed is of another network at the next evaluation, and replaced.
+                drop(std::fs::remove_file(&state));
+                accuracy.linear = results.first().map(|result| LinearAccuracy {
+                    protocol: LinearProtocol::Sgd,
+                    top1: result.last().top1,
+                    top5: result.last().top5,
+                    fit: None,
+                });
+            }
+            Ok(accuracy)
         })
     }
 
@@ -166,11 +199,12 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     /// # Errors
     /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] if an image cannot be read.
     pub fn measure_untrained(&mut self) -> Result<(), RunError> {
-        let linear = match self.linear_choice() {
+        let choice = self.linear_choice();
+        let linear = match choice {
             LinearChoice::Exact => LinearWanted::Exact(L2::default()),
-            LinearChoice::Online | LinearChoice::Off => LinearWanted::No,
+            LinearChoice::Sgd | LinearChoice::Online | LinearChoice::Off => LinearWanted::No,
         };
-        let measured = self.measure(linear, false);
+        let measured = self.measure(linear, false, choice == LinearChoice::Sgd);
         let Some(accuracy) = self.evaluated(measured)? else {
             return Ok(());
         };
@@ -194,12 +228,13 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     /// As for [`Trainer::measure_untrained`].
     pub(super) fn measure_trained(&mut self) -> Result<Option<Accuracy>, RunError> {
         let probe = self.probe.as_ref().map(OnlineProbe::classifier);
-        let linear = match (self.linear_choice(), &probe) {
+        let choice = self.linear_choice();
+        let linear = match (choice, &probe) {
             (LinearChoice::Exact, _) => LinearWanted::Exact(L2::default()),
             (LinearChoice::Online, Some(probe)) => LinearWanted::Trained(probe),
-            (LinearChoice::Online | LinearChoice::Off, _) => LinearWanted::No,
+            (LinearChoice::Sgd | LinearChoice::Online | LinearChoice::Off, _) => LinearWanted::No,
         };
-        let measured = self.measure(linear, true);
+        let measured = self.measure(linear, true, choice == LinearChoice::Sgd);
         self.evaluated(measured)
     }
 
