@@ -4,7 +4,7 @@
 use super::values::{By, Measured, Values, noise};
 use crate::backend::TrainBackend;
 use crate::evaluation::to_host;
-use crate::method::{Clock, MethodBatch, MethodInputs};
+use crate::method::{Clock, MethodBatch, MethodInputs, WholeSet};
 use crate::methods::{LossSection, MethodKind, MethodSection};
 use crate::optim::{LearningRates, Optimizer, Rule, Sgd};
 use barlow_augment::ViewsConfig;
@@ -50,11 +50,18 @@ impl MethodCase {
         section.dino.small_views = 1;
         section.swav.prototypes = 7;
         section.swav.small_views = 1;
+        section.sela.heads = 3;
         let mut method = section.build::<B>(&LossSection::default(), &inputs);
         let spec = method.spec().clone();
         let heads = initialize(spec.heads.init::<B>(8, device), 11);
         let heads = method.before_step(heads, CLOCK);
         let teacher_heads = heads.valid();
+        if method.wants_whole_set(CLOCK) {
+            let mut set = WholeSet::new(N, heads.projector.hidden_width());
+            let indices: Vec<usize> = (0..N).collect();
+            set.put(&indices, &to_host(noise::<B, 2>([N, set.width()], 21, device)));
+            method.whole_set(&teacher_heads, &set, CLOCK, 5, &|| false);
+        }
         let groups = spec.groups_of_views();
         // Related, as the views of an image are.
         let common = noise::<B, 2>([N, D], 20, device).inner();

@@ -19,7 +19,7 @@ pub(super) const NAME: &str = "dino";
 pub(super) const ABOUT: MethodAbout = MethodAbout {
     summary: "predicts a teacher's centred and sharpened distribution of one crop from the other crops",
     source: "Caron et al. 2021, arXiv 2104.14294; facebookresearch/dino main_dino.py",
-    recipes: &["sign-digits-dino", "imagenet-resnet50-dino"],
+    recipes: &["sign-digits-dino", "imagenet-resnet50-dino", "imagenet-vit-small-dino"],
     keys: "[method.dino]",
     charts: &[
         Chart {

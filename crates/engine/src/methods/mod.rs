@@ -9,6 +9,7 @@ mod moco_v2;
 mod moco_v3;
 mod readings;
 mod registry;
+mod sela;
 mod simclr;
 mod simsiam;
 mod small_views;

@@ -1,6 +1,6 @@
 //! The plan of a run, made before its first step; `report.rs` prints it.
 
-use super::{Memory, Parameters, Schedule, Warmup, WarmupTooLong, device_limits};
+use super::{Decay, Memory, Parameters, Schedule, Warmup, WarmupTooLong, device_limits};
 use crate::config::{ResolvedConfig, peak_rates};
 use crate::method::{MethodSpec, Outlook};
 use crate::optim::LearningRates;
@@ -49,12 +49,14 @@ impl Plan {
             Some(steps) => Warmup::Steps(steps),
             None => Warmup::Epochs(config.schedule.warmup_epochs),
         };
-        let schedule = Schedule::new(
-            warmup,
-            config.train.epochs,
-            steps_per_epoch,
-            config.schedule.final_ratio,
-        )?;
+        let decay = match config.schedule.milestones.as_slice() {
+            [] => Decay::Cosine(config.schedule.final_ratio),
+            epochs => Decay::Milestones {
+                epochs: epochs.to_vec(),
+                factor: config.schedule.milestone_factor,
+            },
+        };
+        let schedule = Schedule::new(warmup, config.train.epochs, steps_per_epoch, decay)?;
         let peak = peak_rates(&config);
         Ok(Self {
             recipe,
@@ -68,6 +70,13 @@ impl Plan {
             parameters,
             largest_buffer,
         })
+    }
+
+    /// The weight decay of a step; `None` where it is constant.
+    pub fn weight_decay(&self, step: u64) -> Option<f64> {
+        let optimizer = &self.config.optimizer;
+        let end = optimizer.final_weight_decay?;
+        Some(self.schedule.weight_decay([optimizer.weight_decay, end], step))
     }
 
     /// The memory that a step takes at least.

@@ -11,6 +11,7 @@ mod rows;
 mod step;
 mod teacher;
 mod trainer;
+mod whole_set;
 
 pub use backbone::TrainBackbone;
 pub use cached::cached_step_gradients;
