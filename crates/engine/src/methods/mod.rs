@@ -7,6 +7,7 @@ mod hsic;
 mod mix_bt;
 mod moco_v2;
 mod moco_v3;
+mod predictor;
 mod readings;
 mod registry;
 mod sela;
