@@ -31,6 +31,11 @@ pub trait Method<B: TrainBackend>: Send {
         &self.plan().outlook
     }
 
+    /// Number of prototypes or labels that the readings `prototype_use` and `code_entropy` are of, if any.
+    fn codes(&self) -> Option<usize> {
+        None
+    }
+
     /// Adds the spec's derived views to a batch on the host, before it is divided into micro-batches. Draws are keyed by the seed
     /// and the step, so that [`loss`](Method::loss) can repeat them.
     fn derive(&mut self, _batch: &mut HostBatch, _clock: Clock, _seed: u64) {}

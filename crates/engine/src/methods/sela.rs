@@ -218,6 +218,10 @@ impl<B: TrainBackend> Method<B> for SeLa {
         &self.plan
     }
 
+    fn codes(&self) -> Option<usize> {
+        Some(self.k)
+    }
+
     fn wants_whole_set(&self, clock: Clock) -> bool {
         self.config.relabelling(clock).is_some()
     }

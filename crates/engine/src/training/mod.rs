@@ -3,6 +3,7 @@
 
 mod backbone;
 mod cached;
+mod collapse;
 mod interval;
 mod online_probe;
 mod pending;

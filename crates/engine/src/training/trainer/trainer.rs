@@ -9,6 +9,7 @@ use crate::evaluation::{EvaluationError, LinearWanted, Watch};
 use crate::method::{Clock, EmaTiming, Method};
 use crate::metrics::{MetricsSink, ReadingMeans, Readings};
 use crate::optim::{Optimizer, StepRates};
+use crate::training::collapse::CollapseWatch;
 use crate::training::interval::Interval;
 use crate::training::whole_set::whole_set;
 use crate::training::{
@@ -79,6 +80,7 @@ pub struct Trainer<'a, B: TrainBackend, M: TrainBackbone<B>> {
     /// A step of this session with its readings.
     pub(super) last_finite: Option<(u64, Readings)>,
     pub(super) interval: Interval,
+    pub(super) collapse: CollapseWatch,
     report: Box<dyn FnMut(&Standing) + 'a>,
     /// When the report was last written.
     reported: Option<Instant>,
@@ -135,6 +137,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             pending: Vec::new(),
             last_finite: None,
             interval: Interval::default(),
+            collapse: CollapseWatch::default(),
             report,
             reported: None,
             started,
