@@ -12,7 +12,7 @@ use crate::method::{
 use crate::optim::{ParamRule, Select};
 use barlow_augment::keyed_rng;
 use barlow_loss::{CodeUse, SelaConfig, SelaScores, code_use, sela, top1};
-use barlow_model::{Heads, HeadsConfig, HostTensor, StateDict};
+use barlow_model::{Heads, HeadsConfig, HostTensor, MlpConfig, StateDict};
 use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -84,6 +84,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Labels K of each head.
+    fn labels(&self, projector: &MlpConfig) -> usize {
+        (projector.output_width() / self.heads.max(1)).max(1)
+    }
+
     /// The number of the relabelling that is due before a step. Of several that fall between two steps the last one counts.
     fn relabelling(&self, clock: Clock) -> Option<usize> {
         let epochs = clock.total_steps as f64 / clock.steps_per_epoch.max(1) as f64;
@@ -139,6 +144,7 @@ impl MethodDefinition for Config {
             layer.bias = true;
         }
         MethodSpec {
+            whole_set_scores: Some(self.labels(&projector)),
             rules: vec![ParamRule {
                 decay: Some(true),
                 ..ParamRule::new(Select::All)
@@ -149,7 +155,7 @@ impl MethodDefinition for Config {
 
     fn outlook(&self, inputs: &MethodInputs) -> Outlook {
         let (n, width) = (inputs.batch_size, inputs.projector.output_width());
-        let k = (width / self.heads).max(1);
+        let k = self.labels(&inputs.projector);
         let which = if self.one_head { "one head in turn" } else { "all heads" };
         Outlook {
             settings: format!(
@@ -182,7 +188,7 @@ pub(super) fn build<B: TrainBackend>(config: &Config, inputs: &MethodInputs) -> 
     Box::new(SeLa {
         config: config.clone(),
         plan: config.plan(inputs),
-        k: (inputs.projector.output_width() / config.heads).max(1),
+        k: config.labels(&inputs.projector),
         labels: Vec::new(),
         changed: 0.0,
     })

@@ -106,12 +106,16 @@ impl Plan {
         let memory = self.memory();
         lines.push(format!(
             "memory      at least {} on the device: activations {}, weights, gradients and optimiser {}, loss {}; {} on the host for \
-             batches of views",
+             batches of views{}",
             bytes(memory.total()),
             bytes(memory.activations),
             bytes(memory.parameters),
             bytes(memory.loss),
-            bytes(memory.queue)
+            bytes(memory.queue),
+            match memory.whole_set {
+                0 => String::new(),
+                all => format!(", {} for the labels of all images", bytes(all)),
+            }
         ));
         lines.push(format!("run         {}", out.display()));
         lines

@@ -81,7 +81,13 @@ impl Plan {
 
     /// The memory that a step takes at least.
     pub fn memory(&self) -> Memory {
-        Memory::estimate(&self.config, &self.method, &self.outlook, self.parameters)
+        Memory::estimate(
+            &self.config,
+            &self.method,
+            &self.outlook,
+            self.parameters,
+            self.images.train,
+        )
     }
 
     /// Whether every tensor of a step fits into a buffer of the device.

@@ -239,9 +239,11 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             if self.method.wants_whole_set(self.clock()) {
                 // Two epochs of batches at once would need twice the memory.
                 drop(batches.take());
-                let rates = self.rates(self.progress.step);
-                self.log_interval(epoch + 1, rates.now)?;
-                self.see_whole_set()?;
+                if !self.see_whole_set()? {
+                    let rates = self.rates(self.progress.step.saturating_sub(1));
+                    self.log_interval(epoch + 1, rates.now)?;
+                    return Err(self.interrupt()?);
+                }
             }
             let start = Instant::now();
             let batch = profile.time(Phase::DataWait, || {
@@ -273,8 +275,8 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         Ok(())
     }
 
-    /// Shows the method the whole training set. If the run should stop, all is as before.
-    fn see_whole_set(&mut self) -> Result<(), RunError> {
+    /// Shows the method the whole training set; whether it came to its end. If the run should stop, all is as before.
+    fn see_whole_set(&mut self) -> Result<bool, RunError> {
         let context = self.context;
         let (clock, config) = (self.clock(), &context.plan.config);
         let watch = Watch {
@@ -299,11 +301,11 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             Ok(Some(copy)) => {
                 let state = state_dict(&copy).map_err(anyhow::Error::from)?;
                 self.model = Some(load_state_dict(model, &state).map_err(anyhow::Error::from)?);
-                Ok(())
+                Ok(true)
             }
             Ok(None) | Err(EvaluationError::Stopped(_)) => {
                 self.model = Some(model);
-                Err(self.interrupt()?)
+                Ok(false)
             }
             Err(EvaluationError::Failed(error)) => {
                 self.model = Some(model);
