@@ -131,7 +131,7 @@ impl SelaScores {
         let mut log_c = vec![-log_n; n];
         let mut sums = self.sweep(&mut log_c, None);
         let mut log_r: Vec<f64>;
-        let (mut error, mut rounds) = (f64::INFINITY, 0);
+        let (mut error, mut rounds) = (f64::INFINITY, 0_usize);
         loop {
             log_r = sums.columns.iter().map(|column| -log_k - column.log()).collect();
             if stop() {
@@ -139,7 +139,7 @@ impl SelaScores {
             }
             // The sums of the next round are gathered with the same read of the scores.
             sums = self.sweep(&mut log_c, Some((&log_r, log_n)));
-            if rounds % CHECK_EVERY == 0 {
+            if rounds.is_multiple_of(CHECK_EVERY) {
                 error = sums.error;
             }
             rounds += 1;
