@@ -368,7 +368,8 @@ mod tests {
         assert_eq!(one.install(|| sela_labels(&logits, k, &config)), found);
         for label in 0..k {
             let count = found.labels.iter().filter(|&&found| found == label).count();
-            assert!(count.abs_diff(n / k) <= 2, "{count} of label {label}");
+            // Balanced are the soft labels, of which these are the largest.
+            assert!(count.abs_diff(n / k) <= 6, "{count} of label {label}");
         }
     }
 
