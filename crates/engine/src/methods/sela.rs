@@ -393,10 +393,17 @@ mod tests {
     fn relabellings_are_at_the_official_times() {
         // (epochs + 1.01) · linspace(0, 1, 100)², with the 401 epochs that 400 run for: 0, 0.0409, 0.1637, 0.3682 epochs..
         let config = Config::default();
-        let found = steps(&config, 401, 5004);
-        assert_eq!(found[..4], [(0, 0), (205, 1), (819, 2), (1843, 3)]);
-        // The hundredth is after the last step.
-        assert_eq!((found.len(), found[98].1), (99, 98));
+        let at = |step| {
+            config.relabelling(Clock {
+                step,
+                total_steps: 401 * 5004,
+                steps_per_epoch: 5004,
+            })
+        };
+        assert_eq!([0, 205, 819, 1843].map(at), [0, 1, 2, 3].map(Some));
+        assert_eq!([1, 204, 206, 818, 820, 1842].map(at), [None; 6]);
+        // The last one is after the last step.
+        assert_eq!(at(401 * 5004 - 1), None);
         // One per epoch; with fewer steps than relabellings one per step.
         let config = Config {
             relabelling_power: 1.0,

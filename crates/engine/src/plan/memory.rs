@@ -187,7 +187,7 @@ mod tests {
             ..memory
         };
         let line = labels.check(16 << 30, false).unwrap_err();
-        assert!(line.contains("take 31.0 GiB of host memory"), "{line}");
+        assert!(line.contains("take 31 GiB of host memory"), "{line}");
         assert_eq!(labels.check(32 << 30, false), Ok(()));
     }
 
