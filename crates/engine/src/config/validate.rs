@@ -96,6 +96,9 @@ impl Config {
             "sgd has no default, because its rate depends on the loss's scale, lambda and D; it must be given",
         )?;
         non_negative("optimizer.weight_decay", optimizer.weight_decay)?;
+        if let Some(end) = optimizer.final_weight_decay {
+            non_negative("optimizer.final_weight_decay", end)?;
+        }
         let momentum = optimizer.momentum;
         check(
             "optimizer.momentum",
@@ -112,20 +115,19 @@ impl Config {
             (0.0..=1.0).contains(&ratio),
             "it must be in [0, 1]",
         )?;
-        let drops = &schedule.drops;
-        let ascending = drops.first() != Some(&0) && drops.windows(2).all(|pair| pair[0] < pair[1]);
+        let milestones = &schedule.milestones;
         check(
-            "schedule.drops",
-            format!("{drops:?}"),
-            ascending,
-            "the epochs must be at least 1 and ascend",
+            "schedule.milestones",
+            format!("{milestones:?}"),
+            milestones.iter().all(|epoch| epoch.is_finite() && *epoch > 0.0) && milestones.is_sorted(),
+            "it must be epochs above 0, ascending",
         )?;
-        let factor = schedule.drop_factor;
+        let factor = schedule.milestone_factor;
         check(
-            "schedule.drop_factor",
+            "schedule.milestone_factor",
             factor,
-            factor > 0.0 && factor <= 1.0,
-            "it must be above 0 and at most 1",
+            (0.0..=1.0).contains(&factor),
+            "it must be in [0, 1]",
         )?;
         within("train.epochs", train.epochs, 1, 1_000_000)?;
         check(

@@ -110,14 +110,14 @@ pub fn finetune_config(
     config.schedule.warmup_steps = None;
     config.schedule.final_ratio = 0.0;
     config.schedule.by_epoch = true;
-    config.schedule.drop_factor = 0.2;
-    config.schedule.drops = match settings.schedule {
+    config.schedule.milestone_factor = 0.2;
+    config.schedule.milestones = match settings.schedule {
         FinetuneSchedule::Cosine => Vec::new(),
-        FinetuneSchedule::Step => [3, 4].map(|fifths| settings.epochs * fifths / 5).to_vec(),
+        FinetuneSchedule::Step => [3, 4].map(|fifths| (settings.epochs * fifths / 5) as f64).to_vec(),
     };
     // A run of a few epochs has no place for both.
-    config.schedule.drops.retain(|&epochs| epochs > 0);
-    config.schedule.drops.dedup();
+    config.schedule.milestones.retain(|&epoch| epoch > 0.0);
+    config.schedule.milestones.dedup();
     config.train.epochs = settings.epochs;
     config.train.batch_size = settings.batch_size.min(images);
     config.train.micro_batch = None;
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(config.model.projector, "7");
         let rate = config.optimizer.learning_rate_weights.unwrap();
         assert!((rate * config.method.supervised.backbone_rate - 0.005).abs() < 1e-12);
-        assert!(config.schedule.drops.is_empty() && config.schedule.by_epoch);
+        assert!(config.schedule.milestones.is_empty() && config.schedule.by_epoch);
         let stepped = FinetuneSettings {
             schedule: FinetuneSchedule::Step,
             ..settings.clone()
@@ -157,9 +157,9 @@ mod tests {
             };
             let config = finetune_config(&Config::default(), &settings, &part, 100, 7, 3);
             config.validate().unwrap();
-            config.schedule.drops
+            config.schedule.milestones
         };
-        assert_eq!((drops(20), drops(2), drops(1)), (vec![12, 16], vec![1], vec![]));
+        assert_eq!((drops(20), drops(2), drops(1)), (vec![12.0, 16.0], vec![1.0], vec![]));
         let all = finetune_config(
             &Config::default(),
             &settings.from_scratch(),

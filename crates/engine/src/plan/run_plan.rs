@@ -1,6 +1,6 @@
 //! The plan of a run, made before its first step; `report.rs` prints it.
 
-use super::{Memory, Parameters, Schedule, Warmup, WarmupTooLong, device_limits};
+use super::{Decay, Memory, Parameters, Schedule, Warmup, WarmupTooLong, device_limits};
 use crate::config::{ResolvedConfig, peak_rates};
 use crate::method::{MethodSpec, Outlook};
 use crate::optim::LearningRates;
@@ -49,18 +49,15 @@ impl Plan {
             Some(steps) => Warmup::Steps(steps),
             None => Warmup::Epochs(config.schedule.warmup_epochs),
         };
-        let schedule = Schedule::new(
-            warmup,
-            config.train.epochs,
-            steps_per_epoch,
-            config.schedule.final_ratio,
-        )?
-        .with(
-            &config.schedule.drops,
-            config.schedule.drop_factor,
-            config.schedule.by_epoch,
-            steps_per_epoch,
-        );
+        let decay = match config.schedule.milestones.as_slice() {
+            [] if config.schedule.by_epoch => Decay::CosineByEpoch(config.schedule.final_ratio),
+            [] => Decay::Cosine(config.schedule.final_ratio),
+            epochs => Decay::Milestones {
+                epochs: epochs.to_vec(),
+                factor: config.schedule.milestone_factor,
+            },
+        };
+        let schedule = Schedule::new(warmup, config.train.epochs, steps_per_epoch, decay)?;
         let peak = peak_rates(&config);
         Ok(Self {
             recipe,
@@ -76,9 +73,22 @@ impl Plan {
         })
     }
 
+    /// The weight decay of a step; `None` where it is constant.
+    pub fn weight_decay(&self, step: u64) -> Option<f64> {
+        let optimizer = &self.config.optimizer;
+        let end = optimizer.final_weight_decay?;
+        Some(self.schedule.weight_decay([optimizer.weight_decay, end], step))
+    }
+
     /// The memory that a step takes at least.
     pub fn memory(&self) -> Memory {
-        Memory::estimate(&self.config, &self.method, &self.outlook, self.parameters)
+        Memory::estimate(
+            &self.config,
+            &self.method,
+            &self.outlook,
+            self.parameters,
+            self.images.train,
+        )
     }
 
     /// Whether every tensor of a step fits into a buffer of the device.

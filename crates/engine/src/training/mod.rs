@@ -3,6 +3,7 @@
 
 mod backbone;
 mod cached;
+mod collapse;
 mod interval;
 mod online_probe;
 mod pending;
@@ -11,6 +12,7 @@ mod rows;
 mod step;
 mod teacher;
 mod trainer;
+mod whole_set;
 
 pub use backbone::TrainBackbone;
 pub use cached::cached_step_gradients;

@@ -3,6 +3,7 @@
 use crate::commands::bench::loss::{FORMS, LossShape};
 use crate::commands::bench::step::{Net, StepSize};
 use barlow_engine::evaluation::L2;
+use barlow_engine::methods::MethodKind;
 use barlow_engine::weights::ExportFile;
 use barlow_loss::LossForm;
 use barlow_train::device::BackendChoice;
@@ -418,6 +419,9 @@ pub(super) struct StepBenchArgs {
     /// View pairs, width of the network, pixels of a side and D, e.g. 64,64,224,8192 (repeatable)
     #[arg(long = "case", value_name = "N,WIDTH,PIXELS,D", value_parser = step_size)]
     pub cases: Vec<StepSize>,
+    /// Method of the step, or "all" (repeatable) [default: barlow-twins]
+    #[arg(long = "method", value_name = "NAME", value_parser = methods, value_delimiter = ',')]
+    pub methods: Vec<&'static [MethodKind]>,
     #[command(flatten)]
     pub bench: BenchArgs,
 }
@@ -459,6 +463,12 @@ fn positive(text: &str) -> Result<usize, String> {
 fn net(text: &str) -> Result<Net, String> {
     let names = Net::ALL.map(|net| (net.name(), net));
     by_name(text, &names)
+}
+
+fn methods(text: &str) -> Result<&'static [MethodKind], String> {
+    let all = MethodKind::ALL;
+    let one = all.chunks(1).map(|kind| (kind[0].name(), kind));
+    by_name(text, &one.chain([("all", all)]).collect::<Vec<_>>())
 }
 
 fn loss_form(text: &str) -> Result<LossForm, String> {

@@ -146,7 +146,10 @@ fn run_bench(bench: &BenchCommand, selected: &Selected, run: &RunArgs) -> Result
         device: run.device,
     };
     match bench {
-        BenchCommand::Step(step) => bench::step::run(selected, step.net, &step.cases, options(&step.bench)),
+        BenchCommand::Step(step) => {
+            let methods = step.methods.concat();
+            bench::step::run(selected, step.net, &step.cases, &methods, options(&step.bench))
+        }
         BenchCommand::Loss(loss) => bench::loss::run(selected, &loss.shapes, &loss.forms, options(&loss.bench)),
         BenchCommand::Ops(ops) => {
             let request = bench::ops::OpsRequest {
