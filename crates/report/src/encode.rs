@@ -1,22 +1,4 @@
-//! HTML encoding: escaped text for elements and attributes, and data URIs.
-
-/// `text` with the five special characters of HTML escaped, and without control characters other than newline and tab.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(character),
-            _ if character.is_control() => {}
-            _ => out.push(character),
-        }
-    }
-    out
-}
+//! Data URIs.
 
 /// A PNG file as a data URI.
 pub(crate) fn png_uri(bytes: &[u8]) -> String {
@@ -60,13 +42,5 @@ mod tests {
             assert_eq!(base64(bytes.as_bytes()), expected);
         }
         assert_eq!(base64(&[0xff, 0xef, 0xbe]), "/+++");
-    }
-
-    #[test]
-    fn special_characters_are_escaped() {
-        assert_eq!(
-            escape("<a href=\"x\">'&'\0\u{7}\n"),
-            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;\n"
-        );
     }
 }

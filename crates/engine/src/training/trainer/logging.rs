@@ -119,7 +119,8 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         Ok(is_best)
     }
 
-    /// Evaluates the network as it is, or its teacher where the method says so; the embeddings too where they are logged.
+    /// Evaluates the network as it is, or its teacher where the method says so; the embeddings too where they are logged. The result
+    /// has the features where the report shows them.
     ///
     /// # Errors
     /// If an image cannot be read, or the run should stop.
@@ -127,6 +128,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         &self,
         linear: LinearWanted<'_>,
         with_embeddings: bool,
+        with_features: bool,
     ) -> Result<Option<Accuracy>, EvaluationError> {
         let model = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
             Some(teacher) => teacher.model().clone(),
@@ -146,6 +148,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             let config = &context.plan.config;
             let wanted = Wanted {
                 embeddings: with_embeddings,
+                features: with_features,
                 ..Wanted::of(config, linear)
             };
             evaluate(&network, &context.sources, config, &wanted, &watch)
@@ -170,7 +173,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             LinearChoice::Exact => LinearWanted::Exact(L2::default()),
             LinearChoice::Online | LinearChoice::Off => LinearWanted::No,
         };
-        let measured = self.measure(linear, false);
+        let measured = self.measure(linear, false, false);
         let Some(accuracy) = self.evaluated(measured)? else {
             return Ok(());
         };
@@ -199,7 +202,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             (LinearChoice::Online, Some(probe)) => LinearWanted::Trained(probe),
             (LinearChoice::Online | LinearChoice::Off, _) => LinearWanted::No,
         };
-        let measured = self.measure(linear, true);
+        let measured = self.measure(linear, true, true);
         self.evaluated(measured)
     }
 
