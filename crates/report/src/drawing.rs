@@ -110,12 +110,12 @@ fn plain(markup: &Markup, most: usize) -> String {
             _ => {
                 if !in_entity {
                     letters += 1;
+                    if letters > most {
+                        out.push('…');
+                        break;
+                    }
                 }
                 in_entity = (in_entity || character == '&') && character != ';';
-                if letters > most && !in_entity {
-                    out.push('…');
-                    break;
-                }
                 out.push(character);
             }
         }
