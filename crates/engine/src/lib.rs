@@ -22,6 +22,8 @@ pub mod methods;
 pub mod metrics;
 pub mod optim;
 pub mod plan;
+mod portrait;
+pub mod program;
 pub mod protocols;
 pub mod run;
 pub mod run_dir;

@@ -20,6 +20,7 @@ mod sections;
 mod suggest;
 mod validate;
 
+pub(crate) use changes::flat;
 pub use changes::{Change, changes};
 pub use config::Config;
 pub use data::{CacheName, DataCache, DataConfig, Normalize, NormalizeName};

@@ -21,6 +21,8 @@ pub struct LabelledFeatures {
     pub width: usize,
     /// One label per image.
     pub labels: Vec<usize>,
+    /// The number of each image in its set: images that cannot be decoded may be skipped.
+    pub images: Vec<usize>,
 }
 
 impl LabelledFeatures {
@@ -57,6 +59,7 @@ impl LabelledFeatures {
             rows: images.iter().flat_map(row).copied().collect(),
             width: self.width,
             labels: images.iter().map(|&image| self.labels[image]).collect(),
+            images: images.iter().map(|&image| self.images[image]).collect(),
         }
     }
 }
@@ -227,6 +230,7 @@ impl FeaturePass {
             for index in chunk.images {
                 out.labels
                     .push(source.label(index).context("a set with classes has labels")?);
+                out.images.push(index);
             }
             Ok(())
         })?;

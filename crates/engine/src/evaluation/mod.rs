@@ -16,7 +16,7 @@ mod of_weights;
 mod part;
 mod watch;
 
-pub use accuracy::{Accuracy, ExactFit, LinearAccuracy, LinearProtocol};
+pub use accuracy::{Accuracy, EvaluatedFeatures, ExactFit, LinearAccuracy, LinearProtocol};
 pub use chunk::evaluation_chunk;
 pub use evaluate::{L2, LinearWanted, Wanted, evaluate};
 pub use feature_cache::FeatureCache;

@@ -502,6 +502,18 @@ pub(super) struct ReportArgs {
     /// Run folders
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
+    /// Also write every figure into this folder: drawings as SVG, pictures as PNG
+    #[arg(long, value_name = "DIR", conflicts_with = "watch")]
+    pub figures: Option<PathBuf>,
+    /// Serve the newest state of one run, finished or in progress, at http://127.0.0.1 until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+    /// Port of --watch; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "watch")]
+    pub port: u16,
+    /// Open the report in the browser
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// Flags of `inspect`.

@@ -9,6 +9,7 @@ mod version;
 use crate::commands;
 use crate::commands::bench::{self, BenchOptions};
 use crate::commands::data::DataRequest;
+use crate::commands::report::ReportRequest;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, exit_code};
 use crate::stop::on_signals;
@@ -26,6 +27,7 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
+    barlow_engine::program::set_commit(version::COMMIT);
     let console = Terminal::new(args.run.quiet);
     match guard::run(|| dispatch(&args)) {
         Ok(()) => ExitCode::from(EXIT_DONE),
@@ -95,7 +97,21 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             let console = Terminal::new(args.run.quiet);
             commands::export::run(&resolve::export(&args.run, export, &console)?, &console)
         }
-        Command::Report(report) => commands::report::run(&report.runs, args.run.out.as_deref()),
+        Command::Report(report) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            let request = ReportRequest {
+                folders: &report.runs,
+                out: args.run.out.as_deref(),
+                figures: report.figures.as_deref(),
+                open: report.open,
+                console: Terminal::new(args.run.quiet),
+                probe: &|from| resolve::probe(&args.run, from, stop.clone()),
+            };
+            match report.watch {
+                true => commands::report::watch(&request, report.port, &stop),
+                false => commands::report::run(&request),
+            }
+        }
         Command::Inspect(inspect) => commands::inspect::run(&inspect.file, inspect.json),
         Command::Data(data) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;

@@ -144,7 +144,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         ),
         Command::Import(_) => ("import", &["--config", "--set", "--data", "--out"]),
         Command::Export(_) => ("export", &["--out"]),
-        Command::Report(_) => ("report", &["--out"]),
+        Command::Report(_) => ("report", &["--backend", "--device", "--threads", "--data", "--out"]),
         Command::Inspect(_) => ("inspect", &[]),
         Command::Data(_) => ("data", &["--threads", "--config", "--set", "--data", "--out"]),
         Command::Views(_) => ("views", &["--config", "--set", "--seed", "--out"]),

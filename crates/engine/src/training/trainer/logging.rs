@@ -127,7 +127,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     }
 
     /// Evaluates the network as it is, or its teacher where the method says so; the embeddings too where they are logged, and linear
-    /// classifiers by SGD if `by_sgd`.
+    /// classifiers by SGD if `by_sgd`. The result has the features where the report shows them.
     ///
     /// # Errors
     /// If an image cannot be read, or the run should stop.
@@ -136,6 +136,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         linear: LinearWanted<'_>,
         with_embeddings: bool,
         by_sgd: bool,
+        with_features: bool,
     ) -> Result<Option<Accuracy>, EvaluationError> {
         let model = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
             Some(teacher) => teacher.model().clone(),
@@ -163,6 +164,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             let config = &context.plan.config;
             let wanted = Wanted {
                 embeddings: with_embeddings,
+                keep_features: with_features,
                 ..Wanted::of(config, linear)
             };
             let mut accuracy = evaluate(&network, &context.sources, config, &wanted, &watch)?;
@@ -209,7 +211,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             LinearChoice::Exact => LinearWanted::Exact(L2::default()),
             LinearChoice::Sgd | LinearChoice::Online | LinearChoice::Off => LinearWanted::No,
         };
-        let measured = self.measure(linear, false, choice == LinearChoice::Sgd);
+        let measured = self.measure(linear, false, choice == LinearChoice::Sgd, false);
         let Some(accuracy) = self.evaluated(measured)? else {
             return Ok(());
         };
@@ -239,7 +241,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             (LinearChoice::Online, Some(probe)) => LinearWanted::Trained(probe),
             (LinearChoice::Sgd | LinearChoice::Online | LinearChoice::Off, _) => LinearWanted::No,
         };
-        let measured = self.measure(linear, true, choice == LinearChoice::Sgd);
+        let measured = self.measure(linear, true, choice == LinearChoice::Sgd, true);
         self.evaluated(measured)
     }
 

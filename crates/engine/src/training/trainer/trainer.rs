@@ -383,7 +383,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         if !self.progress.evaluation_due {
             return Ok(false);
         }
-        let measured = self.measure(LinearWanted::No, true, false);
+        let measured = self.measure(LinearWanted::No, true, false, false);
         let accuracy = self.evaluated(measured)?;
         self.progress.evaluation_due = false;
         match accuracy {
