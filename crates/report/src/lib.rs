@@ -7,8 +7,10 @@ mod axis;
 mod chart;
 mod html;
 mod page;
+mod study;
 
 pub use page::{render, render_many};
+pub use study::{MeasuredPoint, MeasuredSeries, StudyFigure, StudyPage, study_page};
 
 /// The data of one run. Empty parts are omitted from the page.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -56,6 +56,7 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
             stop,
             profile,
             dry_run,
+            baselines,
         } = request;
         let prepared = Run::builder::<B>(config, self.device.clone())
             .recipe(recipe)
@@ -65,6 +66,7 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
             .stop(stop)
             .profile(profile)
             .dry_run(dry_run)
+            .baselines(baselines)
             .prepare()?;
         Ok(Box::new(prepared))
     }

@@ -19,7 +19,7 @@ pub use chunk::evaluation_chunk;
 pub use evaluate::{L2, LinearWanted, Wanted, evaluate};
 pub use features::{Chunk, FeaturePass, LabelledFeatures};
 pub(crate) use host::to_host;
-pub use identity::network_hash;
+pub use identity::{baseline_hash, network_hash};
 pub use linear_choice::{LinearChoice, linear_choice};
 pub use linear_sgd::{EpochAccuracy, SgdProtocol, SgdResult, linear_sgd};
 pub use multi_label::multi_label_svm;

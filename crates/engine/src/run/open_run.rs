@@ -54,6 +54,7 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
         label,
         console,
         stop,
+        baselines,
         experiment,
     } = ready;
     if stop.is_set() {
@@ -76,6 +77,7 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
             run,
             console,
             stop,
+            baselines,
             _lock: lock,
         },
         checkpoint,

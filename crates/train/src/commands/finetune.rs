@@ -172,6 +172,7 @@ fn arm(
             stop: probe.stop.clone(),
             profile: false,
             dry_run: false,
+            baselines: None,
         };
         let accuracy = probe.selected.run(|device| {
             device.prepare(run_request)?.train()?;
