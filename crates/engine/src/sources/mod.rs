@@ -7,8 +7,8 @@ mod open;
 mod summary;
 
 pub use error::SourceError;
-pub(crate) use images::fingerprint;
 pub use image_cache::fits_in_memory;
+pub(crate) use images::fingerprint;
 pub use images::{ImageCounts, Images, Sources};
 pub use open::{AllImages, open, open_all};
 pub use summary::{DataSummary, LeftOutEntry, PartSummary};

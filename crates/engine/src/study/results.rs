@@ -227,7 +227,7 @@ pub(super) fn gather(
             .paper
             .zip(paper_baseline)
             .filter(|_| !cell.is_baseline)
-            .map(|(own, baseline)| (own.top1 - baseline.top1) / 100.0);
+            .map(|(own, baseline)| fraction(own.top1 - baseline.top1));
         cell_result(cell, &ended, difference, paper_difference)
     });
     StudyResults {
@@ -287,11 +287,16 @@ fn cell_result(
         readings: readings.collect(),
         images_per_second: spread(&|summary| Some(summary.images_per_second)),
         wall_seconds: spread(&|summary| Some(summary.wall_seconds)),
-        paper_top1: cell.paper.map(|paper| paper.top1 / 100.0),
-        paper_top5: cell.paper.and_then(|paper| paper.top5).map(|top5| top5 / 100.0),
+        paper_top1: cell.paper.map(|paper| fraction(paper.top1)),
+        paper_top5: cell.paper.and_then(|paper| paper.top5).map(fraction),
         paper_difference,
         runs: ended.iter().map(|ended| run_result(ended)).collect(),
     }
+}
+
+/// A number in percent as a fraction, without the digits that a division adds.
+fn fraction(percent: f64) -> f64 {
+    (percent * 1e4).round() / 1e6
 }
 
 fn json(value: &impl Serialize) -> Value {
