@@ -15,6 +15,8 @@ const BOTTOM: f64 = 76.0;
 const ROW: f64 = 30.0;
 /// Width of a letter, at most, for the room that names take.
 const LETTER: f64 = 7.2;
+/// Text of at most so many bytes is not wrapped in the table of a page.
+const SHORT: usize = 18;
 /// The longest name that is not cut.
 const LONGEST: usize = 36;
 
@@ -357,7 +359,11 @@ pub fn study_page(page: &StudyPage) -> String {
     for row in &page.rows {
         body.push_str("<tr>");
         for (column, value) in row.iter().enumerate() {
-            let value = escape(value);
+            // A number stays on one line with its deviation or its unit.
+            let value = match value.len() <= SHORT {
+                true => escape(&value.replace(' ', "\u{a0}")),
+                false => escape(value),
+            };
             let _ = match column {
                 0 => write!(body, "<th scope=\"row\">{value}</th>"),
                 _ => write!(body, "<td>{value}</td>"),
@@ -374,7 +380,7 @@ pub fn study_page(page: &StudyPage) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
+         <title>{title}</title>\n<style>\n{style}main > figure.chart {{ margin: 1.5rem 0; }}\n</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
     )
 }
 
