@@ -4,12 +4,13 @@ use crate::axis::{Axis, short};
 use crate::html::escape;
 use std::fmt::Write;
 
-const WIDTH: f64 = 640.0;
+/// Little more than that of a small screen, so that text remains readable there.
+const WIDTH: f64 = 520.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 18.0;
 const TOP: f64 = 16.0;
 /// Height of a chart over numbers.
-const HEIGHT: f64 = 340.0;
+const HEIGHT: f64 = 320.0;
 const BOTTOM: f64 = 76.0;
 /// Height of a row of named cells.
 const ROW: f64 = 30.0;
@@ -18,7 +19,7 @@ const LETTER: f64 = 7.2;
 /// Text of at most so many bytes is not wrapped in the table of a page.
 const SHORT: usize = 18;
 /// The longest name that is not cut.
-const LONGEST: usize = 36;
+const LONGEST: usize = 30;
 
 /// The page's colours; a figure is a document of its own, so it holds them, too.
 const STYLE: &str = "svg.study{font:13px system-ui,\"Segoe UI\",Roboto,sans-serif;--ink:#1c2127;--soft:#5a6472;--line:#d7dce2;\
@@ -211,7 +212,7 @@ impl StudyFigure {
                 out.push_str(&mark(look, x, y, &hover(series, point)));
             }
         }
-        self.legend(&mut out, LEFT, HEIGHT - 12.0);
+        self.legend(&mut out, 12.0, HEIGHT - 12.0);
         self.document(HEIGHT, &out)
     }
 
@@ -284,7 +285,7 @@ impl StudyFigure {
                 }
             }
         }
-        self.legend(&mut out, left, bottom + 62.0);
+        self.legend(&mut out, 12.0, bottom + 62.0);
         self.document(bottom + 74.0, &out)
     }
 
