@@ -18,6 +18,8 @@ const ROW: f64 = 30.0;
 const LETTER: f64 = 7.2;
 /// Text of at most so many bytes is not wrapped in the table of a page.
 const SHORT: usize = 18;
+/// Width of a digit, at most.
+const DIGIT: f64 = 8.4;
 /// The longest name that is not cut.
 const LONGEST: usize = 30;
 
@@ -165,7 +167,7 @@ impl StudyFigure {
         let mut free_from = f64::NEG_INFINITY;
         for (at, label) in ticks {
             let _ = writeln!(out, "<path class=\"axis\" d=\"M{at:.1} {bottom}v5\"/>");
-            let half = label.chars().count() as f64 * LETTER / 2.0;
+            let half = label.chars().count() as f64 * DIGIT / 2.0;
             // A number that would overlap the one before is dropped; its tick stays.
             if at - half >= free_from {
                 let label = escape(label);
@@ -174,7 +176,7 @@ impl StudyFigure {
                     out,
                     "<text x=\"{at:.1}\" y=\"{y}\" text-anchor=\"middle\">{label}</text>"
                 );
-                free_from = at + half + 4.0;
+                free_from = at + half + 5.0;
             }
         }
         let _ = writeln!(out, "<path class=\"axis\" d=\"M{LEFT} {bottom}H{right}\"/>");
