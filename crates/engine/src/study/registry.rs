@@ -232,12 +232,12 @@ mod tests {
             let left = [view.greyscale, view.jitter.p, view.flip, view.solarize, view.blur.p];
             assert_eq!((left, view.crop_scale), ([0.0; 5], [0.2, 1.0]));
         }
-        let blurred = self::base("sign-digits", &["views.a.blur.p=1.0"]);
+        let blurred = self::base("sign-digits", &["views.preset=imagenet"]);
         let cells = self::study("augment", &blurred).cells;
         let (a, b) = blurred.config_of(&cells[3], 0).unwrap().views.resolve();
         assert_eq!(
             (cells[3].name.as_str(), a.blur.p, b.blur.p, a.flip),
-            ("crop-blur", 1.0, 0.0, 0.0)
+            ("crop-blur", 1.0, 0.1, 0.0)
         );
     }
 
