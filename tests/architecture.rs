@@ -70,8 +70,8 @@ const WITHOUT_IMAGES: &[&str] = &["barlow-model", "barlow-ops", "barlow-loss", "
 const NETWORK_CLIENTS: &[&str] = &["curl", "hf-hub", "hyper", "reqwest", "ureq"];
 
 /// Upper limit of the lines of `crates/train/src`: the program is a command line on top of `barlow-engine`.
-/// Some 195 lines a command, half of them flags and help.
-const PROGRAM_LINES: usize = 4100;
+/// Some 190 lines a command, half of them flags and help.
+const PROGRAM_LINES: usize = 4200;
 
 /// Ordinary and build dependencies of every member.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

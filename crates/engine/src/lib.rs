@@ -29,6 +29,7 @@ pub mod run;
 pub mod run_dir;
 pub mod sources;
 pub mod stop;
+pub mod study;
 pub mod summary;
 pub mod timing;
 mod toml_word;

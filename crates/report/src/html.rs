@@ -93,6 +93,11 @@ pub(crate) fn value_table(rows: &[(String, String)]) -> Markup {
     }
 }
 
+/// `text` as it stands in markup and in quoted attributes.
+pub(crate) fn escape(text: &str) -> String {
+    html! { (text) }.into_string()
+}
+
 /// `text` with a capital first letter.
 pub(crate) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();

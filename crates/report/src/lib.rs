@@ -20,6 +20,7 @@ mod page;
 mod palette;
 mod sections;
 mod significance;
+mod study;
 mod thumbnail;
 
 pub use data::{
@@ -28,3 +29,4 @@ pub use data::{
 };
 pub use figures::{Figure, figures};
 pub use page::{render, render_many};
+pub use study::{MeasuredPoint, MeasuredSeries, StudyFigure, StudyPage, study_page};

@@ -57,6 +57,7 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
             stop,
             profile,
             dry_run,
+            baselines,
         } = request;
         let builder = Run::builder::<B>(config, self.device.clone())
             .recipe(recipe)
@@ -65,7 +66,8 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
             .console(console)
             .stop(stop)
             .profile(profile)
-            .dry_run(dry_run);
+            .dry_run(dry_run)
+            .baselines(baselines);
         let builder = match images {
             Some(images) => builder.images(images),
             None => builder,

@@ -14,6 +14,7 @@ use crate::timing::{Repeats, Timing, Workload};
 use anyhow::Result;
 use barlow_model::StateDict;
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A device of some backend.
@@ -75,4 +76,6 @@ pub struct RunRequest {
     pub profile: bool,
     /// Write nothing.
     pub dry_run: bool,
+    /// A folder in which runs share evaluations of equal untrained networks, if any.
+    pub baselines: Option<PathBuf>,
 }

@@ -22,7 +22,7 @@ pub use evaluate::{L2, LinearWanted, Wanted, evaluate};
 pub use feature_cache::FeatureCache;
 pub use features::{Chunk, FeatureOptions, FeaturePass, LabelledFeatures};
 pub(crate) use host::to_host;
-pub use identity::network_hash;
+pub use identity::{baseline_hash, network_hash};
 pub use layer::FeatureLayer;
 pub use linear_choice::{LinearChoice, linear_choice};
 pub use linear_sgd::{EpochAccuracy, SgdProtocol, SgdResult, SgdSchedule, linear_sgd};

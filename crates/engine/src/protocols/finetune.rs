@@ -298,6 +298,7 @@ impl Arm<'_> {
             stop: evaluation.stop.clone(),
             profile: false,
             dry_run: false,
+            baselines: None,
         };
         let accuracy = evaluation.device.run(|device| {
             device.prepare(run_request)?.train()?;

@@ -56,6 +56,7 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
         label,
         console,
         stop,
+        baselines,
         experiment,
     } = ready;
     if stop.is_set() {
@@ -78,6 +79,7 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
             run,
             console,
             stop,
+            baselines,
             _lock: lock,
         },
         checkpoint,

@@ -9,6 +9,7 @@ use barlow_loss::LossForm;
 use barlow_train::device::BackendChoice;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -90,6 +91,8 @@ pub(super) struct RunArgs {
 pub(super) enum Command {
     /// Train the backbone and projector without labels (the default)
     Pretrain(PretrainArgs),
+    /// Run a grid of settings over one recipe: a table or figure of the paper, or your own
+    Study(StudyArgs),
     /// Train a linear probe on a run's frozen features
     Linear(LinearArgs),
     /// Classify by nearest neighbours on a run's frozen features
@@ -134,6 +137,39 @@ pub(super) struct PretrainArgs {
     /// the last checkpoint) or a .safetensors file's
     #[arg(long, value_name = "RUN|FILE", value_parser = NonEmptyStringValueParser::new())]
     pub from: Option<String>,
+    /// Train a run for each of these seeds, below the run's folder; mean and standard deviation are printed
+    #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with = "from")]
+    pub seeds: Vec<u64>,
+    #[command(flatten)]
+    pub jobs: JobsArgs,
+    /// How a study starts a run: untrained evaluations are shared in DIR, and the end of standard input stops the run
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub cell_of: Option<PathBuf>,
+}
+
+/// Flags of the commands that start several runs.
+#[derive(Debug, Default, ClapArgs)]
+pub(super) struct JobsArgs {
+    /// Runs side by side, which share the threads [default: 1]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// Flags of `study`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct StudyArgs {
+    /// loss, batch, augment, width, depth, lambda, asymmetry, methods (`study list` explains them), or a TOML file with a grid of
+    /// your own
+    #[arg(value_name = "NAME|FILE")]
+    pub study: String,
+    /// Seeds of each cell [default: the grid's; 0,1,2]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Only these cells, by their names
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub cells: Vec<String>,
+    #[command(flatten)]
+    pub jobs: JobsArgs,
 }
 
 /// Flags of the probes.

@@ -12,7 +12,7 @@ use crate::commands::data::DataRequest;
 use crate::commands::report::ReportRequest;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, exit_code};
-use crate::stop::on_signals;
+use crate::stop::{on_signals, stop_at_end_of_input};
 use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, RunArgs};
 use barlow_engine::error::RunError;
 use barlow_engine::stop::StopFlag;
@@ -51,8 +51,22 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             } else {
                 on_signals().map_err(anyhow::Error::from)?
             };
-            let (selected, request) = resolve::pretrain(&args.run, pretrain.from.as_deref(), stop)?;
+            if !pretrain.seeds.is_empty() {
+                return commands::study::run(resolve::seeds(&args.run, pretrain, stop)?);
+            }
+            if pretrain.cell_of.is_some() {
+                stop_at_end_of_input(stop.clone());
+            }
+            let (selected, request) = resolve::pretrain(&args.run, pretrain, stop)?;
             commands::pretrain::run(&selected, request)
+        }
+        Command::Study(study) if study.study == "list" => {
+            commands::study::list();
+            Ok(())
+        }
+        Command::Study(study) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            commands::study::run(resolve::study(&args.run, study, stop)?)
         }
         Command::Knn(knn) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;

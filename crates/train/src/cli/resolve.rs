@@ -1,8 +1,8 @@
 //! Resolves the command line: reads configs, finds devices and folders. Nothing is written or trained here.
 
 use super::args::{
-    DropsArg, EmbedArgs, ExportArgs, FeaturesArg, FinetuneArgs, LayerArg, LinearArgs, ProbeArgs, ProtocolArg,
-    ResizeArg, RunArgs, ScheduleArg, TaskArg, TransferArgs, WhatArg,
+    DropsArg, EmbedArgs, ExportArgs, FeaturesArg, FinetuneArgs, JobsArgs, LayerArg, LinearArgs, PretrainArgs,
+    ProbeArgs, ProtocolArg, ResizeArg, RunArgs, ScheduleArg, StudyArgs, TaskArg, TransferArgs, WhatArg,
 };
 use crate::commands::embed::EmbeddingRequest;
 use crate::commands::export::ExportRequest;
@@ -25,8 +25,10 @@ use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
 use barlow_engine::sources::{self, Sources};
 use barlow_engine::stop::StopFlag;
+use barlow_engine::study::{StudyRequest, StudySource};
 use barlow_engine::weights::{ExportPart, GivenNetwork, ImportedFile, Weights, split_last};
 use barlow_train::device::{BackendChoice, Selected, select};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Value;
@@ -106,8 +108,15 @@ fn integer(flag: &str, value: u64) -> Result<Value, RunError> {
 }
 
 /// The request of `pretrain`.
-pub(super) fn pretrain(args: &RunArgs, from: Option<&str>, stop: StopFlag) -> Result<(Selected, RunRequest), RunError> {
-    let (origin, recipe, config) = if args.resume { resume(args)? } else { fresh(args, from)? };
+pub(super) fn pretrain(
+    args: &RunArgs,
+    pretrain: &PretrainArgs,
+    stop: StopFlag,
+) -> Result<(Selected, RunRequest), RunError> {
+    let (origin, recipe, config) = match args.resume {
+        true => resume(args)?,
+        false => fresh(args, pretrain.from.as_deref())?,
+    };
     let selected = select(args.backend, args.device).map_err(RunError::usage)?;
     let request = RunRequest {
         recipe,
@@ -119,8 +128,52 @@ pub(super) fn pretrain(args: &RunArgs, from: Option<&str>, stop: StopFlag) -> Re
         stop,
         profile: args.profile,
         dry_run: args.dry_run,
+        baselines: pretrain.cell_of.clone(),
     };
     Ok((selected, request))
+}
+
+/// The request of `study`.
+pub(super) fn study(args: &RunArgs, study: &StudyArgs, stop: StopFlag) -> Result<StudyRequest, RunError> {
+    let source = StudySource::find(&study.study).map_err(RunError::usage)?;
+    runs_of(args, source, (&study.seeds, &study.cells), &study.jobs, stop)
+}
+
+/// The request of `pretrain --seeds`.
+pub(super) fn seeds(args: &RunArgs, pretrain: &PretrainArgs, stop: StopFlag) -> Result<StudyRequest, RunError> {
+    runs_of(args, StudySource::Seeds, (&pretrain.seeds, &[]), &pretrain.jobs, stop)
+}
+
+fn runs_of(
+    args: &RunArgs,
+    source: StudySource,
+    (seeds, cells): (&[u64], &[String]),
+    jobs: &JobsArgs,
+    stop: StopFlag,
+) -> Result<StudyRequest, RunError> {
+    let selected = select(args.backend, args.device).map_err(RunError::usage)?;
+    let device = args.device.map(|device| ["--device".to_owned(), device.to_string()]);
+    let backend = ["--backend".to_owned(), selected.backend.to_owned()];
+    Ok(StudyRequest {
+        source,
+        layers: layers(args)?,
+        seeds: seeds.to_vec(),
+        only: cells.to_vec(),
+        out: args.out.clone(),
+        resume: args.resume,
+        jobs: jobs.jobs.unwrap_or(NonZeroUsize::MIN),
+        threads: args.threads.unwrap_or_else(rayon::current_num_threads),
+        on_host: selected.backend == "cpu",
+        program: std::env::current_exe().map_err(anyhow::Error::from)?,
+        args: backend
+            .into_iter()
+            .chain(device.into_iter().flatten())
+            .map(Into::into)
+            .collect(),
+        dry_run: args.dry_run,
+        console: Arc::new(Terminal::new(args.quiet)),
+        stop,
+    })
 }
 
 fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(RunOrigin, String, Config), RunError> {

@@ -11,6 +11,22 @@ use clap_complete::Shell;
 use std::io::Write;
 use std::process::ExitCode;
 
+/// Flags that commands with several runs read.
+const SEVERAL_RUNS: &[&str] = &[
+    "--backend",
+    "--device",
+    "--threads",
+    "--config",
+    "--set",
+    "--data",
+    "--epochs",
+    "--batch-size",
+    "--workers",
+    "--out",
+    "--resume",
+    "--dry-run",
+];
+
 /// Parses the command line, or returns the exit code if the program ends here.
 pub(super) fn parse() -> Result<Args, ExitCode> {
     let matches = command().try_get_matches();
@@ -66,7 +82,14 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
                 "--from starts a new run and --resume continues one; remove one of them",
             ));
         }
+        Command::Pretrain(pretrain) if pretrain.seeds.is_empty() && pretrain.jobs.jobs.is_some() => {
+            return Err(RunError::usage(
+                "--jobs is for several runs: pass --seeds, too, or remove it",
+            ));
+        }
+        Command::Pretrain(pretrain) if !pretrain.seeds.is_empty() => ("--seeds", SEVERAL_RUNS),
         Command::Pretrain(_) => return Ok(()),
+        Command::Study(_) => ("study", SEVERAL_RUNS),
         Command::Knn(_) => ("knn", PROBE),
         Command::Linear(linear) if linear.protocol == ProtocolArg::Sgd && linear.l2.is_some() => {
             return Err(RunError::usage(

@@ -17,5 +17,6 @@ pub mod methods;
 pub mod pretrain;
 pub mod report;
 mod sheet;
+pub mod study;
 pub mod transfer;
 pub mod views;

@@ -6,13 +6,13 @@ use crate::console::Status;
 use crate::error::RunError;
 use crate::evaluation::{
     Accuracy, EvaluationError, L2, LinearAccuracy, LinearChoice, LinearProtocol, LinearWanted, NetworkOnDevice,
-    SgdProtocol, Wanted, Watch, evaluate, linear_choice, linear_sgd, network_hash,
+    SgdProtocol, Wanted, Watch, baseline_hash, evaluate, linear_choice, linear_sgd, network_hash,
 };
 use crate::host_memory;
 use crate::metrics::{EvaluationMetric, Metric, ReadingMeans, Readings, TrainingMetric};
 use crate::optim::LearningRates;
 use crate::summary::{UntrainedAccuracy, start_of};
-use crate::training::{OnlineProbe, Phase, TrainBackbone};
+use crate::training::{OnlineProbe, Phase, SharedBaseline, TrainBackbone};
 use anyhow::{Result, anyhow};
 use barlow_eval::Collapse;
 use barlow_model::state_dict;
@@ -201,7 +201,31 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         linear_choice(&context.plan.config, images, features, classes).0
     }
 
-    /// Evaluates the network before its first step. The online probe knows nothing yet, so only an exact one is trained.
+    /// What the evaluation before the first step depends on.
+    fn baseline_key(&self) -> Result<String> {
+        let context = self.context;
+        let backbone = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
+            Some(teacher) => state_dict::<B::InnerBackend, _>(&teacher.model().backbone)?,
+            None => state_dict::<B::InnerBackend, _>(
+                &self.model.as_ref().expect("present between two steps").valid().backbone,
+            )?,
+        };
+        let choice = format!("{:?}", self.linear_choice());
+        let device = format!(
+            "{} {} {}",
+            context.device.backend,
+            context.device.name,
+            rayon::current_num_threads()
+        );
+        Ok(baseline_hash(
+            &backbone,
+            &context.sources,
+            &context.plan.config,
+            &format!("{choice} {device}"),
+        ))
+    }
+
+    /// Evaluates the network before its first step, or reads the evaluation of an equal one. The online probe knows nothing yet, so only an exact one is trained.
     ///
     /// # Errors
     /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] if an image cannot be read.
@@ -211,20 +235,38 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             LinearChoice::Exact => LinearWanted::Exact(L2::default()),
             LinearChoice::Sgd | LinearChoice::Online | LinearChoice::Off => LinearWanted::No,
         };
-        let measured = self.measure(linear, false, choice == LinearChoice::Sgd, false);
-        let Some(accuracy) = self.evaluated(measured)? else {
-            return Ok(());
+        let shared = match &self.context.baselines {
+            Some(folder) => Some(SharedBaseline::new(folder, &self.baseline_key()?)),
+            None => None,
         };
-        let linear_top1 = accuracy.linear.as_ref().map(|linear| linear.top1);
-        self.progress.untrained = UntrainedAccuracy {
-            knn_top1: Some(accuracy.knn_top1),
-            linear_top1,
+        let found = shared.as_ref().and_then(SharedBaseline::read);
+        let origin = if found.is_some() { " (from an equal run)" } else { "" };
+        let untrained = match found {
+            Some(found) => found,
+            None => {
+                let measured = self.measure(linear, false, choice == LinearChoice::Sgd, false);
+                let Some(accuracy) = self.evaluated(measured)? else {
+                    return Ok(());
+                };
+                let untrained = UntrainedAccuracy {
+                    knn_top1: Some(accuracy.knn_top1),
+                    linear_top1: accuracy.linear.as_ref().map(|linear| linear.top1),
+                };
+                if let Some(Err(error)) = shared.map(|shared| shared.write(&untrained)) {
+                    self.context
+                        .console
+                        .warn(&format!("the untrained evaluation is not shared: {error:#}"));
+                }
+                untrained
+            }
         };
-        let linear = linear_top1.map_or(String::new(), |linear| format!(", linear top-1 {linear:.4}"));
+        self.progress.untrained = untrained;
+        let text = |name: &str, top1: Option<f64>| top1.map_or(String::new(), |top1| format!("{name} top-1 {top1:.4}"));
         self.context.console.line(&format!(
-            "{}: kNN top-1 {:.4}{linear}",
+            "{}: {}{}{origin}",
             start_of(self.progress.from.as_deref()),
-            accuracy.knn_top1
+            text("kNN", untrained.knn_top1),
+            text(", linear", untrained.linear_top1)
         ));
         Ok(())
     }
