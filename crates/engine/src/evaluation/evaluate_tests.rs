@@ -219,6 +219,7 @@ fn a_stop_in_any_phase_names_it_and_the_protocol_continues_to_the_same_result() 
         rows: (0..60).map(|k| ((k * 7 % 11) as f32).sin()).collect(),
         width: 2,
         labels: (0..30).map(|k| k % 3).collect(),
+        images: (0..30).collect(),
     };
     for (l2, phase) in [
         (L2::Chosen, "choosing the penalty"),

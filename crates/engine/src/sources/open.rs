@@ -100,11 +100,11 @@ pub fn labelled_part(whole: &Sources, config: &Config, say: &dyn Fn(&str)) -> Re
     Ok(part)
 }
 
-/// The part of the training images that the config says, what is to be noted of it, and what it adds to the name of a cache.
-fn part_of(
-    mut train: Arc<dyn ImageSource>,
-    config: &Config,
-) -> Result<(Arc<dyn ImageSource>, Vec<String>, String), SourceError> {
+/// A part of the training images, what is to be noted of it, and what it adds to the name of a cache.
+type Part = (Arc<dyn ImageSource>, Vec<String>, String);
+
+/// The part of the training images that the config says.
+fn part_of(mut train: Arc<dyn ImageSource>, config: &Config) -> Result<Part, SourceError> {
     let (mut notes, mut name) = (Vec::new(), String::new());
     if let Some(fraction) = config.data.train_fraction {
         let (seed, whole) = (config.run.seed, train.len());
