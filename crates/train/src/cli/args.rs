@@ -190,6 +190,18 @@ pub(super) struct ProbeArgs {
     pub seeds: Vec<u64>,
 }
 
+impl ProbeArgs {
+    /// The defaults for one run.
+    pub fn of(from: String) -> Self {
+        Self {
+            from: vec![from],
+            no_cache: false,
+            untrained: false,
+            seeds: Vec::new(),
+        }
+    }
+}
+
 /// Flags of `linear`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct LinearArgs {

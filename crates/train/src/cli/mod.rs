@@ -13,7 +13,7 @@ use crate::commands::report::ReportRequest;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, exit_code};
 use crate::stop::{on_signals, stop_at_end_of_input};
-use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, RunArgs};
+use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, ProbeArgs, RunArgs};
 use barlow_engine::error::RunError;
 use barlow_engine::stop::StopFlag;
 use barlow_eval::Metric;
@@ -119,7 +119,7 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
                 figures: report.figures.as_deref(),
                 open: report.open,
                 console: Terminal::new(args.run.quiet),
-                probe: &|from| resolve::probe(&args.run, from, stop.clone()),
+                evaluation: &|from| resolve::evaluation(&args.run, &ProbeArgs::of(from), stop.clone()),
             };
             match report.watch {
                 true => commands::report::watch(&request, report.port, &stop),

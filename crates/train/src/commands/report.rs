@@ -1,11 +1,11 @@
 //! `report`: regenerates the report of one or several finished runs from their folders, or serves that of a run in progress.
 
-use super::probe::ProbeRequest;
 use crate::console::{Terminal, print_result};
 use barlow_engine::config::{Config, Layers, load};
 use barlow_engine::console::Console;
 use barlow_engine::error::RunError;
-use barlow_engine::run::{Page, lacks_portrait, open_in_browser, portray, serve, write_figures, write_report};
+use barlow_engine::protocols::{EvaluationRequest, portray_runs};
+use barlow_engine::run::{Page, lacks_portrait, open_in_browser, serve, write_figures, write_report};
 use barlow_engine::run_dir::RunDir;
 use barlow_engine::stop::StopFlag;
 use std::ffi::OsStr;
@@ -24,7 +24,7 @@ pub struct ReportRequest<'a> {
     /// Where messages go.
     pub console: Terminal,
     /// The request of an evaluation of `RUN@last`.
-    pub probe: &'a dyn Fn(&str) -> Result<ProbeRequest, RunError>,
+    pub evaluation: &'a dyn Fn(String) -> Result<EvaluationRequest, RunError>,
 }
 
 impl ReportRequest<'_> {
@@ -47,15 +47,7 @@ impl ReportRequest<'_> {
 
     /// Computes what the report of a run of an earlier version lacks, from its last checkpoint.
     fn complete(&self, run: &RunDir) -> Result<(), RunError> {
-        let request = (self.probe)(&format!("{}@last", run.root().display()))?;
-        let (checkpoint, sources) = request.open()?;
-        let config = &request.config;
-        request.selected.run(|device| {
-            let network = device.network(checkpoint.evaluated(config), config, true)?;
-            let step = checkpoint.progress.step;
-            portray(run, network.as_ref(), &sources, config, step, &request.watch())
-        })?;
-        Ok(())
+        portray_runs(&(self.evaluation)(format!("{}@last", run.root().display()))?)
     }
 }
 
