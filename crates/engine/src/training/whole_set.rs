@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(parts(9, 4), [0..4, 4..9]);
         assert_eq!(parts(10, 4), [0..4, 4..8, 8..10]);
         assert_eq!(parts(8, 4), [0..4, 4..8]);
-        assert_eq!(parts(3, 8), [0..3]);
-        assert_eq!(parts(9, 8), [0..9]);
+        assert_eq!(parts(3, 8), [std::ops::Range { start: 0, end: 3 }]);
+        assert_eq!(parts(9, 8), [std::ops::Range { start: 0, end: 9 }]);
     }
 }
