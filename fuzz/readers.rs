@@ -12,7 +12,7 @@ use std::fmt::Display;
 use barlow_augment::{CropBox, DecodeError, Image8, decode, decode_channels, decode_region, resize_bicubic};
 use barlow_data::{
     CacheIndex, CifarKind, IdxArray, IdxType, ParquetFile, check_cifar_records, index_tar, parse_annotation,
-    parse_cifar_names, parse_index, parse_list, parse_table, parse_tar_indexes,
+    parse_cifar_names, parse_coco, parse_index, parse_list, parse_table, parse_tar_indexes,
 };
 
 /// A target returns whether it accepted the bytes.
@@ -21,6 +21,7 @@ pub type Target = fn(&[u8]) -> bool;
 /// Every target by its name, which is also its corpus folder's.
 pub const TARGETS: &[(&str, Target)] = &[
     ("cifar", cifar),
+    ("coco", coco),
     ("folder_index", folder_index),
     ("idx", idx),
     ("image", image),
@@ -108,6 +109,35 @@ pub fn idx(bytes: &[u8]) -> bool {
     assert!((1..=4).contains(&array.dims.len()));
     assert_eq!(values * width, array.data.len());
     assert_eq!(array.values().count(), values);
+    true
+}
+
+/// Annotation files of COCO.
+pub fn coco(bytes: &[u8]) -> bool {
+    let Ok(file) = parse_coco(bytes).map_err(one_line) else {
+        return false;
+    };
+    assert!(!file.images.is_empty() && !file.categories.is_empty());
+    assert!(file.images.is_sorted_by(|a, b| a.id < b.id) && file.categories.is_sorted_by(|a, b| a.id < b.id));
+    file.categories
+        .iter()
+        .for_each(|category| one_line_name(&category.name));
+    for image in &file.images {
+        one_line_name(&image.file_name);
+        let [height, width] = image.size;
+        for object in &image.objects {
+            let [x1, y1, x2, y2] = object.corners;
+            assert!(0.0 <= x1 && x1 < x2 && x2 <= width as f32, "{object:?}");
+            assert!(0.0 <= y1 && y1 < y2 && y2 <= height as f32, "{object:?}");
+            assert!(
+                object.category < file.categories.len() && object.area.is_finite(),
+                "{object:?}"
+            );
+        }
+    }
+    if !file.problems.is_empty() {
+        one_line(&file.problems);
+    }
     true
 }
 

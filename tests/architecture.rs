@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("barlow-model", &["barlow-ops"]),
     ("barlow-loss", &["barlow-simd"]),
     ("barlow-eval", &["barlow-simd"]),
+    ("barlow-detect", &["barlow-eval"]),
     ("barlow-report", &[]),
     ("barlow-weights", &[]),
     (
@@ -60,12 +61,13 @@ const WITHOUT_BURN: &[&str] = &[
     "barlow-augment",
     "barlow-simd",
     "barlow-eval",
+    "barlow-detect",
     "barlow-report",
     "barlow-weights",
 ];
 
 /// Members that never see an image file.
-const WITHOUT_IMAGES: &[&str] = &["barlow-model", "barlow-ops", "barlow-loss", "barlow-weights"];
+const WITHOUT_IMAGES: &[&str] = &["barlow-detect", "barlow-model", "barlow-ops", "barlow-loss", "barlow-weights"];
 
 const NETWORK_CLIENTS: &[&str] = &["curl", "hf-hub", "hyper", "reqwest", "ureq"];
 

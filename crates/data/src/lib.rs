@@ -11,6 +11,7 @@ mod batch_maker;
 mod burn_dataset;
 mod cache;
 mod classes;
+mod coco;
 mod decoded;
 mod epoch;
 mod error;
@@ -47,6 +48,10 @@ pub use batch::{DeviceBatch, HostBatch, HostView};
 pub use burn_dataset::SourceDataset;
 pub use cache::{
     CACHE_VERSION, CacheEntry, CacheError, CacheFault, CacheIndex, CacheState, DiskCache, DiskCacheConfig,
+};
+pub use coco::{
+    CocoAnnotations, CocoCategory, CocoError, CocoImage, CocoObject, CocoProblem, CocoProblems, CocoSet, RunCounts,
+    Segmentation, parse_coco, read_coco,
 };
 pub use decoded::DecodedSet;
 pub use epoch::EpochIter;

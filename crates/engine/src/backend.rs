@@ -2,14 +2,20 @@
 
 use crate::optim::OptimOps;
 use barlow_loss::ops::LossOps;
-use barlow_ops::ModelOps;
+use barlow_ops::{ModelOps, RegionOps};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use std::fmt;
 
 /// A Burn backend with the operations of a training step.
-pub trait TrainBackend: AutodiffBackend<InnerBackend: ModelOps + OptimOps> + ModelOps + LossOps {}
+pub trait TrainBackend:
+    AutodiffBackend<InnerBackend: ModelOps + RegionOps + OptimOps> + ModelOps + RegionOps + LossOps
+{
+}
 
-impl<B> TrainBackend for B where B: AutodiffBackend<InnerBackend: ModelOps + OptimOps> + ModelOps + LossOps {}
+impl<B> TrainBackend for B where
+    B: AutodiffBackend<InnerBackend: ModelOps + RegionOps + OptimOps> + ModelOps + RegionOps + LossOps
+{
+}
 
 /// The device of a run, as messages and `summary.json` name it.
 #[derive(Clone, Debug, PartialEq, Eq)]

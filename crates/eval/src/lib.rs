@@ -1,4 +1,5 @@
-//! Evaluation of features: classification (weighted kNN, linear probe, linear SVM), average precision, collapse measures.
+//! Evaluation of features: classification (weighted kNN, linear probe, linear SVM), average precision, collapse measures; and of
+//! detections: average precision of boxes and masks as VOC and COCO define it.
 //!
 //! Pure functions on host slices, or on rows that are read block by block ([`Rows`]): no tensors, no files, no random numbers.
 //! No result depends on the number of threads. Whatever may be wrong with the data is an [`EvalError`]. This crate must not
@@ -9,6 +10,7 @@ mod block;
 mod choose;
 mod collapse;
 mod cost;
+mod detection;
 mod error;
 mod features;
 mod input;
@@ -35,6 +37,10 @@ pub use ap::{AveragePrecision, CurveAp, MeanAp, Presence, average_precision, cur
 pub use choose::{L2Candidate, L2Choice, choose_l2};
 pub use collapse::{Collapse, spread_rows};
 pub use cost::{Cost, knn_cost, linear_cost};
+pub use detection::{
+    AreaRange, BoxRegion, CocoConfig, CocoDetection, CocoEvaluation, CocoObject, CocoSummary, MaskError, Region, Rle,
+    VocAp, VocDetection, VocObject, box_iou, coco_evaluate, voc_detection_ap,
+};
 pub use error::{EvalError, Set};
 pub use features::Features;
 pub use knn::{KnnConfig, KnnResult, KnnScore, knn};

@@ -5,7 +5,7 @@ use burn_cubecl::cubecl::server::ComputeServer;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 use burn_fusion::{Fusion, FusionBackend};
 
-use crate::{ConvOps, NormOps, PoolOps, TransformerOps};
+use crate::{ConvOps, NormOps, PoolOps, RegionOps, TransformerOps};
 
 macro_rules! default_implementations {
     ($($ops:ident),*) => {$(
@@ -24,4 +24,4 @@ macro_rules! default_implementations {
     )*};
 }
 
-default_implementations!(ConvOps, NormOps, PoolOps, TransformerOps);
+default_implementations!(ConvOps, NormOps, PoolOps, RegionOps, TransformerOps);

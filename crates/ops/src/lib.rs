@@ -1,6 +1,6 @@
-//! Backend extensions for Burn: convolution, batch norm, pooling and the operations of transformers, each with its gradients.
+//! Backend extensions for Burn: convolution, batch norm, pooling, RoIAlign and the operations of transformers, each with its gradients.
 //!
-//! [`ConvOps`], [`NormOps`], [`PoolOps`] and [`TransformerOps`] are traits over `B: Backend` with default implementations in Burn's own ops, so an
+//! [`ConvOps`], [`NormOps`], [`PoolOps`], [`RegionOps`] and [`TransformerOps`] are traits over `B: Backend` with default implementations in Burn's own ops, so an
 //! empty impl supports a custom backend. `Flex`, the CPU backend, overrides them with kernels of this crate (feature `cpu`); CUDA
 //! and WGPU use the default implementations. Under `Autodiff` each operation is one node.
 //!
@@ -26,6 +26,7 @@ mod gpu;
 mod model_ops;
 mod norm;
 mod pool;
+mod region;
 mod transformer;
 
 pub use conv::{ConvOps, conv2d, grouped_conv2d, reference};
@@ -36,6 +37,7 @@ pub use norm::{
     reference as norm_reference,
 };
 pub use pool::{MaxPooled, PoolOps, Window, max_pool2d, mean_pool2d, reference as pool_reference};
+pub use region::{RegionOps, Regions, RoiAlign, reference as region_reference, roi_align};
 pub use transformer::{
     LayerNormGradients, LayerNormSaved, LayerNormed, TransformerOps, attention, gelu, layer_norm,
     reference as transformer_reference, softmax,

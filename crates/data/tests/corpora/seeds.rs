@@ -21,6 +21,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
     for (target, files) in [
         ("cifar", cifar()),
+        ("coco", coco()),
         ("folder_index", folder_index()),
         ("idx", idx()),
         ("image", pictures()),
@@ -107,6 +108,38 @@ fn idx() -> Files {
         ("five-dimensions", with(header(8, &[1; 5]), b"a")),
         ("too-long", with(images, b"s")),
         ("twice.gz", [&packed[..], &packed].concat()),
+    ])
+}
+
+fn coco() -> Files {
+    let file = |images: &str, annotations: &str| {
+        let categories = r#"[{"id":7,"name":"dog"},{"id":3,"name":"cat"}]"#;
+        format!(r#"{{"info":{{}},"images":[{images}],"categories":{categories},"annotations":[{annotations}]}}"#)
+            .into_bytes()
+    };
+    let image = r#"{"id":9,"file_name":"a/2.jpg","height":40,"width":60}"#;
+    let polygon = r#"{"id":1,"image_id":9,"category_id":7,"bbox":[1,2,30.5,20],"area":99.5,"iscrowd":0,"segmentation":[[1,2,31.5,2,31.5,22]]}"#;
+    let runs = r#"{"id":2,"image_id":9,"category_id":3,"bbox":[0,0,9,9],"iscrowd":1,"segmentation":{"size":[40,60],"counts":[400,600,1400]}}"#;
+    let text = r#"{"id":3,"image_id":9,"category_id":3,"bbox":[0,0,9,9],"iscrowd":true,"segmentation":{"size":[40,60],"counts":"0hm2"}}"#;
+    let changed = |from: &str, to: &str| file(image, &polygon.replace(from, to));
+    named([
+        ("valid-polygon.json", file(image, polygon)),
+        ("valid-runs.json", file(image, &format!("{runs},{text}"))),
+        ("valid-no-object.json", file(image, "")),
+        ("valid-outside.json", changed("30.5", "300")),
+        (
+            "valid-unknown.json",
+            changed(r#""category_id":7"#, r#""category_id":8"#),
+        ),
+        ("valid-no-area.json", changed("30.5,20", "0,-20")),
+        ("huge-number.json", changed("30.5", "1e999")),
+        ("id-as-text.json", file(&image.replace('9', "\"9\""), "")),
+        ("no-pixels.json", file(&image.replace("40", "0"), "")),
+        ("leaves-the-folder.json", file(&image.replace("a/2", "../2"), "")),
+        ("twice.json", file(&format!("{image},{image}"), "")),
+        ("no-image.json", file("", "")),
+        ("deep.json", "[".repeat(2000).into_bytes()),
+        ("empty.json", Vec::new()),
     ])
 }
 

@@ -1,9 +1,9 @@
-//! Convolution, batch norm and pooling, forward and backward, compared with Burn's own.
+//! Convolution, batch norm, pooling and RoIAlign, forward and backward, compared with Burn's own.
 
 use super::values::{By, Values, gradient_of, noise, with_gradients};
 use crate::backend::TrainBackend;
 use barlow_model::{BatchNormConfig, NormMode};
-use barlow_ops::{ConvGeometry, Window, grouped_conv2d, max_pool2d, mean_pool2d};
+use barlow_ops::{ConvGeometry, Regions, RoiAlign, Window, grouped_conv2d, max_pool2d, mean_pool2d, roi_align};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d as burn_conv2d, max_pool2d as burn_max_pool2d};
@@ -41,6 +41,9 @@ const LARGE_GROUPS: usize = 32;
 /// Shapes of a batch norm's operand, [N, C, H, W].
 const NORM: [usize; 4] = [8, 6, 4, 4];
 const LARGE_NORM: [usize; 4] = [16, 64, 56, 56];
+/// Shapes of the features from which regions are cut, [N, C, H, W].
+const FEATURES: [usize; 4] = [2, 3, 7, 9];
+const LARGE_FEATURES: [usize; 4] = [2, 256, 15, 20];
 /// m, k and n of a product.
 const PRODUCT: [usize; 3] = [16, 24, 40];
 const LARGE_PRODUCT: [usize; 3] = [256, 2048, 2048];
@@ -56,6 +59,7 @@ pub(super) enum Operation {
     Grouped(Convolution, usize),
     Norm(After, [usize; 4]),
     Pooling,
+    RoiAlign([usize; 4]),
     Product([usize; 3]),
 }
 
@@ -64,7 +68,11 @@ pub(super) fn all() -> Vec<Operation> {
     let mut operations = CONVOLUTIONS.map(Operation::Convolution).to_vec();
     operations.push(Operation::Grouped(GROUPED, GROUPS));
     operations.extend(After::ALL.map(|after| Operation::Norm(after, NORM)));
-    operations.extend([Operation::Pooling, Operation::Product(PRODUCT)]);
+    operations.extend([
+        Operation::Pooling,
+        Operation::RoiAlign(FEATURES),
+        Operation::Product(PRODUCT),
+    ]);
     operations
 }
 
@@ -73,6 +81,7 @@ pub(super) fn large() -> Vec<Operation> {
     let mut operations = LARGE_CONVOLUTIONS.map(Operation::Convolution).to_vec();
     operations.push(Operation::Grouped(LARGE_GROUPED, LARGE_GROUPS));
     operations.extend(After::ALL.map(|after| Operation::Norm(after, LARGE_NORM)));
+    operations.push(Operation::RoiAlign(LARGE_FEATURES));
     operations.push(Operation::Product(LARGE_PRODUCT));
     operations
 }
@@ -84,6 +93,7 @@ impl Operation {
             Self::Grouped(case, groups) => convolution::<B>(case, groups, by, device),
             Self::Norm(after, shape) => norm::<B>(after, shape, by, device),
             Self::Pooling => pooling::<B>(by, device),
+            Self::RoiAlign(shape) => regions::<B>(shape, by, device),
             Self::Product(sides) => product::<B>(sides, device),
         }
     }
@@ -206,4 +216,36 @@ fn pooling<B: TrainBackend>(by: By, device: &B::Device) -> Values {
     let mut values = with_gradients("max pooling", largest, &inputs, device);
     values.extend(with_gradients("mean pooling", mean, &inputs, device));
     values
+}
+
+/// RoIAlign. By definition it is one product with the weights of every pixel in every bin, which are read off maps of a single pixel.
+fn regions<B: TrainBackend>(shape: [usize; 4], by: By, device: &B::Device) -> Values {
+    let [images, channels, height, width] = shape;
+    let x = noise::<B, 4>(shape, 6, device).require_grad();
+    let (right, bottom) = (16.0 * width as f32, 16.0 * height as f32);
+    let boxes = [
+        (0, [0.0, 0.0, right, bottom]),
+        (0, [10.0, 20.0, 70.0, 90.0]),
+        (images - 1, [33.3, 5.5, 40.1, bottom - 3.1]),
+        (images - 1, [-30.0, -20.0, 20.0, 30.0]),
+        (images - 1, [50.0, 50.0, 50.0, 50.0]),
+    ];
+    let bins = 14;
+    let align = RoiAlign { bins, stride: 16.0 };
+    let y = match by {
+        By::Backend => roi_align(x.clone(), &Regions::new(align, boxes.to_vec())),
+        By::Definition => {
+            let pixels = height * width;
+            let maps: Tensor<B, 4> = Tensor::<B, 2>::eye(pixels, device).reshape([1, pixels, height, width]);
+            let of_box = |&(image, corners): &(usize, [f32; 4])| {
+                let weights = roi_align(maps.clone(), &Regions::new(align, vec![(0, corners)]));
+                let weights = weights.reshape([pixels, bins * bins]);
+                let features = x.clone().slice([image..image + 1]).reshape([channels, pixels]);
+                features.matmul(weights).reshape([1, channels, bins, bins])
+            };
+            Tensor::cat(boxes.iter().map(of_box).collect(), 0)
+        }
+    };
+    let name = format!("RoIAlign of {channels} channels, {height} x {width}");
+    with_gradients(&name, y, &[("the features", gradient_of(&x))], device)
 }

@@ -6,4 +6,5 @@ mod conv_autodiff;
 mod grouped_conv;
 mod norm_ops;
 mod pool_ops;
+mod region_ops;
 mod transformer_ops;
