@@ -67,7 +67,13 @@ const WITHOUT_BURN: &[&str] = &[
 ];
 
 /// Members that never see an image file.
-const WITHOUT_IMAGES: &[&str] = &["barlow-detect", "barlow-model", "barlow-ops", "barlow-loss", "barlow-weights"];
+const WITHOUT_IMAGES: &[&str] = &[
+    "barlow-detect",
+    "barlow-model",
+    "barlow-ops",
+    "barlow-loss",
+    "barlow-weights",
+];
 
 const NETWORK_CLIENTS: &[&str] = &["curl", "hf-hub", "hyper", "reqwest", "ureq"];
 
