@@ -184,11 +184,25 @@ mod tests {
                 .learning_rate_weights
                 .unwrap()
         };
-        // 4e-3 at 128 images, where the authors' is 0.7; 0.3 at 512.
-        assert!((rate(&study.cells[4]) - 4e-3 * 0.3 / 0.7).abs() < 1e-12);
+        // 3 at 128 images, where the authors' is 0.7; 0.3 at 512.
+        assert!((rate(&study.cells[4]) - 3.0 * 0.3 / 0.7).abs() < 1e-12);
         assert_eq!(differences(&base, &study.cells[2]), []);
         let biases = |cell: &Cell| base.config_of(cell, 0).unwrap().optimizer.learning_rate_biases.unwrap();
-        assert_eq!(biases(&study.cells[4]), rate(&study.cells[4]), "AdamW has one rate");
+        assert_eq!(biases(&study.cells[4]), 0.02, "that of biases stays");
+        let base = self::base(
+            "sign-digits",
+            &[
+                r#"optimizer.kind="adamw""#,
+                "optimizer.learning_rate_weights=4e-3",
+                "optimizer.learning_rate_biases=4e-3",
+            ],
+        );
+        let wide = &self::study("batch", &base).cells[4];
+        let optimizer = base.config_of(wide, 0).unwrap().optimizer;
+        assert_eq!(
+            optimizer.learning_rate_biases, optimizer.learning_rate_weights,
+            "AdamW has one rate"
+        );
     }
 
     #[test]
@@ -230,7 +244,7 @@ mod tests {
         let (a, b) = base.config_of(&study.cells[3], 0).unwrap().views.resolve();
         for view in [a, b] {
             let left = [view.greyscale, view.jitter.p, view.flip, view.solarize, view.blur.p];
-            assert_eq!((left, view.crop_scale), ([0.0; 5], [0.2, 1.0]));
+            assert_eq!((left, view.crop_scale), ([0.0; 5], [0.4, 1.0]));
         }
         let blurred = self::base("sign-digits", &["views.preset=imagenet"]);
         let cells = self::study("augment", &blurred).cells;
