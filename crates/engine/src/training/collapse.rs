@@ -1,6 +1,7 @@
 //! The warning about a collapse: readings of the log in plain words.
 //!
-//! Many runs begin with a plateau that looks like a collapse, so nothing is said in the first tenth of a run, nor of a single interval.
+//! Many runs begin with a plateau that looks like a collapse, so nothing is said in the first tenth of a run, nor in its first hundred
+//! steps, nor of a single interval.
 
 use crate::method::Outlook;
 use crate::metrics::Readings;
@@ -8,6 +9,8 @@ use std::collections::BTreeMap;
 
 /// The fraction of the run before the first warning.
 const GRACE: f64 = 0.1;
+/// Steps before the first warning.
+const GRACE_STEPS: u64 = 100;
 /// Logged intervals in succession that show the same.
 const IN_SUCCESSION: usize = 2;
 /// Below this [`unit_deviation`](barlow_loss::unit_deviation), which is about 1 for embeddings that are spread, they are one point.
@@ -30,15 +33,15 @@ pub(super) struct CollapseWatch {
 
 impl CollapseWatch {
     /// The warnings that an interval with these mean readings gives, each at most once; `codes` is the number of prototypes or labels
-    /// of a method that has any, `progress` the fraction of the run that is done.
+    /// of a method that has any; `step` of `total_steps` are done.
     pub fn warnings(
         &mut self,
         readings: &Readings,
         outlook: &Outlook,
         codes: Option<usize>,
-        progress: f64,
+        [step, total_steps]: [u64; 2],
     ) -> Vec<String> {
-        if progress < GRACE {
+        if step < GRACE_STEPS || (step as f64) < GRACE * total_steps as f64 {
             return Vec::new();
         }
         let shown = signs(readings, outlook, codes);
@@ -171,19 +174,25 @@ mod tests {
         );
         let outlook = Outlook::default();
         let mut watch = CollapseWatch::default();
-        let mut warned = |readings: &Readings, progress: f64| watch.warnings(readings, &outlook, None, progress).len();
-        assert_eq!([warned(&bad, 0.01), warned(&bad, 0.05), warned(&bad, 0.09)], [0, 0, 0]);
-        assert_eq!([warned(&bad, 0.1), warned(&good, 0.2), warned(&bad, 0.3)], [0, 0, 0]);
+        let mut warned = |readings: &Readings, step: u64| watch.warnings(readings, &outlook, None, [step, 2000]).len();
+        assert_eq!([warned(&bad, 20), warned(&bad, 100), warned(&bad, 180)], [0, 0, 0]);
+        assert_eq!([warned(&bad, 200), warned(&good, 400), warned(&bad, 600)], [0, 0, 0]);
         // The second in succession; then never again.
         assert_eq!(
             [
-                warned(&bad, 0.4),
-                warned(&bad, 0.5),
-                warned(&good, 0.6),
-                warned(&bad, 0.7),
-                warned(&bad, 0.8)
+                warned(&bad, 800),
+                warned(&bad, 1000),
+                warned(&good, 1200),
+                warned(&bad, 1400),
+                warned(&bad, 1600)
             ],
             [1, 0, 0, 0, 0]
+        );
+        let mut short = CollapseWatch::default();
+        assert_eq!(
+            [50, 99, 100].map(|step| short.warnings(&bad, &outlook, None, [step, 100]).len()),
+            [0, 0, 0],
+            "a run of a hundred steps tells nothing"
         );
     }
 }

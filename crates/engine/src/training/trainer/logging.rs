@@ -66,9 +66,9 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             online_top1: (!correct.is_empty()).then(|| correct.iter().sum::<f64>() / correct.len() as f64),
         };
         self.status(&metric);
-        let progress = self.progress.step as f64 / self.context.plan.schedule.total_steps as f64;
+        let steps = [self.progress.step, self.context.plan.schedule.total_steps];
         let (outlook, codes) = (self.method.outlook(), self.method.codes());
-        for warning in self.collapse.warnings(&metric.readings, outlook, codes, progress) {
+        for warning in self.collapse.warnings(&metric.readings, outlook, codes, steps) {
             self.context.console.warn(&warning);
         }
         self.log(&Metric::Training(metric))
