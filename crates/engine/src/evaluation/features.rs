@@ -75,6 +75,13 @@ pub struct FeatureOptions {
     pub cache: Option<Arc<FeatureCache>>,
 }
 
+impl FeatureOptions {
+    /// How images become squares: `crop` or `squash`.
+    pub fn resized(&self) -> &'static str {
+        if self.squash { "squash" } else { "crop" }
+    }
+}
+
 /// The settings of a forward pass over a set.
 #[derive(Clone, Debug)]
 pub struct FeaturePass {

@@ -106,7 +106,6 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use barlow_data::DataFormat;
 
     #[test]
     fn a_partial_batch_is_left_out() {
@@ -116,13 +115,7 @@ mod tests {
         let inputs = config.method_inputs(None);
         let method = config.method_definition();
         let method = (method.spec(&inputs), method.outlook(&inputs));
-        let images = ImageCounts {
-            train: 1662,
-            test: 400,
-            classes: 10,
-            unlabelled_test: 0,
-            format: DataFormat::Folder,
-        };
+        let images = ImageCounts::shipped();
         let plan = |config: Config| {
             Plan::new(
                 "x".into(),

@@ -3,8 +3,7 @@
 use super::measure::{Evaluated, Measured, Protocol, Subject, measure};
 use super::request::EvaluationRequest;
 use crate::error::RunError;
-use crate::evaluation::{LinearWanted, Wanted, evaluate};
-use anyhow::Context;
+use crate::evaluation::{LinearWanted, Wanted};
 use barlow_eval::{KnnScore, Metric};
 use serde::Serialize;
 
@@ -50,14 +49,7 @@ pub fn knn(request: &EvaluationRequest, metric: Metric) -> Result<Evaluated<KnnD
         wanted.knn.ks.extend(KS.into_iter().filter(|&k| k != eval.knn_k));
         wanted.knn.metric = metric;
         wanted.features = subject.features.clone();
-        let found = evaluate(
-            subject.network,
-            subject.sources,
-            subject.config,
-            &wanted,
-            &subject.watch,
-        )?;
-        let found = found.context("the images were checked for labels")?;
+        let found = subject.evaluate(&wanted)?;
         let entry = |score: &KnnScore| KnnEntry {
             k: score.k,
             voters: score.voters,

@@ -4,7 +4,7 @@
 use super::measure::{Evaluated, Measured, Protocol, Subject, measure};
 use super::request::EvaluationRequest;
 use crate::error::RunError;
-use crate::evaluation::{FeatureOptions, L2, LinearWanted, Wanted, evaluate};
+use crate::evaluation::{FeatureOptions, L2, LinearWanted, Wanted};
 use anyhow::Context;
 use serde::Serialize;
 
@@ -72,16 +72,8 @@ fn exact(
             features: subject.features(features),
             ..Wanted::of(subject.config, LinearWanted::Exact(l2))
         };
-        let found = evaluate(
-            subject.network,
-            subject.sources,
-            subject.config,
-            &wanted,
-            &subject.watch,
-        )?;
-        let linear = found
-            .and_then(|found| found.linear)
-            .context("the images were checked for labels")?;
+        let found = subject.evaluate(&wanted)?;
+        let linear = found.linear.context("a linear classifier was wanted")?;
         let fit = linear.fit.context("an exact probe was fitted")?;
         let names = &subject.sources.classes;
         let scores = fit.report.per_class.iter().zip(names);
@@ -89,7 +81,7 @@ fn exact(
             figures: [("linear_top1", Some(linear.top1)), ("linear_top5", linear.top5)].into(),
             detail: ExactDetail {
                 features: features.layer.name(),
-                resized: if features.squash { "squash" } else { "crop" },
+                resized: features.resized(),
                 l2: fit.l2,
                 iterations: fit.iterations,
                 converged: fit.converged,

@@ -5,10 +5,10 @@ use super::provenance::Provenance;
 use super::request::{EvaluatedRun, EvaluationRequest};
 use crate::config::Config;
 use crate::error::RunError;
-use crate::evaluation::{FeatureCache, FeatureOptions, Network, Watch, network_hash};
+use crate::evaluation::{Accuracy, FeatureCache, FeatureOptions, Network, Wanted, Watch, evaluate, network_hash};
 use crate::files::write_json;
 use crate::sources::Sources;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use barlow_model::StateDict;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -94,6 +94,12 @@ pub(super) struct Subject<'a> {
 }
 
 impl Subject<'_> {
+    /// Evaluates the network; the request has checked that the images have labels.
+    pub(super) fn evaluate(&self, wanted: &Wanted<'_>) -> Result<Accuracy, RunError> {
+        let found = evaluate(self.network, self.sources, self.config, wanted, &self.watch)?;
+        Ok(found.context("the images were checked for labels")?)
+    }
+
     /// The features with other options, cached as the default ones.
     pub(super) fn features(&self, options: &FeatureOptions) -> FeatureOptions {
         FeatureOptions {

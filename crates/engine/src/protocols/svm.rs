@@ -71,7 +71,7 @@ pub fn transfer_svm(request: &EvaluationRequest, features: &FeatureOptions) -> R
             .into(),
             detail: SvmDetail {
                 features: features.layer.name(),
-                resized: if features.squash { "squash" } else { "crop" },
+                resized: features.resized(),
                 undefined: found.mean_area.undefined,
                 classes: found
                     .classes

@@ -400,7 +400,6 @@ mod tests {
     use super::*;
     use crate::console::PlainConsole;
     use crate::sources::ImageCounts;
-    use barlow_data::DataFormat;
 
     /// The study `loss` over the smoke recipe with seeds 0 and 1, without its images.
     fn prepared(root: &Path, only: &[&str]) -> PreparedStudy {
@@ -408,13 +407,7 @@ mod tests {
             recipe: Some("smoke".to_owned()),
             ..Layers::default()
         };
-        let images = ImageCounts {
-            train: 1662,
-            test: 400,
-            classes: 10,
-            unlabelled_test: 0,
-            format: DataFormat::Folder,
-        };
+        let images = ImageCounts::shipped();
         let base = Base::new(layers, Vec::new(), images, None).unwrap();
         let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
         let study = StudySource::find("loss").unwrap().study(&base, &only).unwrap();

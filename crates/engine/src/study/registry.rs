@@ -103,7 +103,6 @@ mod tests {
     use super::*;
     use crate::config::{Change, Layers, changes};
     use crate::sources::ImageCounts;
-    use barlow_data::DataFormat;
 
     fn base(recipe: &str, sets: &[&str]) -> Base {
         let layers = Layers {
@@ -111,13 +110,7 @@ mod tests {
             sets: sets.iter().map(|set| (*set).to_owned()).collect(),
             flags: Vec::new(),
         };
-        let images = ImageCounts {
-            train: 1662,
-            test: 400,
-            classes: 10,
-            unlabelled_test: 0,
-            format: DataFormat::Folder,
-        };
+        let images = ImageCounts::shipped();
         Base::new(layers, Vec::new(), images, None).unwrap()
     }
 

@@ -27,6 +27,22 @@ const SEVERAL_RUNS: &[&str] = &[
     "--dry-run",
 ];
 
+/// Flags that evaluations of frozen features read.
+const PROBE: &[&str] = &["--backend", "--device", "--threads", "--set", "--data"];
+
+/// Flags that evaluations read that train a classifier by SGD on random crops.
+const TRAINED_HEAD: &[&str] = &[
+    "--backend",
+    "--device",
+    "--threads",
+    "--set",
+    "--data",
+    "--epochs",
+    "--batch-size",
+    "--seed",
+    "--workers",
+];
+
 /// Parses the command line, or returns the exit code if the program ends here.
 pub(super) fn parse() -> Result<Args, ExitCode> {
     let matches = command().try_get_matches();
@@ -54,7 +70,6 @@ fn command() -> clap::Command {
 /// # Errors
 /// [`RunError::Usage`] with the first such flag.
 pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Result<(), RunError> {
-    const PROBE: &[&str] = &["--backend", "--device", "--threads", "--set", "--data"];
     let probe = match command {
         Command::Knn(knn) => Some(("knn", &knn.probe)),
         Command::Linear(linear) if linear.protocol == ProtocolArg::Exact => {
@@ -96,40 +111,14 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
                 "--l2 is a setting of --protocol exact; --protocol sgd has --weight-decays",
             ));
         }
-        Command::Linear(linear) if linear.protocol == ProtocolArg::Sgd => (
-            "linear",
-            &[
-                "--backend",
-                "--device",
-                "--threads",
-                "--set",
-                "--data",
-                "--epochs",
-                "--batch-size",
-                "--seed",
-                "--workers",
-            ],
-        ),
+        Command::Linear(linear) if linear.protocol == ProtocolArg::Sgd => ("linear", TRAINED_HEAD),
         Command::Linear(linear) if !linear.rates.is_empty() || !linear.weight_decays.is_empty() => {
             return Err(RunError::usage(
                 "--rates and --weight-decays are settings of --protocol sgd; the exact protocol has none",
             ));
         }
         Command::Linear(_) => ("linear", PROBE),
-        Command::Transfer(_) => (
-            "transfer",
-            &[
-                "--backend",
-                "--device",
-                "--threads",
-                "--set",
-                "--data",
-                "--epochs",
-                "--batch-size",
-                "--seed",
-                "--workers",
-            ],
-        ),
+        Command::Transfer(_) => ("transfer", TRAINED_HEAD),
         Command::Finetune(finetune) if finetune.probe.no_cache => {
             return Err(RunError::usage(
                 "--no-cache does nothing with finetune, which caches no features; remove it",

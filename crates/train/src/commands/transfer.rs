@@ -5,7 +5,7 @@ use super::figures::{line, print};
 use super::linear::{print_exact, print_sgd};
 use crate::console::print_result;
 use barlow_engine::error::RunError;
-use barlow_engine::evaluation::{FeatureOptions, SgdProtocol};
+use barlow_engine::evaluation::{FeatureLayer, FeatureOptions, SgdProtocol};
 use barlow_engine::protocols::{EvaluationRequest, transfer_head, transfer_linear, transfer_svm};
 
 const SHOWN: [(&str, &str); 2] = [("map", "mAP"), ("map_11_point", "11 points")];
@@ -28,13 +28,13 @@ pub enum Task {
 pub fn run(request: &EvaluationRequest, task: &Task, features: &[FeatureOptions]) -> Result<(), RunError> {
     if let Task::Head(protocols) = task {
         for protocol in protocols {
-            print_features(protocol.layer.name(), false, protocols.len());
+            print_features(protocol.layer, "crop", protocols.len());
             print_sgd(&transfer_head(request, protocol)?, protocol);
         }
         return Ok(());
     }
     for options in features {
-        print_features(options.layer.name(), options.squash, features.len());
+        print_features(options.layer, options.resized(), features.len());
         if *task == Task::Linear {
             print_exact(&transfer_linear(request, options)?);
             continue;
@@ -51,9 +51,8 @@ pub fn run(request: &EvaluationRequest, task: &Task, features: &[FeatureOptions]
 }
 
 /// The features that the next lines are of, where there are several.
-fn print_features(layer: &str, squash: bool, count: usize) {
+fn print_features(layer: FeatureLayer, resized: &str, count: usize) {
     if count > 1 {
-        let resized = if squash { "squash" } else { "crop" };
-        print_result(&format!("features {layer}, {resized}:"));
+        print_result(&format!("features {}, {resized}:", layer.name()));
     }
 }

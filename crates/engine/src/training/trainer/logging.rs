@@ -1,12 +1,14 @@
 //! What a run logs while it trains: lines of metrics, evaluations, and the warning when something goes wrong.
 
 use super::Trainer;
+use super::moment::Moment;
 use crate::backend::TrainBackend;
 use crate::console::Status;
+use crate::context::RunContext;
 use crate::error::RunError;
 use crate::evaluation::{
-    Accuracy, EvaluationError, L2, LinearAccuracy, LinearChoice, LinearProtocol, LinearWanted, NetworkOnDevice,
-    SgdProtocol, Wanted, Watch, baseline_hash, evaluate, linear_choice, linear_sgd, network_hash,
+    Accuracy, EvaluationError, L2, LinearAccuracy, LinearChoice, LinearProtocol, LinearWanted, Network,
+    NetworkOnDevice, SgdProtocol, Wanted, Watch, baseline_hash, evaluate, linear_choice, linear_sgd, network_hash,
 };
 use crate::host_memory;
 use crate::metrics::{EvaluationMetric, Metric, ReadingMeans, Readings, TrainingMetric};
@@ -15,7 +17,7 @@ use crate::summary::{UntrainedAccuracy, start_of};
 use crate::training::{OnlineProbe, Phase, SharedBaseline, TrainBackbone};
 use anyhow::{Result, anyhow};
 use barlow_eval::Collapse;
-use barlow_model::state_dict;
+use barlow_model::{Model, state_dict};
 use burn::module::AutodiffModule;
 use burn::tensor::ElementConversion;
 use std::time::Instant;
@@ -126,34 +128,45 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         Ok(is_best)
     }
 
-    /// Evaluates the network as it is, or its teacher where the method says so; the embeddings too where they are logged, and linear
-    /// classifiers by SGD if `by_sgd`. The result has the features where the report shows them.
+    /// The network that is evaluated: as it is, or its teacher where the method says so.
+    pub(super) fn evaluated_model(&self) -> Model<B::InnerBackend, M::InnerModule> {
+        match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
+            Some(teacher) => teacher.model().clone(),
+            None => self.model.as_ref().expect("present between two steps").valid(),
+        }
+    }
+
+    /// Evaluates the network as far as is wanted at this moment of the run.
     ///
     /// # Errors
     /// If an image cannot be read, or the run should stop.
-    pub(super) fn measure(
-        &self,
-        linear: LinearWanted<'_>,
-        with_embeddings: bool,
-        by_sgd: bool,
-        with_features: bool,
-    ) -> Result<Option<Accuracy>, EvaluationError> {
-        let model = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
-            Some(teacher) => teacher.model().clone(),
-            None => self.model.as_ref().expect("present between two steps").valid(),
+    pub(super) fn measure(&self, moment: Moment) -> Result<Option<Accuracy>, EvaluationError> {
+        let (model, context) = (self.evaluated_model(), self.context);
+        let config = &context.plan.config;
+        let choice = self.linear_choice();
+        let probe = self.probe.as_ref().map(OnlineProbe::classifier);
+        let linear = match (moment, choice, &probe) {
+            (Moment::Untrained | Moment::Trained, LinearChoice::Exact, _) => LinearWanted::Exact(L2::default()),
+            (Moment::Trained, LinearChoice::Online, Some(probe)) => LinearWanted::Trained(probe),
+            _ => LinearWanted::No,
         };
-        let context = self.context;
+        let by_sgd = moment != Moment::DuringRun && choice == LinearChoice::Sgd;
         let hash = match by_sgd {
             true => Some(network_hash(
                 &state_dict(&model).map_err(anyhow::Error::from)?,
                 &context.sources,
-                &context.plan.config,
+                config,
             )),
             false => None,
         };
+        let wanted = Wanted {
+            embeddings: moment != Moment::Untrained,
+            keep_features: moment == Moment::Trained,
+            ..Wanted::of(config, linear)
+        };
         let network = NetworkOnDevice {
             backbone: model.backbone,
-            projector: with_embeddings.then_some(model.heads.projector),
+            projector: wanted.embeddings.then_some(model.heads.projector),
             device: self.device.clone(),
         };
         let watch = Watch {
@@ -161,32 +174,9 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             stop: &context.stop,
         };
         self.profile.time(Phase::Monitors, || {
-            let config = &context.plan.config;
-            let wanted = Wanted {
-                embeddings: with_embeddings,
-                keep_features: with_features,
-                ..Wanted::of(config, linear)
-            };
             let mut accuracy = evaluate(&network, &context.sources, config, &wanted, &watch)?;
             if let (Some(accuracy), Some(hash)) = (&mut accuracy, hash) {
-                let protocol = SgdProtocol {
-                    epochs: config.eval.linear_epochs,
-                    seed: config.run.seed,
-                    ..SgdProtocol::default()
-                };
-                let state = context
-                    .run
-                    .evaluation("linear-sgd-in-run")
-                    .with_extension("state.safetensors");
-                let results = linear_sgd(&network, &hash, &context.sources, config, &protocol, &state, &watch)?;
-                // One that cannot be removed is of another network at the next evaluation, and replaced.
-                drop(std::fs::remove_file(&state));
-                accuracy.linear = results.first().map(|result| LinearAccuracy {
-                    protocol: LinearProtocol::Sgd,
-                    top1: result.last().top1,
-                    top5: result.last().top5,
-                    fit: None,
-                });
+                accuracy.linear = linear_in_run(context, &network, &hash, &watch)?;
             }
             Ok(accuracy)
         })
@@ -204,12 +194,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     /// What the evaluation before the first step depends on.
     fn baseline_key(&self) -> Result<String> {
         let context = self.context;
-        let backbone = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
-            Some(teacher) => state_dict::<B::InnerBackend, _>(&teacher.model().backbone)?,
-            None => state_dict::<B::InnerBackend, _>(
-                &self.model.as_ref().expect("present between two steps").valid().backbone,
-            )?,
-        };
+        let backbone = state_dict::<B::InnerBackend, _>(&self.evaluated_model().backbone)?;
         let choice = format!("{:?}", self.linear_choice());
         let device = format!(
             "{} {} {}",
@@ -225,16 +210,12 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         ))
     }
 
-    /// Evaluates the network before its first step, or reads the evaluation of an equal one. The online probe knows nothing yet, so only an exact one is trained.
+    /// Evaluates the network before its first step, or reads the evaluation of an equal one. The online probe knows nothing yet, so
+    /// that it is not read.
     ///
     /// # Errors
     /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] if an image cannot be read.
     pub fn measure_untrained(&mut self) -> Result<(), RunError> {
-        let choice = self.linear_choice();
-        let linear = match choice {
-            LinearChoice::Exact => LinearWanted::Exact(L2::default()),
-            LinearChoice::Sgd | LinearChoice::Online | LinearChoice::Off => LinearWanted::No,
-        };
         let shared = match &self.context.baselines {
             Some(folder) => Some(SharedBaseline::new(folder, &self.baseline_key()?)),
             None => None,
@@ -244,7 +225,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         let untrained = match found {
             Some(found) => found,
             None => {
-                let measured = self.measure(linear, false, choice == LinearChoice::Sgd, false);
+                let measured = self.measure(Moment::Untrained);
                 let Some(accuracy) = self.evaluated(measured)? else {
                     return Ok(());
                 };
@@ -276,14 +257,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     /// # Errors
     /// As for [`Trainer::measure_untrained`].
     pub(super) fn measure_trained(&mut self) -> Result<Option<Accuracy>, RunError> {
-        let probe = self.probe.as_ref().map(OnlineProbe::classifier);
-        let choice = self.linear_choice();
-        let linear = match (choice, &probe) {
-            (LinearChoice::Exact, _) => LinearWanted::Exact(L2::default()),
-            (LinearChoice::Online, Some(probe)) => LinearWanted::Trained(probe),
-            (LinearChoice::Sgd | LinearChoice::Online | LinearChoice::Off, _) => LinearWanted::No,
-        };
-        let measured = self.measure(linear, true, choice == LinearChoice::Sgd, true);
+        let measured = self.measure(Moment::Trained);
         self.evaluated(measured)
     }
 
@@ -298,4 +272,32 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             Err(EvaluationError::Failed(error)) => Err(error.into()),
         }
     }
+}
+
+/// The official linear protocol within a run, on its last or first weights.
+fn linear_in_run(
+    context: &RunContext,
+    network: &dyn Network,
+    hash: &str,
+    watch: &Watch<'_>,
+) -> Result<Option<LinearAccuracy>, EvaluationError> {
+    let config = &context.plan.config;
+    let protocol = SgdProtocol {
+        epochs: config.eval.linear_epochs,
+        seed: config.run.seed,
+        ..SgdProtocol::default()
+    };
+    let state = context
+        .run
+        .evaluation("linear-sgd-in-run")
+        .with_extension("state.safetensors");
+    let results = linear_sgd(network, hash, &context.sources, config, &protocol, &state, watch)?;
+    // One that cannot be removed is of another network at the next evaluation, and replaced.
+    drop(std::fs::remove_file(&state));
+    Ok(results.first().map(|result| LinearAccuracy {
+        protocol: LinearProtocol::Sgd,
+        top1: result.last().top1,
+        top5: result.last().top5,
+        fit: None,
+    }))
 }

@@ -1,11 +1,12 @@
 //! The loop over epochs and steps.
 
 use super::Standing;
+use super::moment::Moment;
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::context::RunContext;
 use crate::error::RunError;
-use crate::evaluation::{EvaluationError, LinearWanted, Watch};
+use crate::evaluation::{EvaluationError, Watch};
 use crate::method::{Clock, EmaTiming, Method};
 use crate::metrics::{MetricsSink, ReadingMeans, Readings};
 use crate::optim::{Optimizer, StepRates};
@@ -383,7 +384,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         if !self.progress.evaluation_due {
             return Ok(false);
         }
-        let measured = self.measure(LinearWanted::No, true, false, false);
+        let measured = self.measure(Moment::DuringRun);
         let accuracy = self.evaluated(measured)?;
         self.progress.evaluation_due = false;
         match accuracy {
