@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("barlow-loss", &["barlow-simd"]),
     ("barlow-eval", &["barlow-simd"]),
     ("barlow-detect", &["barlow-eval"]),
+    ("barlow-group", &[]),
     ("barlow-report", &[]),
     ("barlow-weights", &[]),
     (
@@ -62,6 +63,7 @@ const WITHOUT_BURN: &[&str] = &[
     "barlow-simd",
     "barlow-eval",
     "barlow-detect",
+    "barlow-group",
     "barlow-report",
     "barlow-weights",
 ];

@@ -5,7 +5,7 @@
 
 use super::mode::NormMode;
 use super::statistic::RunningStatistic;
-use barlow_ops::{Epilogue, NormOps, batch_norm_eval, batch_norm_train};
+use barlow_ops::{Epilogue, NormOps, batch_norm_eval, batch_norm_synced, batch_norm_train};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
@@ -154,15 +154,28 @@ impl<B: NormOps> BatchNorm<B> {
             let statistics = [running_mean, self.running_var.value()].map(in_f32);
             batch_norm_eval(x, weight, bias, statistics, self.epsilon, epilogue)
         } else {
-            assert!(
-                n * s > 1,
-                "batch norm needs at least two values per channel in training modes, got x of shape {shape:?}"
-            );
-            let (y, mean, variance) = batch_norm_train(x, weight, bias, self.epsilon, epilogue);
-            if mode == NormMode::Train {
-                let unbiased = (n * s) as f64 / (n * s - 1) as f64;
+            let (y, mean, variance, count) = match mode.peers() {
+                None => {
+                    assert!(
+                        n * s > 1,
+                        "batch norm needs at least two values per channel in training modes, got x of shape {shape:?}"
+                    );
+                    let (y, mean, variance) = batch_norm_train(x, weight, bias, self.epsilon, epilogue);
+                    (y, mean, variance, (n * s) as f64)
+                }
+                Some(peers) => {
+                    let (y, [mean, variance], count) =
+                        batch_norm_synced(x, weight, bias, self.epsilon, epilogue, peers);
+                    assert!(
+                        count > 1.0,
+                        "batch norm needs at least two values per channel on all ranks together, got x of shape {shape:?}"
+                    );
+                    (y, mean, variance, count)
+                }
+            };
+            if mode.updates_statistics() {
                 self.update(&self.running_mean, mean);
-                self.update(&self.running_var, variance.mul_scalar(unbiased));
+                self.update(&self.running_var, variance.mul_scalar(count / (count - 1.0)));
             }
             y
         };

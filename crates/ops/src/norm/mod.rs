@@ -6,9 +6,11 @@ mod epilogue;
 mod flex;
 mod ops;
 pub mod reference;
+mod synced;
 mod tensors;
 mod types;
 
 pub use epilogue::Epilogue;
-pub use ops::{NormOps, batch_norm_eval, batch_norm_train};
+pub use ops::{NormOps, batch_norm_eval, batch_norm_synced, batch_norm_train};
+pub use synced::{NormPeers, SyncedNormalized};
 pub use types::{Affine, NormGradients, NormSaved, Normalized, Statistics};

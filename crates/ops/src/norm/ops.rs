@@ -3,12 +3,16 @@
 //! Separate tensor ops would each pass over the whole batch and store their result. One operation needs fewer passes, which find
 //! the data in the cache. Running statistics belong to the layer, not to this module.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 
 use super::tensors::{unwrap, wrap};
-use super::{Affine, Epilogue, NormGradients, NormSaved, Normalized, Statistics, reference};
+use super::{
+    Affine, Epilogue, NormGradients, NormPeers, NormSaved, Normalized, Statistics, SyncedNormalized, reference, synced,
+};
 
 /// Batch norm, overridable per backend. `x`, residuals and outputs are [N, C, S] (S: the pixels of an image, 1 for vectors),
 /// vectors per channel `[C]`; all are f32 or all of one other float type.
@@ -44,6 +48,53 @@ pub trait NormOps: Backend {
     ) -> FloatTensor<Self> {
         reference::eval(x, affine, statistics, epsilon, epilogue)
     }
+
+    /// [`batch_norm_forward`](Self::batch_norm_forward) of this rank's part of a batch with the statistics of the whole batch.
+    /// Under autodiff the backward pass is synchronised, too.
+    fn batch_norm_synced_forward(
+        x: FloatTensor<Self>,
+        affine: Affine<Self>,
+        epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
+        peers: &Arc<dyn NormPeers>,
+    ) -> SyncedNormalized<Self> {
+        synced::forward(x, affine, epsilon, epilogue, peers)
+    }
+
+    /// Mean and biased variance of each channel.
+    fn batch_norm_statistics(x: FloatTensor<Self>) -> Statistics<Self> {
+        reference::statistics(x)
+    }
+
+    /// y of [`batch_norm_forward`](Self::batch_norm_forward), bit for bit, if its statistics are given.
+    fn batch_norm_with(
+        x: FloatTensor<Self>,
+        affine: Affine<Self>,
+        statistics: Statistics<Self>,
+        epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
+    ) -> FloatTensor<Self> {
+        reference::with(x, affine, statistics, epsilon, epilogue)
+    }
+
+    /// The gradient of y, masked or not, and the gradients of bias and weight, Σdy and Σdy·x̂.
+    fn batch_norm_gradient_sums(
+        saved: &NormSaved<Self>,
+        output_gradient: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, [FloatTensor<Self>; 2]) {
+        reference::gradient_sums(saved, output_gradient)
+    }
+
+    /// The gradients of x and the residual from [`batch_norm_gradient_sums`](Self::batch_norm_gradient_sums)' gradient of y and the
+    /// means of dy and dy·x̂ over the batch.
+    fn batch_norm_input_gradient(
+        saved: NormSaved<Self>,
+        output_gradient: FloatTensor<Self>,
+        means: [FloatTensor<Self>; 2],
+        wants_residual: bool,
+    ) -> (FloatTensor<Self>, Option<FloatTensor<Self>>) {
+        reference::input_gradient(saved, output_gradient, means, wants_residual)
+    }
 }
 
 /// Batch norm with the statistics of the batch: returns (y, mean, biased variance).
@@ -69,6 +120,30 @@ pub fn batch_norm_train<B: NormOps>(
     let (affine, epilogue) = operands(&x, weight, bias, epilogue);
     let Normalized { y, statistics } = B::batch_norm_forward(unwrap(x), affine, epsilon, epilogue);
     (wrap(y), wrap(statistics.mean), wrap(statistics.variance))
+}
+
+/// [`batch_norm_train`] of this rank's part of a batch that is spread over `peers`, with the statistics of the whole batch; also
+/// returns the number of values of a channel on all ranks together.
+///
+/// Gradients of weight and bias are this rank's share: summed over the ranks they are those of the whole batch.
+///
+/// # Panics
+/// As [`batch_norm_train`], and if `peers` cannot sum.
+pub fn batch_norm_synced<B: NormOps>(
+    x: Tensor<B, 3>,
+    weight: Option<Tensor<B, 1>>,
+    bias: Option<Tensor<B, 1>>,
+    epsilon: f64,
+    epilogue: Epilogue<Tensor<B, 3>>,
+    peers: &Arc<dyn NormPeers>,
+) -> (Tensor<B, 3>, [Tensor<B, 1>; 2], f64) {
+    let [n, _, s] = x.dims();
+    assert!(n * s > 0, "batch norm: x {:?} has no values per channel", x.dims());
+    let (affine, epilogue) = operands(&x, weight, bias, epilogue);
+    let SyncedNormalized { normalized, count } =
+        B::batch_norm_synced_forward(unwrap(x), affine, epsilon, epilogue, peers);
+    let Normalized { y, statistics } = normalized;
+    (wrap(y), [wrap(statistics.mean), wrap(statistics.variance)], count)
 }
 
 /// Batch norm with given statistics, each `[C]`; the variance is used as given. Otherwise the same as [`batch_norm_train`].

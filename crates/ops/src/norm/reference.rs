@@ -34,6 +34,38 @@ pub fn forward<B: Backend>(
     }
 }
 
+/// [`NormOps::batch_norm_statistics`](super::NormOps::batch_norm_statistics) in tensor ops.
+pub fn statistics<B: Backend>(x: FloatTensor<B>) -> Statistics<B> {
+    let x = wrap::<B, 3>(x);
+    let [n, _, s] = x.dims();
+    let count = (n * s) as f64;
+    let mean = channel_sum(x.clone()).div_scalar(count);
+    let centred = x - spread(mean.clone(), n);
+    let variance = channel_sum(centred.powi_scalar(2)).div_scalar(count);
+    Statistics {
+        mean: unwrap(mean),
+        variance: unwrap(variance),
+    }
+}
+
+/// [`NormOps::batch_norm_with`](super::NormOps::batch_norm_with) in tensor ops.
+pub fn with<B: Backend>(
+    x: FloatTensor<B>,
+    affine: Affine<B>,
+    statistics: Statistics<B>,
+    epsilon: f64,
+    epilogue: Epilogue<FloatTensor<B>>,
+) -> FloatTensor<B> {
+    let x = wrap::<B, 3>(x);
+    let [n, _, _] = x.dims();
+    let centred = x - spread(wrap(statistics.mean), n);
+    let scale = inverse_std(wrap::<B, 1>(statistics.variance), epsilon) * wrap(affine.weight);
+    unwrap(apply(
+        centred * spread(scale, n) + spread(wrap(affine.bias), n),
+        epilogue,
+    ))
+}
+
 /// [`NormOps::batch_norm_backward`](super::NormOps::batch_norm_backward) in tensor ops.
 ///
 /// With x̂ = (x − mean)/σ and dy masked by the ReLU: db = Σdy, dw = Σdy·x̂, dx = weight/σ · (dy − db/count − x̂·dw/count).
@@ -42,45 +74,116 @@ pub fn backward<B: Backend>(
     output_gradient: FloatTensor<B>,
     wants_residual: bool,
 ) -> NormGradients<B> {
-    let NormSaved {
-        x,
-        affine,
-        statistics,
-        epsilon,
-        epilogue,
-    } = saved;
-    let (x, dy) = (wrap::<B, 3>(x), wrap::<B, 3>(output_gradient));
-    let [n, _, s] = x.dims();
+    let masked = Masked::<B>::new(saved, output_gradient);
+    let [n, _, s] = masked.dy.dims();
     let count = (n * s) as f64;
-    let inverse_std = inverse_std(wrap::<B, 1>(statistics.variance), epsilon);
-    let centred = x - spread(wrap(statistics.mean), n);
-    let scale = inverse_std.clone() * wrap(affine.weight);
-    let (has_residual, output) = match epilogue {
-        Epilogue::Nothing => (false, None),
-        // Computed as in the forward pass.
-        Epilogue::Relu => {
-            let y = centred.clone() * spread(scale.clone(), n) + spread(wrap(affine.bias), n);
-            (false, Some(y))
-        }
-        Epilogue::AddRelu(y) => (true, Some(wrap(y))),
-    };
-    let dy = match output {
-        Some(output) => dy.mask_fill(output.lower_equal_elem(0.0), 0.0),
-        None => dy,
-    };
-    let residual = (has_residual && wants_residual).then(|| unwrap(dy.clone()));
-
-    let normal = centred * spread(inverse_std, n);
-    let bias = channel_sum(dy.clone());
-    let weight = channel_sum(dy.clone() * normal.clone());
-    let through_mean = scale.clone() * bias.clone().div_scalar(count);
-    let through_variance = scale.clone() * weight.clone().div_scalar(count);
-    let x = dy * spread(scale, n) - spread(through_mean, n) - normal * spread(through_variance, n);
+    let [bias, weight] = masked.sums();
+    let means = [&bias, &weight].map(|sum| sum.clone().div_scalar(count));
+    let (x, residual) = masked.input_gradient(means, wants_residual);
     NormGradients {
-        x: unwrap(x),
+        x,
         weight: unwrap(weight),
         bias: unwrap(bias),
         residual,
+    }
+}
+
+/// [`NormOps::batch_norm_gradient_sums`](super::NormOps::batch_norm_gradient_sums) in tensor ops.
+pub fn gradient_sums<B: Backend>(
+    saved: &NormSaved<B>,
+    output_gradient: FloatTensor<B>,
+) -> (FloatTensor<B>, [FloatTensor<B>; 2]) {
+    let saved = NormSaved {
+        x: saved.x.clone(),
+        affine: saved.affine.clone(),
+        statistics: saved.statistics.clone(),
+        epsilon: saved.epsilon,
+        epilogue: saved.epilogue.clone(),
+    };
+    let masked = Masked::<B>::new(saved, output_gradient);
+    let sums = masked.sums().map(unwrap);
+    (unwrap(masked.dy), sums)
+}
+
+/// [`NormOps::batch_norm_input_gradient`](super::NormOps::batch_norm_input_gradient) in tensor ops.
+pub fn input_gradient<B: Backend>(
+    saved: NormSaved<B>,
+    output_gradient: FloatTensor<B>,
+    means: [FloatTensor<B>; 2],
+    wants_residual: bool,
+) -> (FloatTensor<B>, Option<FloatTensor<B>>) {
+    Masked::<B>::new(saved, output_gradient).input_gradient(means.map(wrap), wants_residual)
+}
+
+/// The gradient before the ReLU, with what else the gradients are computed from.
+struct Masked<B: Backend> {
+    dy: Tensor<B, 3>,
+    /// x̂
+    normal: Tensor<B, 3>,
+    /// weight/σ
+    scale: Tensor<B, 1>,
+    has_residual: bool,
+}
+
+impl<B: Backend> Masked<B> {
+    fn new(saved: NormSaved<B>, output_gradient: FloatTensor<B>) -> Self {
+        let NormSaved {
+            x,
+            affine,
+            statistics,
+            epsilon,
+            epilogue,
+        } = saved;
+        let (x, dy) = (wrap::<B, 3>(x), wrap::<B, 3>(output_gradient));
+        let [n, _, _] = x.dims();
+        let inverse_std = inverse_std(wrap::<B, 1>(statistics.variance), epsilon);
+        let centred = x - spread(wrap(statistics.mean), n);
+        let scale = inverse_std.clone() * wrap(affine.weight);
+        let (has_residual, output) = match epilogue {
+            Epilogue::Nothing => (false, None),
+            // Computed as in the forward pass.
+            Epilogue::Relu => {
+                let y = centred.clone() * spread(scale.clone(), n) + spread(wrap(affine.bias), n);
+                (false, Some(y))
+            }
+            Epilogue::AddRelu(y) => (true, Some(wrap(y))),
+        };
+        let dy = match output {
+            Some(output) => dy.mask_fill(output.lower_equal_elem(0.0), 0.0),
+            None => dy,
+        };
+        Self {
+            dy,
+            normal: centred * spread(inverse_std, n),
+            scale,
+            has_residual,
+        }
+    }
+
+    /// Σdy and Σdy·x̂.
+    fn sums(&self) -> [Tensor<B, 1>; 2] {
+        [
+            channel_sum(self.dy.clone()),
+            channel_sum(self.dy.clone() * self.normal.clone()),
+        ]
+    }
+
+    fn input_gradient(
+        self,
+        means: [Tensor<B, 1>; 2],
+        wants_residual: bool,
+    ) -> (FloatTensor<B>, Option<FloatTensor<B>>) {
+        let Self {
+            dy,
+            normal,
+            scale,
+            has_residual,
+        } = self;
+        let [n, _, _] = dy.dims();
+        let residual = (has_residual && wants_residual).then(|| unwrap(dy.clone()));
+        let [through_mean, through_variance] = means.map(|mean| scale.clone() * mean);
+        let x = dy * spread(scale, n) - spread(through_mean, n) - normal * spread(through_variance, n);
+        (unwrap(x), residual)
     }
 }
 

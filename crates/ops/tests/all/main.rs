@@ -7,4 +7,5 @@ mod grouped_conv;
 mod norm_ops;
 mod pool_ops;
 mod region_ops;
+mod synced_norm;
 mod transformer_ops;
