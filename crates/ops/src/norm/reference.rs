@@ -1,12 +1,12 @@
 //! Batch norm and its gradients in tensor ops: the default implementation of [`NormOps`](super::NormOps), the fallback of
 //! backends that override it for f32 only, and the reference of the tests.
 
-use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
+use burn::tensor::{Tensor, TensorMetadata};
 
-use super::tensors::{unwrap, wrap};
+use super::tensors::{of_rank_3, of_shape, unwrap, wrap};
 use super::{Affine, Epilogue, NormGradients, NormSaved, Normalized, Statistics};
 
 /// [`NormOps::batch_norm_forward`](super::NormOps::batch_norm_forward) in tensor ops. Two passes, so that the variance
@@ -17,7 +17,9 @@ pub fn forward<B: Backend>(
     epsilon: f64,
     epilogue: Epilogue<FloatTensor<B>>,
 ) -> Normalized<B> {
-    let x = wrap::<B, 3>(x);
+    let shape = x.shape();
+    let x = wrap::<B, 3>(of_rank_3::<B>(x));
+    let epilogue = epilogue.map(of_rank_3::<B>);
     let [n, _, s] = x.dims();
     let count = (n * s) as f64;
     let mean = channel_sum(x.clone()).div_scalar(count);
@@ -26,7 +28,7 @@ pub fn forward<B: Backend>(
     let scale = inverse_std(variance.clone(), epsilon) * wrap(affine.weight);
     let y = apply(centred * spread(scale, n) + spread(wrap(affine.bias), n), epilogue);
     Normalized {
-        y: unwrap(y),
+        y: of_shape::<B>(unwrap(y), &shape),
         statistics: Statistics {
             mean: unwrap(mean),
             variance: unwrap(variance),
@@ -49,7 +51,9 @@ pub fn backward<B: Backend>(
         epsilon,
         epilogue,
     } = saved;
-    let (x, dy) = (wrap::<B, 3>(x), wrap::<B, 3>(output_gradient));
+    let shape = x.shape();
+    let [x, dy] = [x, output_gradient].map(|tensor| wrap::<B, 3>(of_rank_3::<B>(tensor)));
+    let epilogue = epilogue.map(of_rank_3::<B>);
     let [n, _, s] = x.dims();
     let count = (n * s) as f64;
     let inverse_std = inverse_std(wrap::<B, 1>(statistics.variance), epsilon);
@@ -68,7 +72,7 @@ pub fn backward<B: Backend>(
         Some(output) => dy.mask_fill(output.lower_equal_elem(0.0), 0.0),
         None => dy,
     };
-    let residual = (has_residual && wants_residual).then(|| unwrap(dy.clone()));
+    let residual = (has_residual && wants_residual).then(|| of_shape::<B>(unwrap(dy.clone()), &shape));
 
     let normal = centred * spread(inverse_std, n);
     let bias = channel_sum(dy.clone());
@@ -77,7 +81,7 @@ pub fn backward<B: Backend>(
     let through_variance = scale.clone() * weight.clone().div_scalar(count);
     let x = dy * spread(scale, n) - spread(through_mean, n) - normal * spread(through_variance, n);
     NormGradients {
-        x: unwrap(x),
+        x: of_shape::<B>(unwrap(x), &shape),
         weight: unwrap(weight),
         bias: unwrap(bias),
         residual,
@@ -92,21 +96,25 @@ pub fn eval<B: Backend>(
     epsilon: f64,
     epilogue: Epilogue<FloatTensor<B>>,
 ) -> FloatTensor<B> {
-    let x = wrap::<B, 3>(x);
+    let shape = x.shape();
+    let x = wrap::<B, 3>(of_rank_3::<B>(x));
+    let epilogue = epilogue.map(of_rank_3::<B>);
     let [n, _, _] = x.dims();
     let scale = inverse_std(wrap::<B, 1>(statistics.variance), epsilon) * wrap(affine.weight);
     let shift = wrap::<B, 1>(affine.bias) - wrap::<B, 1>(statistics.mean) * scale.clone();
-    unwrap(apply(x * spread(scale, n) + spread(shift, n), epilogue))
+    of_shape::<B>(unwrap(apply(x * spread(scale, n) + spread(shift, n), epilogue)), &shape)
 }
 
 /// The gradients of [`eval`] with respect to all operands except the statistics.
 pub(super) fn eval_backward<B: Backend>(saved: NormSaved<B>, output_gradient: FloatTensor<B>) -> NormGradients<B> {
-    let (x, dy) = (wrap::<B, 3>(saved.x), wrap::<B, 3>(output_gradient));
+    let shape = saved.x.shape();
+    let [x, dy] = [saved.x, output_gradient].map(|tensor| wrap::<B, 3>(of_rank_3::<B>(tensor)));
+    let epilogue = saved.epilogue.map(of_rank_3::<B>);
     let [n, _, _] = x.dims();
     let inverse_std = inverse_std(wrap::<B, 1>(saved.statistics.variance), saved.epsilon);
     let normal = (x - spread(wrap(saved.statistics.mean), n)) * spread(inverse_std.clone(), n);
     let weight = wrap::<B, 1>(saved.affine.weight);
-    let output = match &saved.epilogue {
+    let output = match &epilogue {
         Epilogue::Nothing => None,
         Epilogue::Relu => {
             let (weight, bias) = (spread(weight.clone(), n), spread(wrap(saved.affine.bias), n));
@@ -119,10 +127,10 @@ pub(super) fn eval_backward<B: Backend>(saved: NormSaved<B>, output_gradient: Fl
         None => dy,
     };
     NormGradients {
-        residual: saved.epilogue.residual().map(|_| unwrap(dy.clone())),
+        residual: epilogue.residual().map(|_| of_shape::<B>(unwrap(dy.clone()), &shape)),
         weight: unwrap(channel_sum(dy.clone() * normal)),
         bias: unwrap(channel_sum(dy.clone())),
-        x: unwrap(dy * spread(inverse_std * weight, n)),
+        x: of_shape::<B>(unwrap(dy * spread(inverse_std * weight, n)), &shape),
     }
 }
 
