@@ -146,8 +146,7 @@ impl<B: NormOps> BatchNorm<B> {
         }
         let (n, s) = (shape[0], shape[2..].iter().product::<usize>());
 
-        let three = |x: Tensor<B, D>| in_f32(x.reshape([n, features, s]));
-        let (x, epilogue) = (three(x), epilogue.map(three));
+        let (x, epilogue) = (in_f32(x), epilogue.map(in_f32));
         let vector = |param: &Option<Param<Tensor<B, 1>>>| param.as_ref().map(|p| in_f32(p.val()));
         let (weight, bias) = (vector(&self.weight), vector(&self.bias));
         let y = if mode == NormMode::Eval {
@@ -179,12 +178,11 @@ impl<B: NormOps> BatchNorm<B> {
             }
             y
         };
-        let y = if dtype == DType::F32 {
+        if dtype == DType::F32 {
             y
         } else {
             y.cast(FloatDType::from(dtype))
-        };
-        y.reshape(shape)
+        }
     }
 
     fn update(&self, statistic: &RunningStatistic<B>, batch: Tensor<B, 1>) {

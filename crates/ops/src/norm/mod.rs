@@ -4,6 +4,8 @@ mod autodiff;
 mod epilogue;
 #[cfg(feature = "cpu")]
 mod flex;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod gpu;
 mod ops;
 pub mod reference;
 mod synced;

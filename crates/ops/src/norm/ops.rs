@@ -14,8 +14,9 @@ use super::{
     Affine, Epilogue, NormGradients, NormPeers, NormSaved, Normalized, Statistics, SyncedNormalized, reference, synced,
 };
 
-/// Batch norm, overridable per backend. `x`, residuals and outputs are [N, C, S] (S: the pixels of an image, 1 for vectors),
-/// vectors per channel `[C]`; all are f32 or all of one other float type.
+/// Batch norm, overridable per backend. `x`, residuals and outputs are [N, C, …] of rank 2 or more, vectors per channel `[C]`; all
+/// are f32 or all of one other float type. The shape is that of the network's maps, so that a backend whose maps are channels last
+/// in memory has nothing to rearrange.
 pub trait NormOps: Backend {
     /// y = epilogue((x − mean) / √(variance + epsilon) · weight + bias) with the mean and biased variance of each channel.
     fn batch_norm_forward(
@@ -103,20 +104,23 @@ pub trait NormOps: Backend {
 /// statistics; mean and variance are returned as constants, for running statistics and logs.
 ///
 /// # Shapes
-/// - `x`, a residual: [N, C, S]; `weight`, `bias`: `[C]`
-/// - returns `[N, C, S]`, `[C]`, `[C]`
+/// - `x`, a residual: [N, C, …]; `weight`, `bias`: `[C]`
+/// - returns `[N, C, …]`, `[C]`, `[C]`
 ///
 /// # Panics
 /// If weight or bias have a different number of channels, the residual has a different shape, or a channel has no values.
-pub fn batch_norm_train<B: NormOps>(
-    x: Tensor<B, 3>,
+pub fn batch_norm_train<B: NormOps, const D: usize>(
+    x: Tensor<B, D>,
     weight: Option<Tensor<B, 1>>,
     bias: Option<Tensor<B, 1>>,
     epsilon: f64,
-    epilogue: Epilogue<Tensor<B, 3>>,
-) -> (Tensor<B, 3>, Tensor<B, 1>, Tensor<B, 1>) {
-    let [n, _, s] = x.dims();
-    assert!(n * s > 0, "batch norm: x {:?} has no values per channel", x.dims());
+    epilogue: Epilogue<Tensor<B, D>>,
+) -> (Tensor<B, D>, Tensor<B, 1>, Tensor<B, 1>) {
+    assert!(
+        x.shape().num_elements() > 0,
+        "batch norm: x {:?} has no values per channel",
+        x.dims()
+    );
     let (affine, epilogue) = operands(&x, weight, bias, epilogue);
     let Normalized { y, statistics } = B::batch_norm_forward(unwrap(x), affine, epsilon, epilogue);
     (wrap(y), wrap(statistics.mean), wrap(statistics.variance))
@@ -129,36 +133,44 @@ pub fn batch_norm_train<B: NormOps>(
 ///
 /// # Panics
 /// As [`batch_norm_train`], and if `peers` cannot sum.
-pub fn batch_norm_synced<B: NormOps>(
-    x: Tensor<B, 3>,
+pub fn batch_norm_synced<B: NormOps, const D: usize>(
+    x: Tensor<B, D>,
     weight: Option<Tensor<B, 1>>,
     bias: Option<Tensor<B, 1>>,
     epsilon: f64,
-    epilogue: Epilogue<Tensor<B, 3>>,
+    epilogue: Epilogue<Tensor<B, D>>,
     peers: &Arc<dyn NormPeers>,
-) -> (Tensor<B, 3>, [Tensor<B, 1>; 2], f64) {
-    let [n, _, s] = x.dims();
-    assert!(n * s > 0, "batch norm: x {:?} has no values per channel", x.dims());
+) -> (Tensor<B, D>, [Tensor<B, 1>; 2], f64) {
+    let dims = x.dims();
+    assert!(
+        dims.iter().product::<usize>() > 0,
+        "batch norm: x {dims:?} has no values per channel"
+    );
     let (affine, epilogue) = operands(&x, weight, bias, epilogue);
+    // The halves of the passes are written for [N, C, S].
+    let rows = [dims[0], dims[1], dims[2..].iter().product()];
+    let x = x.reshape(rows);
+    let epilogue = epilogue.map(|residual| unwrap(wrap::<B, D>(residual).reshape(rows)));
     let SyncedNormalized { normalized, count } =
         B::batch_norm_synced_forward(unwrap(x), affine, epsilon, epilogue, peers);
     let Normalized { y, statistics } = normalized;
-    (wrap(y), [wrap(statistics.mean), wrap(statistics.variance)], count)
+    let y = wrap::<B, 3>(y).reshape(dims);
+    (y, [wrap(statistics.mean), wrap(statistics.variance)], count)
 }
 
 /// Batch norm with given statistics, each `[C]`; the variance is used as given. Otherwise the same as [`batch_norm_train`].
 ///
 /// # Panics
 /// If a vector has a different number of channels, or the residual has a different shape.
-pub fn batch_norm_eval<B: NormOps>(
-    x: Tensor<B, 3>,
+pub fn batch_norm_eval<B: NormOps, const D: usize>(
+    x: Tensor<B, D>,
     weight: Option<Tensor<B, 1>>,
     bias: Option<Tensor<B, 1>>,
     [mean, variance]: [Tensor<B, 1>; 2],
     epsilon: f64,
-    epilogue: Epilogue<Tensor<B, 3>>,
-) -> Tensor<B, 3> {
-    let [_, channels, _] = x.dims();
+    epilogue: Epilogue<Tensor<B, D>>,
+) -> Tensor<B, D> {
+    let channels = x.dims()[1];
     assert!(
         mean.dims() == [channels] && variance.dims() == [channels],
         "batch norm: x of shape {:?}, but mean {:?} and variance {:?}",
@@ -175,13 +187,13 @@ pub fn batch_norm_eval<B: NormOps>(
 }
 
 /// The operands besides `x`, checked against its shape, as primitives.
-fn operands<B: Backend>(
-    x: &Tensor<B, 3>,
+fn operands<B: Backend, const D: usize>(
+    x: &Tensor<B, D>,
     weight: Option<Tensor<B, 1>>,
     bias: Option<Tensor<B, 1>>,
-    epilogue: Epilogue<Tensor<B, 3>>,
+    epilogue: Epilogue<Tensor<B, D>>,
 ) -> (Affine<B>, Epilogue<FloatTensor<B>>) {
-    let [_, channels, _] = x.dims();
+    let channels = x.dims()[1];
     let options = (&x.device(), x.dtype());
     let weight = weight.unwrap_or_else(|| Tensor::ones([channels], options));
     let bias = bias.unwrap_or_else(|| Tensor::zeros([channels], options));
