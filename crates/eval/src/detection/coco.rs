@@ -38,6 +38,9 @@ pub struct CocoDetection<R> {
     pub region: R,
 }
 
+/// The objects and the detections of one category.
+type OfCategory<'a, R> = (Vec<&'a CocoObject<R>>, Vec<&'a CocoDetection<R>>);
+
 /// Evaluates detections of `categories` categories.
 ///
 /// # Errors
@@ -68,8 +71,7 @@ pub fn coco_evaluate<R: Region>(
             "category {category} of {categories}; they are numbered from 0"
         )));
     }
-    let mut by_category: Vec<(Vec<&CocoObject<R>>, Vec<&CocoDetection<R>>)> =
-        (0..categories).map(|_| Default::default()).collect();
+    let mut by_category: Vec<OfCategory<'_, R>> = (0..categories).map(|_| Default::default()).collect();
     for object in objects {
         by_category[object.category].0.push(object);
     }

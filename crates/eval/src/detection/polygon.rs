@@ -17,11 +17,13 @@ pub(super) const MAX_OUTLINE: u64 = 1 << 25;
 /// Runs of the pixels of one polygon, `[x1, y1, x2, y2, …]`. Each step of the outline is taken from `budget`.
 pub(super) fn outline_runs(polygon: &[f64], height: u32, width: u32, budget: &mut u64) -> Result<Vec<u64>, MaskError> {
     let numbers = polygon.len();
-    if numbers < 6 || numbers % 2 != 0 {
+    if numbers < 6 || !numbers.is_multiple_of(2) {
         return Err(MaskError::Points { numbers });
     }
-    // A NaN fails the comparison too.
-    if let Some(&value) = polygon.iter().find(|value| !(value.abs() <= MAX_COORDINATE)) {
+    if let Some(&value) = polygon
+        .iter()
+        .find(|value| value.is_nan() || value.abs() > MAX_COORDINATE)
+    {
         return Err(MaskError::Coordinate {
             value,
             limit: MAX_COORDINATE,
