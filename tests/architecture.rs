@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("barlow-model", &["barlow-ops"]),
     ("barlow-loss", &["barlow-simd"]),
     ("barlow-eval", &["barlow-simd"]),
-    ("barlow-detect", &["barlow-eval"]),
+    ("barlow-detect", &["barlow-eval", "barlow-model", "barlow-ops"]),
     ("barlow-report", &[]),
     ("barlow-weights", &[]),
     (
@@ -61,7 +61,6 @@ const WITHOUT_BURN: &[&str] = &[
     "barlow-augment",
     "barlow-simd",
     "barlow-eval",
-    "barlow-detect",
     "barlow-report",
     "barlow-weights",
 ];

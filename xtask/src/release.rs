@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Library crates, each after those that it depends on.
-const LIBRARIES: [&str; 14] = [
+const LIBRARIES: [&str; 15] = [
     "barlow-simd",
     "barlow-augment",
     "barlow-data",
@@ -17,6 +17,7 @@ const LIBRARIES: [&str; 14] = [
     "barlow-model",
     "barlow-loss",
     "barlow-eval",
+    "barlow-detect",
     "barlow-report",
     "barlow-weights",
     "barlow-engine",
