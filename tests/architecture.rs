@@ -66,13 +66,19 @@ const WITHOUT_BURN: &[&str] = &[
 ];
 
 /// Members that never see an image file.
-const WITHOUT_IMAGES: &[&str] = &["barlow-detect", "barlow-model", "barlow-ops", "barlow-loss", "barlow-weights"];
+const WITHOUT_IMAGES: &[&str] = &[
+    "barlow-detect",
+    "barlow-model",
+    "barlow-ops",
+    "barlow-loss",
+    "barlow-weights",
+];
 
 const NETWORK_CLIENTS: &[&str] = &["curl", "hf-hub", "hyper", "reqwest", "ureq"];
 
 /// Upper limit of the lines of `crates/train/src`: the program is a command line on top of `barlow-engine`.
 /// Some 190 lines a command, half of them flags and help.
-const PROGRAM_LINES: usize = 4000;
+const PROGRAM_LINES: usize = 4100;
 
 /// Ordinary and build dependencies of every member.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

@@ -89,6 +89,22 @@ fn a_run_leaves_what_the_contract_says() {
         report.contains("<svg") && report.contains("data:image/png;base64,"),
         "charts and views are in the report"
     );
+    for part in [
+        "C of the untrained network",
+        "C of the trained network",
+        "data-figure=\"map-tsne\"",
+        "All 400 test images",
+        "data-figure=\"gallery\"",
+        "data-figure=\"confusion\"",
+        "data-figure=\"class-accuracy\"",
+        "As in the recipe",
+        "1662 in 10 classes",
+        "waiting for views",
+        "--config smoke",
+    ] {
+        assert!(report.contains(part), "{part} is not in the report");
+    }
+    assert!(report.len() < 3_000_000, "{} bytes", report.len());
     assert!(
         !report.contains("src=\"http") && !report.contains("href=\"http"),
         "no external resource is requested"
@@ -112,6 +128,28 @@ fn a_run_leaves_what_the_contract_says() {
         .succeed();
     let evaluated: Value = serde_json::from_slice(&bytes(&run, "eval/linear.json")).unwrap();
     assert_eq!(evaluated["linear_top1"], summary["linear_top1"], "{}", linear.stdout);
+
+    // Written again, it has the later evaluations; what is damaged of the stored part is computed again.
+    std::fs::write(run.join("report/portrait.json"), "{").unwrap();
+    let figures = folder.path().join("figures");
+    let again = Program::new()
+        .arg("report")
+        .arg(&run)
+        .arg("--figures")
+        .arg(&figures)
+        .succeed();
+    let report = String::from_utf8(bytes(&run, "report.html")).unwrap();
+    for part in ["Later evaluations", "<h3>linear</h3>", "data-figure=\"map-tsne\""] {
+        assert!(report.contains(part), "{part} is not in the report: {}", again.stderr);
+    }
+    for file in [
+        "map-pca.svg",
+        "gallery.svg",
+        "correlation-trained.svg",
+        "views-0-view-a.png",
+    ] {
+        assert!(figures.join(file).is_file(), "{file}");
+    }
 
     let merged = folder.path().join("both.html");
     Program::new()

@@ -217,7 +217,7 @@ fn pascal_voc_trains_and_is_not_judged_by_one_label() {
     let lines: Vec<&str> = svm.stdout.lines().collect();
     assert_eq!(lines.len(), 4, "{}", svm.stdout);
     assert!(lines[3].starts_with("mAP "), "{}", svm.stdout);
-    let report: serde_json::Value = serde_json::from_slice(&bytes(&run, "eval/svm.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&bytes(&run, "eval/transfer-svm-VOC.json")).unwrap();
     let ap = |name: &str| {
         let classes = report["classes"].as_array().unwrap();
         classes.iter().find(|class| class["name"] == name).unwrap()["ap"].clone()

@@ -6,8 +6,12 @@ use common::{Program, bytes, folder, metrics, refused, smoke, summary};
 use serde_json::Value;
 use std::path::Path;
 
+/// A result without its wall time.
 fn result(run: &Path, name: &str) -> Value {
-    serde_json::from_slice(&bytes(run, &format!("eval/{name}.json"))).expect("JSON")
+    let mut result: Value = serde_json::from_slice(&bytes(run, &format!("eval/{name}.json"))).expect("JSON");
+    let fields = result.as_object_mut().expect("an object");
+    assert!(fields.remove("seconds").is_some_and(|seconds| seconds.is_f64()));
+    result
 }
 
 fn linear(run: &Path) -> Program {
@@ -93,7 +97,7 @@ fn the_official_linear_protocol_is_the_same_whether_it_is_interrupted_or_not() {
     #[cfg(unix)]
     {
         std::fs::remove_file(run.join("eval/linear-sgd.json")).unwrap();
-        let state = run.join("eval/linear-sgd.state.safetensors");
+        let state = run.join("eval/linear-sgd-0.state.safetensors");
         let mut running = linear(&run).args(settings).spawn();
         while !state.exists() && !running.has_ended() {
             std::thread::sleep(std::time::Duration::from_millis(2));
@@ -212,5 +216,107 @@ fn wrong_settings_are_refused_before_anything_is_computed() {
     refused(
         &supervised,
         &["an output for each of the 10 classes", "model.projector"],
+    );
+}
+
+#[test]
+fn seeds_runs_and_untrained_networks_are_averaged() {
+    let folder = folder();
+    let runs = ["a", "b"].map(|name| folder.path().join(name));
+    for (run, seed) in runs.iter().zip(["0", "1"]) {
+        smoke("cpu", run).args(["--epochs", "1", "--seed", seed]).succeed();
+    }
+    let both = |args: &[&str]| {
+        let program = Program::new()
+            .args(args)
+            .args(["--backend", "cpu", "--quiet", "--from"]);
+        program.arg(&runs[0]).arg(&runs[1])
+    };
+    let said = both(&["knn", "--untrained", "--seeds", "0,1"]).succeed();
+    assert!(
+        said.stdout.contains("(untrained)") && said.stdout.contains("(2 runs)"),
+        "{}",
+        said.stdout
+    );
+    let (first, second) = (result(&runs[0], "knn"), result(&runs[1], "knn"));
+    let top1 = |result: &Value| result["knn_top1"].as_f64().unwrap();
+    let together: Value = serde_json::from_slice(&bytes(&runs[0], "eval/knn-runs.json")).expect("JSON");
+    assert!(
+        (top1(&together) - (top1(&first) + top1(&second)) / 2.0).abs() < 1e-9,
+        "{together}"
+    );
+    assert!(together["knn_top1_std"].is_f64() && together["runs"].as_array().unwrap().len() == 2);
+    // The untrained networks are those from which the runs started.
+    let untrained = first["untrained"]["seeds"].as_array().unwrap();
+    assert_eq!(untrained.len(), 2);
+    for (seed, run) in untrained.iter().zip(&runs) {
+        let start = summary(run)["untrained_knn_top1"].as_f64().unwrap();
+        assert!((top1(seed) - start).abs() < 1e-9, "{seed} and {start}");
+    }
+    for field in ["data", "network", "device", "version", "pixels", "images"] {
+        assert!(!first[field].is_null(), "{field}: {first}");
+    }
+    let said = both(&["linear", "--protocol", "sgd", "--epochs", "2", "--seeds", "0,1"]).succeed();
+    assert!(
+        said.stdout.contains(" ± ") && said.stdout.contains(" over 2"),
+        "{}",
+        said.stdout
+    );
+    let found = result(&runs[1], "linear-sgd");
+    assert_eq!(found["seeds"].as_array().unwrap().len(), 2, "{found}");
+
+    refused(&both(&["knn", "--seeds", "0,1"]).run(), &["--untrained"]);
+    refused(
+        &both(&["linear", "--protocol", "sgd", "--seeds", "1,1"]).run(),
+        &["--seeds names 1 twice"],
+    );
+    let other_width = both(&["knn", "--set", "model.width=16"]).run();
+    assert_eq!(other_width.code, 1, "{}", other_width.stderr);
+    assert!(
+        other_width.stderr.contains("the weights do not fit the model"),
+        "{}",
+        other_width.stderr
+    );
+    assert_eq!(result(&runs[0], "knn"), first, "no result is lost");
+}
+
+#[test]
+fn features_transfer_by_every_task() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    smoke("cpu", &run)
+        .args([
+            "--epochs",
+            "1",
+            "--set",
+            "eval.linear=sgd",
+            "--set",
+            "eval.linear_epochs=1",
+        ])
+        .succeed();
+    assert_eq!(summary(&run)["linear_protocol"], "sgd");
+    assert!(summary(&run)["linear_top1"].is_f64());
+    let transfer = |args: &[&str]| {
+        let program = Program::new().args(["transfer", "--backend", "cpu", "--quiet"]);
+        program.args(args).arg("--from").arg(&run)
+    };
+    let said = transfer(&["--task", "head", "--epochs", "2", "--features", "avgpool,2x2"]).succeed();
+    assert!(said.stdout.contains("features 2x2"), "{}", said.stdout);
+    let name = |name: &str| {
+        let entries = std::fs::read_dir(run.join("eval")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        let found: Vec<String> = names.filter(|file| file.starts_with(name)).collect();
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        found[0].strip_suffix(".json").unwrap().to_owned()
+    };
+    let head = result(&run, &name("transfer-head-2x2"));
+    assert_eq!(head["settings"]["layer"], "2x2", "{head}");
+    transfer(&["--resize", "squash"]).succeed();
+    let linear = result(&run, &name("transfer-linear-squash"));
+    assert_eq!(linear["resized"], "squash");
+    refused(&transfer(&["--epochs", "3"]).run(), &["--task head"]);
+    refused(
+        &transfer(&["--task", "head", "--resize", "squash"]).run(),
+        &["--resize squash"],
     );
 }

@@ -21,4 +21,5 @@ mod methods;
 mod mistakes;
 mod portability;
 mod resuming;
+mod studies;
 mod weights;

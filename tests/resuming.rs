@@ -154,7 +154,7 @@ fn weights_of_a_run_or_a_file_are_a_start() {
     assert!(
         String::from_utf8(bytes(&path("a"), "report.html"))
             .unwrap()
-            .contains("At the start")
+            .contains("at the start")
     );
     assert_eq!(&summary(&path("a"))["untrained_knn_top1"], trained);
     assert!(config(&path("a")).contains("seed = 5"));

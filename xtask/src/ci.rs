@@ -52,6 +52,12 @@ const STAGES: &[Stage] = &[
         // In CI a missing Vulkan driver is a failure; elsewhere the tests that need one report that they were skipped.
         environment: &[("CI", "1")],
     },
+    // After the tests, which have built the program.
+    Stage {
+        name: "browser",
+        command: "cargo xtask browser-test",
+        environment: &[],
+    },
     // The archive's program runs in an empty folder; the library crates can be packaged.
     Stage {
         name: "release",

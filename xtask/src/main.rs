@@ -1,6 +1,7 @@
 //! Project tasks, run with `cargo xtask NAME`. Uses no crate of the workspace, so that it builds in seconds.
 
 mod book;
+mod browser_test;
 mod ci;
 mod conformance;
 mod cuda_check;
@@ -26,6 +27,8 @@ enum Chore {
     Ci,
     /// Build the book in docs/ with mdBook
     Book,
+    /// Open reports in a headless Chromium, and check that they work
+    BrowserTest(browser_test::Options),
     /// Compare the results of a backend of this machine with the CPU's
     Conformance(conformance::Options),
     /// Compile the kernels of a CUDA run with NVIDIA's compiler, on a machine without a GPU
@@ -45,6 +48,7 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Args::parse().chore {
         Chore::Book => book::run(),
+        Chore::BrowserTest(options) => browser_test::run(options),
         Chore::Ci => ci::run(),
         Chore::Conformance(options) => conformance::run(options),
         Chore::CudaCheck(options) => cuda_check::run(options),

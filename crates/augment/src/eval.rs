@@ -14,6 +14,8 @@ pub struct EvalTransform {
     pub crop: usize,
     /// The normalisation of training.
     pub normalization: Normalization,
+    /// Instead of cutting the square out, resize the image to it once more, whatever its proportions are: VISSL's VOC07 protocol.
+    pub squash: bool,
 }
 
 impl EvalTransform {
@@ -26,9 +28,16 @@ impl EvalTransform {
             resize,
             crop,
             normalization,
+            squash: false,
         };
         transform.validate()?;
         Ok(transform)
+    }
+
+    /// With [`EvalTransform::squash`] as given.
+    #[must_use]
+    pub fn with_squash(self, squash: bool) -> Self {
+        Self { squash, ..self }
     }
 
     /// # Errors
@@ -83,12 +92,12 @@ impl EvalTransform {
             resized = resize_bicubic(image, CropBox::whole(image.width(), image.height()), width, height);
             &resized
         };
-        resize_bicubic(
-            resized,
-            CropBox::centre(width, height, self.crop, self.crop),
-            self.crop,
-            self.crop,
-        )
+        let region = if self.squash {
+            CropBox::whole(width, height)
+        } else {
+            CropBox::centre(width, height, self.crop, self.crop)
+        };
+        resize_bicubic(resized, region, self.crop, self.crop)
     }
 
     /// Width and height after the resize: the longer side is truncated to whole pixels, not rounded, as in torchvision.

@@ -3,6 +3,7 @@
 //! This file must not know tensors, nor what runs ahead of the caller.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +11,15 @@ use barlow_augment::{ImageRegion, Views};
 use rayon::prelude::*;
 
 use crate::{BadImages, DataError, HostBatch, HostView, ImageSource, LoaderConfig, Skipped};
+
+/// Which images the batches of a pass over the set hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coverage {
+    /// Those of an epoch: whole batches, and the last, smaller one if the config says so.
+    Epoch,
+    /// Every image once. A single image that would be left over is in the last batch, too: it has no batch statistics alone.
+    Whole,
+}
 
 /// Makes any batch of any epoch. Shared by all workers; the only mutable state is the list of bad images.
 pub(crate) struct BatchMaker {
@@ -35,24 +45,35 @@ impl BatchMaker {
         self.source.len()
     }
 
-    /// Number of batches in an epoch.
-    pub(crate) fn steps(&self) -> usize {
+    /// Number of batches in a pass.
+    pub(crate) fn steps(&self, coverage: Coverage) -> usize {
         let (len, batch) = (self.source.len(), self.config.batch_size);
-        len / batch + usize::from(!self.config.drop_last && len % batch >= 2)
+        let keeps_last = coverage == Coverage::Whole || !self.config.drop_last;
+        len / batch + usize::from(keeps_last && len % batch >= 2)
     }
 
-    /// Makes batch `step` of the epoch whose permutation is `order`: on the thread pool that this is called in, or on the
-    /// caller's thread where `parallel` is false. Returns early, with an unfinished batch, once `stop` is set.
+    /// The positions in the order of the images of batch `step` of a pass.
+    pub(crate) fn positions(&self, coverage: Coverage, step: usize) -> Range<usize> {
+        let (len, batch) = (self.source.len(), self.config.batch_size);
+        let first = step * batch;
+        let is_last = step + 1 == self.steps(coverage);
+        match coverage {
+            Coverage::Whole if is_last => first..len,
+            Coverage::Whole | Coverage::Epoch => first..len.min(first + batch),
+        }
+    }
+
+    /// Makes a batch of the images at some positions of the permutation `order` of an epoch: on the thread pool that this is called
+    /// in, or on the caller's thread where `parallel` is false. Returns early, with an unfinished batch, once `stop` is set.
     pub(crate) fn batch(
         &self,
         order: &[usize],
         epoch: u64,
-        step: usize,
+        positions: Range<usize>,
         parallel: bool,
         stop: &AtomicBool,
     ) -> Result<HostBatch, DataError> {
-        let first = step * self.config.batch_size;
-        let n = self.config.batch_size.min(order.len() - first);
+        let (first, n) = (positions.start, positions.len());
         let mut views: Vec<HostView> = (0..self.views.len())
             .map(|view| HostView {
                 pixels: vec![0.0; n * self.views.values(view)],

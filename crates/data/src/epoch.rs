@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::batch_maker::BatchMaker;
+use crate::batch_maker::{BatchMaker, Coverage};
 use crate::error::panic_message;
 use crate::{DataError, HostBatch, shuffled_indices};
 
@@ -46,14 +46,15 @@ impl EpochIter {
     pub(crate) fn start(
         maker: &Arc<BatchMaker>,
         pool: Option<&Arc<rayon::ThreadPool>>,
-        epoch: u64,
+        (coverage, epoch): (Coverage, u64),
         first_step: usize,
     ) -> Self {
-        let remaining = maker.steps().saturating_sub(first_step);
+        let remaining = maker.steps(coverage).saturating_sub(first_step);
         let producer = Producer {
             maker: Arc::clone(maker),
             pool: pool.cloned(),
             order: shuffled_indices(maker.len(), maker.config.seed, epoch),
+            coverage,
             epoch,
             step: first_step,
             stop: Arc::default(),
@@ -137,11 +138,12 @@ impl Drop for EpochIter {
     }
 }
 
-/// Makes the batches of one epoch one after the other.
+/// Makes the batches of one pass one after the other.
 struct Producer {
     maker: Arc<BatchMaker>,
     pool: Option<Arc<rayon::ThreadPool>>,
     order: Vec<usize>,
+    coverage: Coverage,
     epoch: u64,
     step: usize,
     stop: Arc<AtomicBool>,
@@ -160,9 +162,10 @@ impl Producer {
     }
 
     fn make_next(&mut self) -> Made {
+        let positions = self.maker.positions(self.coverage, self.step);
         let make = |parallel| {
             self.maker
-                .batch(&self.order, self.epoch, self.step, parallel, &self.stop)
+                .batch(&self.order, self.epoch, positions.clone(), parallel, &self.stop)
         };
         let made = catch_unwind(AssertUnwindSafe(|| match &self.pool {
             Some(pool) => pool.install(|| make(true)),

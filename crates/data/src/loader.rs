@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use barlow_augment::Views;
 
-use crate::batch_maker::BatchMaker;
+use crate::batch_maker::{BatchMaker, Coverage};
 use crate::{DataError, EpochIter, ImageSource, LoaderConfig, Skipped};
 
 /// Makes the batches of views of a set, epoch by epoch.
@@ -52,14 +52,22 @@ impl ViewLoader {
     /// Number of batches in an epoch.
     #[must_use]
     pub fn steps_per_epoch(&self) -> usize {
-        self.maker.steps()
+        self.maker.steps(Coverage::Epoch)
     }
 
     /// The batches of `epoch` from step `first_step` on (0 for all); none when `first_step` is past the last.
     /// Workers begin immediately and run at most the queue's length ahead.
     #[must_use]
     pub fn epoch(&self, epoch: u64, first_step: usize) -> EpochIter {
-        EpochIter::start(&self.maker, self.pool.as_ref(), epoch, first_step)
+        EpochIter::start(&self.maker, self.pool.as_ref(), (Coverage::Epoch, epoch), first_step)
+    }
+
+    /// Batches of every image of the set once, whatever [`LoaderConfig::drop_last`] says; a single image that would be left over is in
+    /// the last batch, too. `key` takes the place of an epoch's number: it decides order and views, and an epoch of the same number has
+    /// the same ones.
+    #[must_use]
+    pub fn whole_set(&self, key: u64) -> EpochIter {
+        EpochIter::start(&self.maker, self.pool.as_ref(), (Coverage::Whole, key), 0)
     }
 
     /// The bad images that were found and replaced so far.

@@ -1,6 +1,6 @@
 //! The program's folder in the user's cache folder: files that may be deleted at any time and are rebuilt.
 //!
-//! It holds tuned kernels, the listings of large image folders and decoded images, never a result. This file must not depend on
+//! It holds tuned kernels, the listings of large image folders, decoded images and features, never a result. This file must not depend on
 //! what is cached.
 
 use std::path::{Path, PathBuf};

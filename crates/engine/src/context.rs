@@ -6,6 +6,7 @@ use crate::plan::Plan;
 use crate::run_dir::{RunDir, RunLock};
 use crate::sources::Sources;
 use crate::stop::StopFlag;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The context of a run: everything but its tensors.
@@ -22,6 +23,8 @@ pub struct RunContext {
     pub console: Arc<dyn Console>,
     /// Set when the run should stop.
     pub stop: StopFlag,
+    /// A folder in which runs share untrained evaluations.
+    pub baselines: Option<PathBuf>,
     /// Keeps other processes out of the run's folder.
     pub(crate) _lock: RunLock,
 }

@@ -224,6 +224,11 @@ impl RunDir {
         self.root.join("report.html")
     }
 
+    /// What the report shows besides numbers, stored because it is costly to compute: `report/NAME`.
+    pub(crate) fn report_data(&self, name: &str) -> PathBuf {
+        self.root.join("report").join(name)
+    }
+
     /// Whether anything was kept of the run's steps.
     pub fn has_checkpoints(&self) -> bool {
         let entries = std::fs::read_dir(self.checkpoints()).into_iter().flatten().flatten();

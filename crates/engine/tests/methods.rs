@@ -3,8 +3,8 @@
 
 #![cfg(feature = "cpu")]
 
-use barlow_augment::{Normalization, RgbImage8};
-use barlow_data::MemorySet;
+use barlow_augment::{Image8, Normalization, RgbImage8};
+use barlow_data::{DataError, ImageSource, MemorySet};
 use barlow_engine::config::{BackboneKind, Config, OptimizerKind};
 use barlow_engine::error::RunError;
 use barlow_engine::methods::{MethodKind, MethodSection};
@@ -21,6 +21,7 @@ use burn::tensor::backend::Backend;
 use burn_flex::{Flex, FlexDevice};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 type Diff = Autodiff<Flex>;
 
@@ -75,6 +76,10 @@ fn config(kind: MethodKind, micro_batch: Option<usize>) -> Config {
     // Full after two steps of the second epoch.
     config.method.swav.queue = 2 * N;
     config.method.swav.queue_from_epoch = 1.0;
+    // Before steps 0, 3 and 5, which is within an epoch.
+    config.method.sela.heads = 2;
+    config.method.sela.relabellings = 4;
+    config.method.sela.relabelling_power = 1.0;
     config.model.backbone = BackboneKind::Custom;
     // A classifier of the five classes.
     let projector = if kind == MethodKind::Supervised { "5" } else { "16-8" };
@@ -93,14 +98,24 @@ fn config(kind: MethodKind, micro_batch: Option<usize>) -> Config {
 }
 
 fn images() -> Sources {
+    images_of(|images| images)
+}
+
+/// The images, of which those to train on go through `wrap`.
+fn images_of(wrap: impl FnOnce(Arc<dyn ImageSource>) -> Arc<dyn ImageSource>) -> Sources {
     let image =
         |k: usize| RgbImage8::from_fn(16, 16, |x, y| [(x * 16) as u8, (y * (k % 5) * 4) as u8, (k * 5) as u8]).into();
-    let set = |count: usize| {
+    let set = |count: usize| -> Arc<dyn ImageSource> {
         let labels = (0..count).map(|k| k % 5).collect();
         let classes = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
         Arc::new(MemorySet::new((0..count).map(image).collect(), Some(labels), classes))
     };
-    Sources::of(set(STEPS_PER_EPOCH * N), Some(set(20)), Normalization::imagenet())
+    // One more than the steps take, which a pass over the whole set sees nevertheless.
+    Sources::of(
+        wrap(set(STEPS_PER_EPOCH * N + 1)),
+        Some(set(20)),
+        Normalization::imagenet(),
+    )
 }
 
 /// Asks the run to stop at a step.
@@ -180,6 +195,95 @@ fn every_reading_of_a_chart_is_logged() {
                 "{}: {reading}: {first}",
                 kind.name()
             );
+        }
+    }
+}
+
+/// Asks the run to stop when some images have been read.
+struct StopAtRead {
+    images: Arc<dyn ImageSource>,
+    left: AtomicUsize,
+    stop: StopFlag,
+}
+
+impl ImageSource for StopAtRead {
+    fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    fn classes(&self) -> &[String] {
+        self.images.classes()
+    }
+
+    fn channels(&self) -> usize {
+        self.images.channels()
+    }
+
+    fn label(&self, index: usize) -> Option<usize> {
+        self.images.label(index)
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.images.name(index)
+    }
+
+    fn image(&self, index: usize) -> Result<Arc<Image8>, DataError> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.stop.set();
+        }
+        self.images.image(index)
+    }
+}
+
+#[test]
+fn a_pass_over_the_whole_set_that_is_stopped_is_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    for micro_batch in [None, Some(8)] {
+        let mut config = config(MethodKind::Sela, micro_batch);
+        config.eval.untrained = false;
+        // The network alone has no batch norm.
+        config.model.projector = "16-8".to_owned();
+        let [whole, stopped] = ["whole", "stopped"].map(|run| folder.path().join(format!("{run} {micro_batch:?}")));
+        run(&whole, &config, None).unwrap();
+        let images = STEPS_PER_EPOCH * N + 1;
+        // Six examples of views, then within the first pass; after the first pass and an epoch; after the pass of step 3 and two steps.
+        for (reads, step) in [
+            (6 + 20, 0),
+            (images + STEPS_PER_EPOCH * N + 20, 3),
+            (images + 2 * N + 20, 5),
+        ] {
+            let stop = StopFlag::default();
+            let sources = images_of(|images| {
+                Arc::new(StopAtRead {
+                    images,
+                    left: AtomicUsize::new(reads),
+                    stop: stop.clone(),
+                })
+            });
+            let error = Run::builder::<Diff>(config.clone(), FlexDevice)
+                .backbone(tiny())
+                .out(&stopped)
+                .images(sources)
+                .stop(stop)
+                .open()
+                .unwrap()
+                .train()
+                .unwrap_err();
+            assert!(
+                error.to_string().contains(&format!("interrupted at step {step} ")),
+                "{error}"
+            );
+        }
+        run(&stopped, &config, None).unwrap();
+        let (expected, found) = (tensors(&whole), tensors(&stopped));
+        assert!(expected == found, "micro-batch {micro_batch:?}");
+        let labels = expected.iter().find(|(name, _)| name.ends_with("labels")).unwrap().1;
+        assert_eq!(labels.shape, [2, images]);
+        for head in labels.data.chunks(images) {
+            for label in 0..4 {
+                let count = head.iter().filter(|&&found| found == label as f32).count();
+                assert!((11..=14).contains(&count), "{count} images of label {label}");
+            }
         }
     }
 }

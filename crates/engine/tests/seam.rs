@@ -92,6 +92,7 @@ fn spec(update: EmaTiming, passes: Passes) -> MethodSpec {
             },
         ],
         uses_labels: false,
+        whole_set_scores: None,
     }
 }
 

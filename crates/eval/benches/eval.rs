@@ -4,7 +4,8 @@
 //! (k 20 and 200 at two temperatures, in one pass), euclidean (the same), linear (the whole fit), pass (20 iterations of it), svm
 //! (20 classes of VOC07's size) and collapse. `--rows N`, `--test N`, `--width F` and `--classes C` are the sizes, `--repeats N` the number of runs for the
 //! median. Each case runs in a separate process, so that the peak resident memory is that of the case alone; `input_mb` of it are
-//! the features themselves.
+//! the features themselves. `us/image` is the time per training image, of a fit per iteration: flat in `--rows` if nothing but the
+//! arithmetic grows.
 
 #![allow(clippy::print_stdout)]
 
@@ -28,7 +29,7 @@ fn main() {
     }
     if !options.json {
         println!(
-            "case          rows    test  width classes   median s    min s    max s peak MiB input MiB  top-1  iterations"
+            "case          rows    test  width classes   median s    min s    max s peak MiB input MiB  top-1  iterations us/image"
         );
     }
     let program = std::env::current_exe().expect("the path of this executable");
@@ -55,7 +56,7 @@ fn main() {
 fn print_row(row: &Value) {
     let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
     println!(
-        "{:10} {:7} {:7} {:6} {:7} {:10.3} {:8.3} {:8.3} {:8.0} {:9.0} {:6.4} {:11}",
+        "{:10} {:7} {:7} {:6} {:7} {:10.3} {:8.3} {:8.3} {:8.0} {:9.0} {:6.4} {:11} {:8.2}",
         row["case"].as_str().unwrap_or_default(),
         number("rows"),
         number("test"),
@@ -68,6 +69,7 @@ fn print_row(row: &Value) {
         number("input_mb"),
         number("top1"),
         number("iterations"),
+        number("us_per_image"),
     );
 }
 
@@ -108,6 +110,9 @@ fn measure(case: &str, options: &Options) -> Value {
         seconds.push(start.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);
+    // Of an iteration where there are some: their number depends on the data.
+    let passes = found.iterations.filter(|_| !svm).unwrap_or(1).max(1);
+    let per_image = seconds[seconds.len() / 2] * 1e6 / (rows * passes) as f64;
     json!({
         "bench": "eval",
         "case": case,
@@ -123,6 +128,7 @@ fn measure(case: &str, options: &Options) -> Value {
         "input_mb": input,
         "top1": found.top1,
         "iterations": found.iterations,
+        "us_per_image": per_image,
         "objective": found.objective,
     })
 }

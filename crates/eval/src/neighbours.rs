@@ -72,6 +72,30 @@ pub(crate) fn bytes_per_query(width: usize, k: usize) -> usize {
     8 * (width + 1) + 64 * k + 2560
 }
 
+/// The `k` training rows (all, if there are fewer) with the largest cosine similarity to each row of `queries`, nearest first: their
+/// numbers and similarities.
+///
+/// # Errors
+///
+/// If a row cannot be read, or a feature is not finite.
+///
+/// # Panics
+///
+/// If the queries are not rows of the same width.
+pub fn nearest_rows(train: &dyn Rows, queries: &[f32], k: usize) -> Result<Vec<Vec<(usize, f64)>>, EvalError> {
+    assert!(
+        queries.len().is_multiple_of(train.width()),
+        "queries are rows of {} features",
+        train.width()
+    );
+    let found = nearest(train, queries, 0, Metric::Cosine, k.min(train.len()), |_| Ok(()))?;
+    let pair = |neighbour: Neighbour| (neighbour.index, neighbour.similarity);
+    Ok(found
+        .into_iter()
+        .map(|row| row.into_iter().map(pair).collect())
+        .collect())
+}
+
 /// The `k` nearest rows of `train` (all, if there are fewer) for every row of `queries`, nearest first. `start` is the number
 /// of the first query, for errors; `advance` is called with every number of training rows that has been compared.
 pub(crate) fn nearest(

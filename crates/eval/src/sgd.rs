@@ -1,8 +1,10 @@
 //! Linear classifiers that are trained by SGD on features as they come, several side by side: one pass over the images tries all
-//! rates and decays. The update is that of torch's `SGD` with momentum on the mean cross-entropy.
+//! rates and decays. The update is that of torch's `SGD` with momentum on the mean cross-entropy. Before them there may be a batch norm
+//! with a scale and a shift of each classifier.
 
 use crate::product::{Matrix, multiply};
 use crate::rank::rank;
+use crate::sgd_norm::{SgdNorm, SgdNormState};
 use rayon::prelude::*;
 
 /// Rows of a block of the forward product, and outputs of a block of the gradient: constant, so that no sum depends on the number
@@ -25,12 +27,14 @@ pub struct SgdHeads {
     width: usize,
     classes: usize,
     momentum: f32,
+    nesterov: bool,
     /// `[heads, classes, width]`.
     weight: Vec<f32>,
     /// `[heads, classes]`.
     bias: Vec<f32>,
     weight_momentum: Vec<f32>,
     bias_momentum: Vec<f32>,
+    norm: Option<SgdNorm>,
 }
 
 /// The values of [`SgdHeads`] that change, for a file.
@@ -44,6 +48,8 @@ pub struct SgdState {
     pub weight_momentum: Vec<f32>,
     /// As `bias`.
     pub bias_momentum: Vec<f32>,
+    /// Of the batch norm, if there is one.
+    pub norm: Option<SgdNormState>,
 }
 
 /// How many images of some classifier were classified correctly.
@@ -74,6 +80,8 @@ impl SgdHeads {
             width,
             classes,
             momentum: momentum as f32,
+            nesterov: false,
+            norm: None,
             weight: initial.repeat(count),
             bias: vec![0.0; count * classes],
             weight_momentum: vec![0.0; count * classes * width],
@@ -87,28 +95,47 @@ impl SgdHeads {
         &self.heads
     }
 
-    /// Scores `[heads · classes, rows]` of `rows` `[n, width]`: a column per image.
-    fn scores(&self, rows: &[f32]) -> Vec<f32> {
-        let n = rows.len() / self.width;
-        let outputs = self.heads.len() * self.classes;
-        let mut scores = vec![0.0f32; outputs * n];
-        let blocks = scores
-            .par_chunks_mut(BLOCK * n)
-            .zip(self.weight.par_chunks(BLOCK * self.width));
-        blocks
-            .zip(self.bias.par_chunks(BLOCK))
-            .for_each(|((scores, weight), bias)| {
-                multiply(
-                    [bias.len(), n, self.width],
-                    scores,
-                    Matrix::rows(weight, self.width),
-                    Matrix::columns(rows, self.width),
-                );
-                for (scores, bias) in scores.chunks_exact_mut(n).zip(bias) {
-                    scores.iter_mut().for_each(|score| *score += bias);
-                }
-            });
-        scores
+    /// With Nesterov's momentum, as torch computes it.
+    #[must_use]
+    pub fn with_nesterov(self) -> Self {
+        Self { nesterov: true, ..self }
+    }
+
+    /// With a batch norm before the classifiers, over the `channels` of rows `[channels, width / channels]`; its scales and shifts have
+    /// no weight decay.
+    ///
+    /// # Panics
+    /// If the width is not a multiple of `channels`.
+    #[must_use]
+    pub fn with_norm(self, channels: usize) -> Self {
+        assert!(
+            channels > 0 && self.width.is_multiple_of(channels),
+            "{channels} channels of rows of {} values",
+            self.width
+        );
+        let norm = SgdNorm::new(channels, self.width / channels, self.heads.len());
+        Self {
+            norm: Some(norm),
+            ..self
+        }
+    }
+
+    /// With biases `[classes]` that are not zero.
+    ///
+    /// # Panics
+    /// If there is another number of them.
+    #[must_use]
+    pub fn with_biases(self, initial: &[f32]) -> Self {
+        assert_eq!(
+            initial.len(),
+            self.classes,
+            "initial biases of {} classes",
+            self.classes
+        );
+        Self {
+            bias: initial.repeat(self.heads.len()),
+            ..self
+        }
     }
 
     /// One step on the mean cross-entropy of `rows` `[n, width]`; every rate is multiplied by `factor`. Returns the loss of each
@@ -127,7 +154,15 @@ impl SgdHeads {
             labels.iter().all(|&label| label < classes),
             "a label is not below {classes}"
         );
-        let mut scores = self.scores(rows);
+        let standardised;
+        let (rows, mut scores) = match &mut self.norm {
+            None => (rows, scores(&self.weight, &self.bias, rows, width)),
+            Some(norm) => {
+                standardised = norm.standardise_batch(rows);
+                let (weight, bias) = norm.fold(&self.weight, &self.bias, classes);
+                (&standardised[..], scores(&weight, &bias, &standardised, width))
+            }
+        };
         // Scores become the gradient of the loss with respect to them, classifier by classifier.
         let losses = scores
             .par_chunks_mut(classes * n)
@@ -137,17 +172,29 @@ impl SgdHeads {
         let Self {
             heads,
             momentum,
+            nesterov,
             weight,
             bias,
             weight_momentum,
             bias_momentum,
+            norm,
             ..
         } = self;
         let momentum = *momentum;
-        let outputs = weight.par_chunks_mut(width).zip(weight_momentum.par_chunks_mut(width));
-        let biases = bias.par_iter_mut().zip(bias_momentum.par_iter_mut());
+        // Moves a value by its gradient, as torch does.
+        let nesterov = *nesterov;
+        let update = |value: &mut f32, buffer: &mut f32, gradient: f32, rate: f32| {
+            *buffer = momentum * *buffer + gradient;
+            *value -= rate
+                * if nesterov {
+                    gradient + momentum * *buffer
+                } else {
+                    *buffer
+                };
+        };
+        let sums: Vec<f32> = errors.chunks_exact(n).map(|errors| errors.iter().sum()).collect();
         // One output at a time would read the rows once for each: blocks of outputs share a product.
-        let gradients: Vec<Vec<f32>> = errors
+        let mut gradients: Vec<Vec<f32>> = errors
             .par_chunks(BLOCK * n)
             .map(|errors| {
                 let outputs = errors.len() / n;
@@ -161,6 +208,43 @@ impl SgdHeads {
                 gradient
             })
             .collect();
+        if let Some(norm) = norm {
+            let of_norm: Vec<(Vec<f64>, Vec<f64>)> = (0..heads.len())
+                .into_par_iter()
+                .map(|head| {
+                    let of_output = |output: usize| {
+                        let folded = &gradients[output / BLOCK][output % BLOCK * width..][..width];
+                        (&weight[output * width..][..width], folded, sums[output])
+                    };
+                    norm.gradients((head * classes..(head + 1) * classes).map(of_output))
+                })
+                .collect();
+            let blocks = gradients.par_iter_mut().enumerate();
+            blocks.for_each(|(block, gradients)| {
+                for (at, gradient) in gradients.chunks_exact_mut(width).enumerate() {
+                    let output = block * BLOCK + at;
+                    norm.unfold(output / classes, gradient, sums[output]);
+                }
+            });
+            let channels = norm.state.running_mean.len();
+            let SgdNormState {
+                scale,
+                shift,
+                scale_momentum,
+                shift_momentum,
+                ..
+            } = &mut norm.state;
+            for (head, (scales, shifts)) in of_norm.into_iter().enumerate() {
+                let rate = (heads[head].rate * factor) as f32;
+                for channel in 0..channels {
+                    let at = head * channels + channel;
+                    update(&mut scale[at], &mut scale_momentum[at], scales[channel] as f32, rate);
+                    update(&mut shift[at], &mut shift_momentum[at], shifts[channel] as f32, rate);
+                }
+            }
+        }
+        let outputs = weight.par_chunks_mut(width).zip(weight_momentum.par_chunks_mut(width));
+        let biases = bias.par_iter_mut().zip(bias_momentum.par_iter_mut());
         outputs
             .zip(biases)
             .enumerate()
@@ -169,12 +253,9 @@ impl SgdHeads {
                 let (rate, decay) = ((head.rate * factor) as f32, head.weight_decay as f32);
                 let gradient = &gradients[output / BLOCK][output % BLOCK * width..][..width];
                 for ((weight, buffer), gradient) in weight.iter_mut().zip(buffer).zip(gradient) {
-                    *buffer = momentum * *buffer + (gradient + decay * *weight);
-                    *weight -= rate * *buffer;
+                    update(weight, buffer, gradient + decay * *weight, rate);
                 }
-                let gradient: f32 = errors[output * n..(output + 1) * n].iter().sum();
-                *bias_buffer = momentum * *bias_buffer + (gradient + decay * *bias);
-                *bias -= rate * *bias_buffer;
+                update(bias, bias_buffer, sums[output] + decay * *bias, rate);
             });
         losses
     }
@@ -189,7 +270,13 @@ impl SgdHeads {
             return vec![SgdCorrect::default(); self.heads.len()];
         }
         assert_eq!(rows.len(), n * self.width, "rows of {n} images");
-        let scores = self.scores(rows);
+        let scores = match &self.norm {
+            None => scores(&self.weight, &self.bias, rows, self.width),
+            Some(norm) => {
+                let (weight, bias) = norm.fold(&self.weight, &self.bias, classes);
+                scores(&weight, &bias, &norm.standardise_running(rows), self.width)
+            }
+        };
         let of_head = |scores: &[f32]| {
             let mut correct = SgdCorrect {
                 images: n,
@@ -224,6 +311,7 @@ impl SgdHeads {
             bias: self.bias.clone(),
             weight_momentum: self.weight_momentum.clone(),
             bias_momentum: self.bias_momentum.clone(),
+            norm: self.norm.as_ref().map(|norm| norm.state.clone()),
         }
     }
 
@@ -235,8 +323,16 @@ impl SgdHeads {
             .all(|values| values.len() == self.weight.len())
             && [&state.bias, &state.bias_momentum]
                 .iter()
-                .all(|values| values.len() == self.bias.len());
+                .all(|values| values.len() == self.bias.len())
+            && match (&self.norm, &state.norm) {
+                (None, None) => true,
+                (Some(norm), Some(state)) => norm.fits(state),
+                _ => false,
+            };
         if fits {
+            if let (Some(norm), Some(state)) = (&mut self.norm, state.norm) {
+                norm.state = state;
+            }
             self.weight = state.weight;
             self.bias = state.bias;
             self.weight_momentum = state.weight_momentum;
@@ -244,6 +340,25 @@ impl SgdHeads {
         }
         fits
     }
+}
+
+/// Scores `[outputs, rows]` of `rows` `[n, width]`: a column per image.
+fn scores(weight: &[f32], bias: &[f32], rows: &[f32], width: usize) -> Vec<f32> {
+    let n = rows.len() / width;
+    let mut scores = vec![0.0f32; bias.len() * n];
+    let blocks = scores.par_chunks_mut(BLOCK * n).zip(weight.par_chunks(BLOCK * width));
+    blocks.zip(bias.par_chunks(BLOCK)).for_each(|((scores, weight), bias)| {
+        multiply(
+            [bias.len(), n, width],
+            scores,
+            Matrix::rows(weight, width),
+            Matrix::columns(rows, width),
+        );
+        for (scores, bias) in scores.chunks_exact_mut(n).zip(bias) {
+            scores.iter_mut().for_each(|score| *score += bias);
+        }
+    });
+    scores
 }
 
 /// Turns the scores `[classes, n]` of one classifier into (softmax − one-hot) / n; returns the mean cross-entropy.
@@ -342,6 +457,76 @@ mod tests {
     const GOLDEN: [(f64, [f64; 4]); 2] = [
         (0.048073244, [1.807780787, 1.946269041, -0.641349971, 0.016215844]),
         (0.484300531, [0.618189161, 0.634902693, -0.072507856, -0.002249502]),
+    ];
+
+    /// torch's BatchNorm1d and Linear, SGD with Nesterov's momentum and no decay of the norm, 20 steps in f64; see `goldens/sgd.py`.
+    #[test]
+    fn a_trained_batch_norm_is_that_of_torch() {
+        // Rows of 7 as 7 channels, and of 6 as 3 channels with two positions each.
+        for (channels, positions, golden) in [(7, 1, NORM_GOLDEN[0]), (3, 2, NORM_GOLDEN[1])] {
+            let width = channels * positions;
+            let cut =
+                |rows: &[f32]| -> Vec<f32> { rows.chunks_exact(7).flat_map(|row| &row[..width]).copied().collect() };
+            let head = SgdHead {
+                rate: 0.1,
+                weight_decay: 5e-4,
+            };
+            let initial: Vec<f32> = initial()[..3 * width].to_vec();
+            let heads = SgdHeads::new(vec![head, HEADS[1]], width, 3, 0.9, &initial).with_biases(&[0.01, -0.02, 0.03]);
+            let mut heads = heads.with_nesterov().with_norm(channels);
+            let mut losses = Vec::new();
+            for step in 0..20 {
+                let (rows, labels) = batch(step, 20);
+                losses = heads.step(&cut(&rows), &labels, 1.0 - step as f64 / 20.0);
+            }
+            let state = heads.state();
+            let norm = state.norm.clone().unwrap();
+            let found = [
+                losses[0],
+                f64::from(state.weight[0]),
+                f64::from(state.weight[3 * width - 1]),
+                f64::from(state.bias[1]),
+                f64::from(norm.scale[1]),
+                f64::from(norm.shift[2]),
+                f64::from(norm.running_mean[1]),
+                f64::from(norm.running_variance[1]),
+            ];
+            for (at, (found, expected)) in found.into_iter().zip(golden).enumerate() {
+                assert!((found - expected).abs() < 2e-5, "value {at}: {found}, not {expected}");
+            }
+            // The running statistics classify, and a restored training has them.
+            let (rows, labels) = batch(100, 300);
+            let correct = heads.correct(&cut(&rows), &labels);
+            assert!(correct[0].top1 > 180, "{correct:?}");
+            let mut other = SgdHeads::new(vec![head, HEADS[1]], width, 3, 0.9, &initial);
+            assert!(!other.restore(state.clone()), "without a norm");
+            other = other.with_nesterov().with_norm(channels);
+            assert!(other.restore(state));
+            assert!(other == heads);
+        }
+    }
+
+    const NORM_GOLDEN: [[f64; 8]; 2] = [
+        [
+            0.009098074,
+            1.213374399,
+            -0.022128236,
+            -0.004478752,
+            1.419117931,
+            -0.004566052,
+            0.477157694,
+            0.582983725,
+        ],
+        [
+            0.130837969,
+            1.020398636,
+            -0.210037704,
+            0.057655095,
+            1.455324791,
+            -0.000706646,
+            0.210093543,
+            0.706200739,
+        ],
     ];
 
     #[test]

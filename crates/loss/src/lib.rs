@@ -76,7 +76,7 @@ pub use nt_xent::{NtXentOutput, nt_xent};
 pub use output::BarlowTwinsOutput;
 pub use peers::Peers;
 pub use rows::unit_rows;
-pub use sela::{SelaConfig, SelaLabels, sela, sela_labels};
+pub use sela::{SelaConfig, SelaLabels, SelaScores, sela, sela_labels};
 pub use siamese::{byol, simsiam};
 pub use swav::{CodeUse, SinkhornConfig, code_use, sinkhorn, swapped_prediction};
 pub use vicreg::{VicRegConfig, VicRegOutput, vicreg, vicreg_takes_gram};

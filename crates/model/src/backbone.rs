@@ -39,6 +39,12 @@ pub trait Backbone<B: Backend>: Module<B> + ModuleDisplay {
     /// - returns [N, F]
     fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2>;
 
+    /// The last map before it is averaged to the representations, [N, C, h, w] with C = F; `None` for a network without one. Probes
+    /// may read it.
+    fn forward_map(&self, _images: Tensor<B, 4>, _mode: NormMode) -> Option<Tensor<B, 4>> {
+        None
+    }
+
     /// [`forward`](Self::forward) of a training step, with a key for each row. The default ignores the keys. Equal arguments give
     /// equal values, whatever else was computed before, and a row's draws depend on its own key alone.
     fn forward_keyed(&self, images: Tensor<B, 4>, mode: NormMode, _keys: &RowKeys) -> Tensor<B, 2> {

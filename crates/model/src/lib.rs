@@ -47,7 +47,7 @@ mod vit;
 pub use backbone::Backbone;
 pub use declared::DeclaredParam;
 pub use heads::{Heads, HeadsConfig};
-pub use init::{ConvInit, initialize, initialize_with, normal_values};
+pub use init::{ConvInit, initialize, initialize_with, normal_values, uniform_values};
 pub use init_as::{InitAs, WeightInit};
 pub use kind::ParamKind;
 pub use layers::{Conv2d, Conv2dConfig, Linear, LinearConfig};

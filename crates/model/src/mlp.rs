@@ -10,6 +10,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu, relu};
 use burn::tensor::backend::Backend;
 use serde::Serialize;
+use std::ops::Range;
 
 /// Activation at the end of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -133,6 +134,48 @@ impl<B: NormOps> Mlp<B> {
     /// If there is a batch norm and the batch has one row in a training mode.
     pub fn forward(&self, x: Tensor<B, 2>, mode: NormMode) -> Tensor<B, 2> {
         self.layers.iter().fold(x, |x, layer| layer.forward(x, mode))
+    }
+
+    /// Applies all layers but the last.
+    ///
+    /// # Shapes
+    /// - `x`: [N, in]
+    /// - returns [N, width of the last layer's input]
+    ///
+    /// # Panics
+    /// Same as [`forward`](Self::forward).
+    pub fn forward_hidden(&self, x: Tensor<B, 2>, mode: NormMode) -> Tensor<B, 2> {
+        let (_, hidden) = self.layers.split_last().expect("an MLP has at least one layer");
+        hidden.iter().fold(x, |x, layer| layer.forward(x, mode))
+    }
+
+    /// Some outputs of the last layer, from what [`forward_hidden`](Self::forward_hidden) returns.
+    ///
+    /// # Shapes
+    /// - `x`: [N, width of the last layer's input]
+    /// - returns [N, outputs]
+    ///
+    /// # Panics
+    /// If the last layer has a norm, or has no such outputs.
+    pub fn forward_last(&self, x: Tensor<B, 2>, outputs: Range<usize>) -> Tensor<B, 2> {
+        let layer = self.layers.last().expect("an MLP has at least one layer");
+        assert!(
+            layer.norm.is_none(),
+            "the outputs of a layer with a norm are not independent"
+        );
+        let (start, length) = (outputs.start, outputs.len());
+        let y = x.matmul(layer.linear.weight.val().narrow(1, start, length));
+        let y = match &layer.linear.bias {
+            Some(bias) => y + bias.val().narrow(0, start, length).unsqueeze(),
+            None => y,
+        };
+        layer.activation.apply(y)
+    }
+
+    /// Width of the last layer's input.
+    pub fn hidden_width(&self) -> usize {
+        let layer = self.layers.last().expect("an MLP has at least one layer");
+        layer.linear.weight.dims()[0]
     }
 }
 

@@ -94,6 +94,12 @@ macro_rules! registry {
                 }
             }
 
+            fn forward_map(&self, images: Tensor<B, 4>, mode: NormMode) -> Option<Tensor<B, 4>> {
+                match self {
+                    $(Self::$kind(network) => network.forward_map(images, mode),)*
+                }
+            }
+
             fn forward_keyed(&self, images: Tensor<B, 4>, mode: NormMode, keys: &RowKeys) -> Tensor<B, 2> {
                 match self {
                     $(Self::$kind(network) => network.forward_keyed(images, mode, keys),)*

@@ -1,8 +1,10 @@
-//! Line charts as inline SVG with a legend. The view box has the width of a small screen, so that text remains readable there.
+//! Line charts. The view box has the width of a small screen, so that text remains readable there.
 
 use crate::axis::{Axis, short};
-use crate::html::escape;
-use crate::{Curve, Series};
+use crate::data::{Curve, Series};
+use crate::drawing::Drawing;
+use crate::palette::LINE_COLOURS as COLOURS;
+use maud::{Markup, PreEscaped, html};
 use std::fmt::Write;
 
 const WIDTH: f64 = 480.0;
@@ -11,9 +13,6 @@ const LEFT: f64 = 80.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
-
-/// Number of colours in the style sheet.
-const COLOURS: usize = 6;
 
 /// Number of dash patterns in the style sheet; the first is a solid line.
 const DASHES: usize = 3;
@@ -60,90 +59,83 @@ impl Look {
     }
 }
 
-/// A `<figure>` with the chart, its heading and its legend; one look per series.
-pub(crate) fn figure(curve: &Curve, looks: &[Look]) -> String {
-    let mut out = format!(
-        "<figure class=\"chart\">\n<figcaption>{}</figcaption>\n",
-        escape(&curve.title)
-    );
+/// The chart as a drawing; one look per series.
+pub(crate) fn drawing(curve: &Curve, looks: &[Look]) -> Drawing {
     let points = || curve.series.iter().flat_map(|series| &series.points);
     // Only points that are drawn determine the axes.
     let shown = || points().filter(|(x, y)| x.is_finite() && y.is_finite() && (!curve.log_y || *y > 0.0));
     let axes = Axis::new(shown().map(|point| point.0), false).zip(Axis::new(shown().map(|point| point.1), curve.log_y));
-    match axes {
-        Some((x, y)) => {
-            svg(&mut out, curve, looks, x, y.with_margin());
-            legend(&mut out, curve, looks);
-        }
-        None => out.push_str("<p class=\"empty\">Nothing to draw yet.</p>\n"),
+    Drawing {
+        id: format!("chart-{}", file_name(&curve.title)),
+        kind: "chart",
+        title: curve.title.clone(),
+        description: description(curve),
+        size: [WIDTH, HEIGHT],
+        content: axes.map_or(PreEscaped(String::new()), |(x, y)| {
+            content(curve, looks, x, y.with_margin())
+        }),
+        legend: if axes.is_some() {
+            legend(curve, looks)
+        } else {
+            Vec::new()
+        },
+        note: String::new(),
     }
-    out.push_str("</figure>\n");
-    out
 }
 
-fn svg(out: &mut String, curve: &Curve, looks: &[Look], x: Axis, y: Axis) {
-    let _ = writeln!(
-        out,
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-        escape(&description(curve))
-    );
-    grid(out, curve, x, y);
+/// Letters and digits of a heading, in lower case, with hyphens between its words.
+pub(crate) fn file_name(title: &str) -> String {
+    let words = title.split(|character: char| !character.is_ascii_alphanumeric());
+    let words: Vec<String> = words
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    words.join("-")
+}
+
+fn content(curve: &Curve, looks: &[Look], x: Axis, y: Axis) -> Markup {
     let mut order: Vec<(&Series, &Look)> = curve.series.iter().zip(looks).collect();
     // Reference lines are drawn first, below the measured ones.
     order.sort_by_key(|(series, _)| !series.reference);
-    for (series, look) in order {
-        line(out, series, *look, x, y);
+    html! {
+        (grid(curve, x, y))
+        @for (series, look) in order { (line(series, *look, x, y)) }
     }
-    out.push_str("</svg>\n");
 }
 
-fn grid(out: &mut String, curve: &Curve, x: Axis, y: Axis) {
+fn grid(curve: &Curve, x: Axis, y: Axis) -> Markup {
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-    for (value, text) in y.ticks() {
-        let Some(at) = y.position(value) else { continue };
-        let (at, label) = (place_y(at), escape(&text));
-        let _ = writeln!(out, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right}\"/>");
-        let _ = writeln!(
-            out,
-            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-            LEFT - 6.0,
-            at + 4.0
-        );
-    }
-    for (value, text) in x.ticks() {
-        let Some(at) = x.position(value) else { continue };
-        let (at, label) = (place_x(at), escape(&text));
-        let _ = writeln!(out, "<path class=\"tick\" d=\"M{at:.1} {bottom}v4\"/>");
-        let _ = writeln!(
-            out,
-            "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>",
-            bottom + 17.0
-        );
-    }
-    let _ = writeln!(out, "<path class=\"axis\" d=\"M{LEFT} {bottom}H{right}\"/>");
     let (middle_x, middle_y) = ((LEFT + right) / 2.0, (TOP + bottom) / 2.0);
-    let label = escape(&curve.x_label);
-    let _ = writeln!(
-        out,
-        "<text x=\"{middle_x}\" y=\"{}\" text-anchor=\"middle\">{label}</text>",
-        HEIGHT - 7.0
-    );
-    let label = escape(&format!("{}{}", curve.y_label, if curve.log_y { " (log)" } else { "" }));
-    let _ = writeln!(
-        out,
-        "<text x=\"12\" y=\"{middle_y}\" text-anchor=\"middle\" transform=\"rotate(-90 12 {middle_y})\">{label}</text>"
-    );
+    let vertical = y
+        .ticks()
+        .into_iter()
+        .filter_map(|(value, text)| Some((place_y(y.position(value)?), text)));
+    let horizontal = x
+        .ticks()
+        .into_iter()
+        .filter_map(|(value, text)| Some((place_x(x.position(value)?), text)));
+    html! {
+        @for (at, text) in vertical {
+            path.grid d=(format!("M{LEFT} {at:.1}H{right}")) {}
+            text x=(LEFT - 6.0) y=(format!("{:.1}", at + 4.0)) text-anchor="end" { (text) }
+        }
+        @for (at, text) in horizontal {
+            path.tick d=(format!("M{at:.1} {bottom}v4")) {}
+            text x=(format!("{at:.1}")) y=(bottom + 17.0) text-anchor="middle" { (text) }
+        }
+        path.axis d=(format!("M{LEFT} {bottom}H{right}")) {}
+        text x=(middle_x) y=(HEIGHT - 7.0) text-anchor="middle" { (curve.x_label) }
+        text x="12" y=(middle_y) text-anchor="middle" transform=(format!("rotate(-90 12 {middle_y})")) {
+            (curve.y_label) @if curve.log_y { " (log)" }
+        }
+    }
 }
 
-fn line(out: &mut String, series: &Series, look: Look, x: Axis, y: Axis) {
-    let (mut path, mut dots, mut piece) = (String::new(), String::new(), Vec::new());
+fn line(series: &Series, look: Look, x: Axis, y: Axis) -> Markup {
+    let (mut path, mut dots, mut piece) = (String::new(), Vec::new(), Vec::new());
     let mut finish = |piece: &mut Vec<(f64, f64)>| {
-        if let [(x, y)] = piece[..] {
-            let _ = write!(
-                dots,
-                "<circle class=\"{}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>",
-                look.class("dot", series)
-            );
+        if let [dot] = piece[..] {
+            dots.push(dot);
         }
         for (k, (x, y)) in thinned(piece).into_iter().enumerate() {
             let _ = write!(path, "{}{x:.1} {y:.1}", if k == 0 { 'M' } else { 'L' });
@@ -157,30 +149,24 @@ fn line(out: &mut String, series: &Series, look: Look, x: Axis, y: Axis) {
         }
     }
     finish(&mut piece);
-    if !path.is_empty() {
-        let name = escape(&series.name);
-        let _ = writeln!(
-            out,
-            "<path class=\"{}\" d=\"{path}\"><title>{name}</title></path>",
-            look.class("line", series)
-        );
+    html! {
+        @if !path.is_empty() {
+            path class=(look.class("line", series)) d=(path) { title { (series.name) } }
+        }
+        @for (x, y) in dots {
+            circle class=(look.class("dot", series)) cx=(format!("{x:.1}")) cy=(format!("{y:.1}")) r="3" {}
+        }
     }
-    out.push_str(&dots);
 }
 
-fn legend(out: &mut String, curve: &Curve, looks: &[Look]) {
-    out.push_str("<ul class=\"legend\">\n");
-    for (series, look) in curve.series.iter().zip(looks) {
+fn legend(curve: &Curve, looks: &[Look]) -> Vec<(Markup, Markup)> {
+    let row = |(series, look): (&Series, &Look)| {
         let last = series.points.iter().rev().find(|(_, y)| y.is_finite());
-        let last = last.map_or(String::new(), |(_, y)| format!(" <b>{}</b>", escape(&short(*y))));
-        let _ = writeln!(
-            out,
-            "<li><svg viewBox=\"0 0 28 10\" aria-hidden=\"true\"><path class=\"{}\" d=\"M1 5H27\"/></svg>{}{last}</li>",
-            look.class("line", series),
-            escape(&series.name)
-        );
-    }
-    out.push_str("</ul>\n");
+        let mark = html! { path class=(look.class("line", series)) d="M1 5H27" {} };
+        let text = html! { (series.name) @if let Some((_, y)) = last { " " b { (short(*y)) } } };
+        (mark, text)
+    };
+    curve.series.iter().zip(looks).map(row).collect()
 }
 
 /// A text description of the chart, for screen readers.
@@ -234,7 +220,10 @@ mod tests {
     use super::*;
 
     fn drawn(curve: &Curve) -> String {
-        figure(curve, &[Look::nth(0)])
+        drawing(curve, &[Look::nth(0)])
+            .figure()
+            .into_string()
+            .replace("><", ">\n<")
     }
 
     fn curve(points: Vec<(f64, f64)>, log_y: bool) -> Curve {
@@ -261,7 +250,10 @@ mod tests {
         ];
         let html = drawn(&curve(points, false));
         assert_eq!(html.matches("<circle").count(), 1);
-        let path = html.lines().find(|line| line.contains("<title>")).unwrap();
+        let path = html
+            .lines()
+            .find(|line| line.starts_with("<path class=\"line c0"))
+            .unwrap();
         assert_eq!(path.matches('M').count(), 3, "{path}");
         assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
         assert!(html.contains("a &amp; b"));
@@ -282,7 +274,10 @@ mod tests {
             .map(|k| (f64::from(k), 1000.0 * (-0.03 * f64::from(k)).exp() + 1e-3))
             .collect();
         let html = drawn(&curve(points, true));
-        let path = html.lines().find(|line| line.contains("<title>")).unwrap();
+        let path = html
+            .lines()
+            .find(|line| line.starts_with("<path class=\"line c0"))
+            .unwrap();
         let path = path.split_once(" d=\"").unwrap().1.split_once('"').unwrap().0;
         let pairs = path.split(['M', 'L']).skip(1).map(|pair| pair.split_once(' ').unwrap());
         let mut count = 0;

@@ -1,43 +1,133 @@
-//! HTML encoding: escaped text for elements and attributes, and data URIs.
+//! The document around a page's content, and the markup that several sections share.
 
-/// `text` with the five special characters of HTML escaped, and without control characters other than newline and tab.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(character),
-            _ if character.is_control() => {}
-            _ => out.push(character),
+use crate::data::Thumbnails;
+use crate::encode::png_uri;
+use crate::palette;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const FIGURES: &str = include_str!("figure.css");
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// Nothing is loaded from outside. `connect-src` is for a page that is served while its run goes on, which asks for its new
+/// state.
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'";
+
+/// A complete document.
+pub(crate) fn document(title: &str, thumbnails: &Thumbnails, content: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { (title) }
+                style {
+                    (PreEscaped(palette::properties())) (PreEscaped(FIGURES)) (PreEscaped(STYLE))
+                    (PreEscaped(sprite(thumbnails)))
+                }
+            }
+            body {
+                main { (content) }
+                div #card hidden {}
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    let mut text = page.into_string();
+    // Names of files and classes may hold control characters, which HTML does not allow.
+    text.retain(|character| !character.is_control() || matches!(character, '\n' | '\t'));
+    text
+}
+
+/// The rule that all thumbnails share: one picture, shown in parts.
+fn sprite(thumbnails: &Thumbnails) -> String {
+    let Thumbnails { side, columns, png } = thumbnails;
+    if png.is_empty() {
+        return String::new();
+    }
+    let uri = png_uri(png);
+    format!(".thumb {{ --side: {side}; --columns: {columns}; background-image: url({uri}); }}\n")
+}
+
+/// A section with its heading; nothing if it has no content.
+pub(crate) fn section(id: &str, heading: &str, content: &Markup) -> Markup {
+    html! {
+        @if !content.0.is_empty() {
+            section id=(id) {
+                h2 { (heading) }
+                (content)
+            }
         }
     }
-    out
 }
 
-/// A PNG file as a data URI.
-pub(crate) fn png_uri(bytes: &[u8]) -> String {
-    format!("data:image/png;base64,{}", base64(bytes))
-}
-
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for sextet in 0..4 {
-            let known = sextet <= chunk.len();
-            out.push(if known {
-                ALPHABET[(bits >> (18 - 6 * sextet)) as usize & 63] as char
-            } else {
-                '='
-            });
+/// A list of names and values.
+pub(crate) fn pairs(rows: &[(String, String)]) -> Markup {
+    html! {
+        @if !rows.is_empty() {
+            dl.summary {
+                @for (name, value) in rows {
+                    div { dt { (name) } dd { (value) } }
+                }
+            }
         }
+    }
+}
+
+/// A table of names and values, for long values.
+pub(crate) fn value_table(rows: &[(String, String)]) -> Markup {
+    html! {
+        @if !rows.is_empty() {
+            div.wide { table.values {
+                tbody {
+                    @for (name, value) in rows {
+                        tr { th scope="row" { (name) } td { (value) } }
+                    }
+                }
+            } }
+        }
+    }
+}
+
+/// `text` as it stands in markup and in quoted attributes.
+pub(crate) fn escape(text: &str) -> String {
+    html! { (text) }.into_string()
+}
+
+/// `text` with a capital first letter.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+/// At most `most` characters of `text`, the last one an ellipsis if there are more.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{}…", start.trim_end())
+}
+
+/// A fraction as percent.
+pub(crate) fn percent(part: f64) -> String {
+    format!("{:.2} %", 100.0 * part)
+}
+
+/// A number of things with separators between the thousands.
+pub(crate) fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
     }
     out
 }
@@ -47,26 +137,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_of_the_rfc() {
-        let table = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-        ];
-        for (bytes, expected) in table {
-            assert_eq!(base64(bytes.as_bytes()), expected);
-        }
-        assert_eq!(base64(&[0xff, 0xef, 0xbe]), "/+++");
-    }
-
-    #[test]
-    fn special_characters_are_escaped() {
-        assert_eq!(
-            escape("<a href=\"x\">'&'\0\u{7}\n"),
-            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;\n"
-        );
+    fn texts_are_shortened_by_characters() {
+        assert_eq!(shortened("猫と犬", 3), "猫と犬");
+        assert_eq!(shortened("猫と犬と鳥", 4), "猫と犬…");
+        assert_eq!(capitalised("über"), "Über");
+        assert_eq!([count(7), count(1234), count(1_234_567)], ["7", "1,234", "1,234,567"]);
     }
 }

@@ -32,6 +32,14 @@ pub fn on_signals() -> Result<StopFlag, ctrlc::Error> {
     Ok(flag)
 }
 
+/// Asks the run to stop when standard input ends: its reader is then a study that stops, or that was killed.
+pub fn stop_at_end_of_input(stop: StopFlag) {
+    std::thread::spawn(move || {
+        drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+        stop.set();
+    });
+}
+
 /// Whether a signal is ignored now.
 #[cfg(unix)]
 fn is_ignored(signal: libc::c_int) -> bool {

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const SCRIPTS: [(&str, &str); 5] = [
+const SCRIPTS: [(&str, &str); 6] = [
     ("nets.py", include_str!("peers/nets.py")),
     ("timing.py", include_str!("peers/timing.py")),
     ("rates.py", include_str!("peers/rates.py")),
     ("step.py", include_str!("peers/step.py")),
     ("loss.py", include_str!("peers/loss.py")),
+    ("methods.py", include_str!("peers/methods.py")),
 ];
 
 /// Writes the scripts into `folder`.

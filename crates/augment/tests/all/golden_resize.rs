@@ -118,6 +118,24 @@ fn evaluation_pixels_are_torchvisions() {
 }
 
 #[test]
+fn a_squashed_image_is_resized_twice_and_not_cut() {
+    let eval = EvalTransform::new(16, 8, Normalization::imagenet())
+        .unwrap()
+        .with_squash(true);
+    // np.asarray(F.resize(F.resize(smooth(50, 31), [16], BICUBIC), [8, 8], BICUBIC))[:, :, 0].reshape(-1).tolist()
+    let expected = [
+        178, 238, 251, 207, 126, 45, 3, 15, 206, 249, 241, 179, 94, 23, 1, 33, 230, 253, 222, 146, 61, 8, 9, 60, 246,
+        247, 195, 112, 35, 0, 25, 91, 253, 233, 164, 78, 15, 3, 48, 125, 251, 211, 130, 48, 3, 14, 78, 159, 240, 181,
+        95, 24, 0, 34, 111, 191, 221, 150, 64, 8, 6, 59, 144, 217,
+    ];
+    assert_within_one(
+        &channel(eval.apply_u8(&smooth(50, 31).into()).pixels(), 0),
+        &expected,
+        "squashed",
+    );
+}
+
+#[test]
 fn an_image_of_the_right_size_is_left_alone() {
     let eval = EvalTransform::new(20, 20, Normalization::imagenet()).unwrap();
     assert_eq!(eval.apply_u8(&formula(20, 20).into()), formula(20, 20).into());

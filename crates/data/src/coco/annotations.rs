@@ -109,12 +109,12 @@ fn checked(file: File) -> Result<CocoAnnotations, String> {
         });
     }
     categories.sort_by_key(|category| category.id);
-    if let Some(pair) = categories.array_windows::<2>().find(|[a, b]| a.id == b.id) {
+    if let Some(pair) = categories.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(format!("the category id {} is there twice", pair[0].id));
     }
     let mut images = file.images.into_iter().map(image).collect::<Result<Vec<_>, _>>()?;
     images.sort_by_key(|image| image.id);
-    if let Some(pair) = images.array_windows::<2>().find(|[a, b]| a.id == b.id) {
+    if let Some(pair) = images.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(format!("the image id {} is there twice", pair[0].id));
     }
     let places: HashMap<i64, usize> = images.iter().enumerate().map(|(at, image)| (image.id, at)).collect();

@@ -317,3 +317,31 @@ fn a_panic_of_a_worker_reaches_the_caller_as_an_error() {
         );
     }
 }
+
+#[test]
+fn a_pass_over_the_whole_set_has_every_image_once_and_no_batch_of_one() {
+    for (per_class, sizes) in [(9, vec![4, 4, 4, 4, 2]), (8, vec![4; 4])] {
+        let dir = two_classes(per_class);
+        let source = source(&dir);
+        for workers in [0, 2] {
+            let loader = loader(&source, LoaderConfig { workers, ..CONFIG });
+            let batches: Vec<HostBatch> = loader.whole_set(1 << 63).map(Result::unwrap).collect();
+            assert_eq!(batches.iter().map(|batch| batch.n).collect::<Vec<_>>(), sizes);
+            let order: Vec<usize> = batches.iter().flat_map(|batch| batch.indices.clone()).collect();
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..2 * per_class).collect::<Vec<_>>());
+            assert_ne!(order, sorted, "classes would come one after the other");
+        }
+    }
+    // One image would be left over.
+    let dir = two_classes(9);
+    let odd = loader(
+        &source(&dir),
+        LoaderConfig {
+            batch_size: 17,
+            ..CONFIG
+        },
+    );
+    assert_eq!(odd.whole_set(0).map(|batch| batch.unwrap().n).collect::<Vec<_>>(), [18]);
+}

@@ -63,7 +63,8 @@ pub fn changes(before: &Config, after: &Config) -> Vec<Change> {
         .collect()
 }
 
-fn flat(config: &Config) -> BTreeMap<String, String> {
+/// Every key of a config with its value as TOML; without the number of view threads.
+pub(crate) fn flat(config: &Config) -> BTreeMap<String, String> {
     fn add(value: &Value, key: String, to: &mut BTreeMap<String, String>) {
         match value {
             Value::Table(table) => {

@@ -40,8 +40,9 @@ pub fn default_rates(config: &Config) -> DefaultRates {
     DefaultRates { weights, biases }
 }
 
-/// Interpolates the table linearly over the logarithm of the batch size; outside the table, the nearest rate.
-fn authors_rate(batch_size: f64) -> f64 {
+/// The authors' rate of the weights per 256 images for a batch size: their table, interpolated linearly over the logarithm of the size;
+/// outside the table, the nearest rate.
+pub fn authors_rate(batch_size: f64) -> f64 {
     let above = AUTHORS.iter().position(|(size, _)| *size >= batch_size);
     match above {
         Some(0) => AUTHORS[0].1,

@@ -20,10 +20,11 @@ mod sections;
 mod suggest;
 mod validate;
 
+pub(crate) use changes::flat;
 pub use changes::{Change, changes};
 pub use config::Config;
 pub use data::{CacheName, DataCache, DataConfig, Normalize, NormalizeName};
-pub use default_rates::{DefaultRates, default_rates};
+pub use default_rates::{DefaultRates, authors_rate, default_rates};
 pub use error::ConfigError;
 pub use load::{Layers, load};
 pub use locate::{DataPathError, locate_data};

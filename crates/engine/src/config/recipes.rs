@@ -96,6 +96,22 @@ pub const RECIPES: &[(&str, &str)] = &[
         include_str!("../../../../configs/imagenet-resnet50-dino.toml"),
     ),
     (
+        "imagenet-vit-small-dino",
+        include_str!("../../../../configs/imagenet-vit-small-dino.toml"),
+    ),
+    (
+        "sign-digits-sela",
+        include_str!("../../../../configs/sign-digits-sela.toml"),
+    ),
+    (
+        "cifar10-resnet18-sela",
+        include_str!("../../../../configs/cifar10-resnet18-sela.toml"),
+    ),
+    (
+        "imagenet-resnet50-sela",
+        include_str!("../../../../configs/imagenet-resnet50-sela.toml"),
+    ),
+    (
         "sign-digits-hsic",
         include_str!("../../../../configs/sign-digits-hsic.toml"),
     ),

@@ -35,6 +35,10 @@ pub struct OptimizerConfig {
     pub learning_rate_biases: Option<f64>,
     /// Weight decay of all parameters but biases and norms.
     pub weight_decay: f64,
+    /// Weight decay at the end of the run, reached from `weight_decay` by a cosine (official DINO with a ViT: 0.04 to 0.4). Default:
+    /// constant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_weight_decay: Option<f64>,
     /// Momentum (LARS, SGD).
     pub momentum: f64,
     /// Trust coefficient η (LARS).
@@ -54,6 +58,7 @@ impl Default for OptimizerConfig {
             learning_rate_weights: None,
             learning_rate_biases: None,
             weight_decay: 1e-6,
+            final_weight_decay: None,
             momentum: 0.9,
             trust_coefficient: 0.001,
             clip: false,
@@ -85,6 +90,20 @@ pub struct ScheduleConfig {
     pub warmup_steps: Option<u64>,
     /// The final rate as a fraction of the peak, in [0, 1].
     pub final_ratio: f64,
+    /// Epochs, ascending, at which the rate is multiplied by `milestone_factor`, instead of the cosine to `final_ratio`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub milestones: Vec<f64>,
+    /// Factor of the rate at each of the milestones, in [0, 1].
+    #[serde(skip_serializing_if = "is_tenth")]
+    pub milestone_factor: f64,
+    /// Whether the cosine falls epoch by epoch, not step by step.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_epoch: bool,
+}
+
+/// Whether the factor is the default: configs of runs without milestones stay as they were.
+fn is_tenth(factor: &f64) -> bool {
+    *factor == 0.1
 }
 
 impl Default for ScheduleConfig {
@@ -93,6 +112,9 @@ impl Default for ScheduleConfig {
             warmup_epochs: 10.0,
             warmup_steps: None,
             final_ratio: 0.001,
+            milestones: Vec::new(),
+            milestone_factor: 0.1,
+            by_epoch: false,
         }
     }
 }
@@ -143,6 +165,8 @@ pub struct EvalConfig {
     pub untrained: bool,
     /// The linear evaluation before the first step and at the end.
     pub linear: LinearEvaluation,
+    /// Epochs of `linear = "sgd"`; the official protocol has 100.
+    pub linear_epochs: u64,
     /// Epochs between two kNN measurements; 0 measures at the end only.
     pub every: u64,
     /// The most training images that vote in kNN, a stratified part of them; 0 for all.
@@ -162,6 +186,8 @@ pub enum LinearEvaluation {
     Auto,
     /// Logistic regression to convergence on the features of all training images.
     Exact,
+    /// The official protocol, a linear layer trained by SGD on random crops, for `linear_epochs` epochs.
+    Sgd,
     /// None.
     Off,
 }
@@ -174,6 +200,7 @@ impl Default for EvalConfig {
             online: true,
             untrained: true,
             linear: LinearEvaluation::Auto,
+            linear_epochs: 10,
             every: 10,
             knn_images: 50_000,
             knn_k: 20,

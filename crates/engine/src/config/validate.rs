@@ -96,6 +96,9 @@ impl Config {
             "sgd has no default, because its rate depends on the loss's scale, lambda and D; it must be given",
         )?;
         non_negative("optimizer.weight_decay", optimizer.weight_decay)?;
+        if let Some(end) = optimizer.final_weight_decay {
+            non_negative("optimizer.final_weight_decay", end)?;
+        }
         let momentum = optimizer.momentum;
         check(
             "optimizer.momentum",
@@ -110,6 +113,20 @@ impl Config {
             "schedule.final_ratio",
             ratio,
             (0.0..=1.0).contains(&ratio),
+            "it must be in [0, 1]",
+        )?;
+        let milestones = &schedule.milestones;
+        check(
+            "schedule.milestones",
+            format!("{milestones:?}"),
+            milestones.iter().all(|epoch| epoch.is_finite() && *epoch > 0.0) && milestones.is_sorted(),
+            "it must be epochs above 0, ascending",
+        )?;
+        let factor = schedule.milestone_factor;
+        check(
+            "schedule.milestone_factor",
+            factor,
+            (0.0..=1.0).contains(&factor),
             "it must be in [0, 1]",
         )?;
         within("train.epochs", train.epochs, 1, 1_000_000)?;
@@ -139,6 +156,7 @@ impl Config {
         )?;
         EvalTransform::new(eval.resize, eval.crop, Normalization::imagenet())
             .map_err(|error| range_text("eval", &error.to_string()))?;
+        within("eval.linear_epochs", eval.linear_epochs, 1, 1_000_000)?;
         at_least("eval.knn_k", eval.knn_k, 1)?;
         positive("eval.knn_temperature", eval.knn_temperature)?;
         // Last: the sizes of the views are those of a valid config.

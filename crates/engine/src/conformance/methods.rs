@@ -4,7 +4,7 @@
 use super::values::{By, Measured, Values, noise};
 use crate::backend::TrainBackend;
 use crate::evaluation::to_host;
-use crate::method::{Clock, MethodBatch, MethodInputs};
+use crate::method::{Clock, MethodBatch, MethodInputs, WholeSet};
 use crate::methods::{LossSection, MethodKind, MethodSection};
 use crate::optim::{LearningRates, Optimizer, Rule, Sgd};
 use barlow_augment::ViewsConfig;
@@ -17,7 +17,9 @@ use burn::tensor::Tensor;
 pub(super) const BOUND: f64 = 1e-4;
 
 const N: usize = 16;
-const D: usize = 12;
+/// Width of everything but the batch: representations, hidden layers, embeddings, prototypes. A GPU tunes its products and sums once
+/// for each new shape, and all methods share these.
+const D: usize = 8;
 const CLOCK: Clock = Clock {
     step: 0,
     total_steps: 10,
@@ -37,24 +39,31 @@ impl MethodCase {
     pub(super) fn values<B: TrainBackend>(self, _by: By, device: &B::Device) -> Values {
         let inputs = MethodInputs {
             views: ViewsConfig::default().groups(),
-            projector: ProjectorConfig { widths: vec![16, D] }.mlp(true),
+            projector: ProjectorConfig { widths: vec![D, D] }.mlp(true),
             batch_size: N,
             largest_buffer: None,
         };
         let mut section = MethodSection::of(self.0);
-        section.byol.predictor = 16;
-        section.simsiam.predictor = 8;
-        section.moco_v2.queue = 32;
-        section.moco_v3.predictor = 16;
-        section.dino.prototypes = 7;
+        section.byol.predictor = D;
+        section.simsiam.predictor = D;
+        section.moco_v2.queue = N;
+        section.moco_v3.predictor = D;
+        section.dino.prototypes = D;
         section.dino.small_views = 1;
-        section.swav.prototypes = 7;
+        section.swav.prototypes = D;
         section.swav.small_views = 1;
+        section.sela.heads = 2;
         let mut method = section.build::<B>(&LossSection::default(), &inputs);
         let spec = method.spec().clone();
-        let heads = initialize(spec.heads.init::<B>(8, device), 11);
+        let heads = initialize(spec.heads.init::<B>(D, device), 11);
         let heads = method.before_step(heads, CLOCK);
         let teacher_heads = heads.valid();
+        if method.wants_whole_set(CLOCK) {
+            let mut set = WholeSet::new(N, heads.projector.hidden_width());
+            let indices: Vec<usize> = (0..N).collect();
+            set.put(&indices, &to_host(noise::<B, 2>([N, set.width()], 21, device)));
+            method.whole_set(&teacher_heads, &set, CLOCK, 5, &|| false);
+        }
         let groups = spec.groups_of_views();
         // Related, as the views of an image are.
         let common = noise::<B, 2>([N, D], 20, device).inner();

@@ -240,7 +240,7 @@ fn regions<B: TrainBackend>(shape: [usize; 4], by: By, device: &B::Device) -> Va
             let of_box = |&(image, corners): &(usize, [f32; 4])| {
                 let weights = roi_align(maps.clone(), &Regions::new(align, vec![(0, corners)]));
                 let weights = weights.reshape([pixels, bins * bins]);
-                let features = x.clone().slice([image..image + 1]).reshape([channels, pixels]);
+                let features = x.clone().narrow(0, image, 1).reshape([channels, pixels]);
                 features.matmul(weights).reshape([1, channels, bins, bins])
             };
             Tensor::cat(boxes.iter().map(of_box).collect(), 0)

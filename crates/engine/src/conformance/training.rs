@@ -11,9 +11,10 @@ use barlow_augment::ViewsConfig;
 use barlow_data::{DeviceBatch, HostBatch, HostView};
 use barlow_model::{
     Backbone, BuiltinBackbone, HeadsConfig, MlpConfig, Model, ModelConfig, NormMode, ProjectorConfig, ResNetConfig,
-    ResNetDepth, StateDict, Stem, VitConfig, VitSize, load_state_dict, state_dict,
+    ResNetDepth, StateDict, Stem, VitConfig, VitSize, initialize, load_state_dict, state_dict,
 };
 use burn::module::AutodiffModule;
+use burn::optim::GradientsParams;
 use burn::tensor::backend::AutodiffBackend;
 
 /// Twenty layers, each of which adds rounding error; relative to a parameter's largest value.
@@ -29,8 +30,10 @@ const RATES: LearningRates = LearningRates {
 pub(super) enum Part {
     /// Initial weights, which are equal bit for bit on every backend.
     InitialWeights,
-    /// Steps with an optimiser.
-    Steps(&'static str, Rule),
+    /// Steps of a network with the official optimiser.
+    Network,
+    /// Steps of a projector with an optimiser: each kind of update, without the network's kernels again.
+    Projector(&'static str, Rule),
     /// Updates of one parameter by AdamW as in PyTorch.
     AdamW,
     /// A step whose batch is computed in micro-batches.
@@ -42,9 +45,10 @@ pub(super) enum Part {
 }
 
 pub(super) fn all() -> Vec<Part> {
-    let steps = rules().map(|(name, rule)| Part::Steps(name, rule));
+    let steps = rules().map(|(name, rule)| Part::Projector(name, rule));
     let others = [Part::AdamW, Part::MicroBatches, Part::Vit, Part::Resuming];
-    [Part::InitialWeights].into_iter().chain(steps).chain(others).collect()
+    let network = [Part::InitialWeights, Part::Network];
+    network.into_iter().chain(steps).chain(others).collect()
 }
 
 impl Part {
@@ -52,10 +56,15 @@ impl Part {
         let steps = |name: &str| format!("weights after {STEPS} steps of {name}");
         match self {
             Self::InitialWeights => vec![Measured::of_state("initial weights", named(&model::<B>(device)))],
-            Self::Steps(name, rule) => {
-                let (weights, features) = trained::<B>(*rule, device);
+            Self::Network => {
+                let (name, rule) = rules()[0];
+                let (weights, features) = trained::<B>(rule, device);
                 let features = Measured::of(format!("features after {STEPS} steps of {name}"), features);
                 vec![Measured::of_state(steps(name), weights), features]
+            }
+            Self::Projector(name, rule) => {
+                let name = format!("a projector's weights after {STEPS} steps of {name}");
+                vec![Measured::of_state(name, projected::<B>(*rule, device))]
             }
             Self::AdamW => {
                 let name = steps("AdamW with torch's epsilon, on given gradients");
@@ -85,7 +94,7 @@ impl Part {
             Self::InitialWeights => 0.0,
             Self::AdamW => 1e-5,
             Self::Resuming => 1e-6,
-            Self::Steps(..) | Self::MicroBatches | Self::Vit => BOUND,
+            Self::Network | Self::Projector(..) | Self::MicroBatches | Self::Vit => BOUND,
         }
     }
 }
@@ -201,6 +210,24 @@ fn trained<B: TrainBackend>(rule: Rule, device: &B::Device) -> (StateDict, Vec<f
     (named(&model), to_host(features))
 }
 
+/// Weights and running statistics of a projector with biases after some steps.
+fn projected<B: TrainBackend>(rule: Rule, device: &B::Device) -> StateDict {
+    let mut projector = projector();
+    projector.layers.iter_mut().for_each(|layer| layer.bias = true);
+    let heads = initialize(HeadsConfig::new(projector).init::<B>(16, device), 3);
+    let mut optimizer = Optimizer::new(rule);
+    let heads = (0..STEPS).fold(heads, |heads, number| {
+        let z = heads
+            .projector
+            .forward(noise::<B, 2>([16, 16], 10 + number, device), NormMode::Train);
+        // Not a sum: the gradient of a norm's scale would be rounding error.
+        let loss = (z.square() * noise::<B, 2>([16, 16], 20 + number, device)).sum();
+        let gradients = GradientsParams::from_grads(loss.backward(), &heads);
+        optimizer.step(heads, gradients, RATES)
+    });
+    state_dict(&heads).expect("the names of the heads differ")
+}
+
 /// The state after two steps; if `interrupted`, everything passes through host memory after the first one.
 fn with_checkpoint<B: TrainBackend>(interrupted: bool, device: &B::Device) -> StateDict {
     let rule = rules()[0].1;
@@ -272,7 +299,7 @@ fn vit<B: TrainBackend>(device: &B::Device) -> Values {
     // errors cannot be compared.
     let projector = ProjectorConfig { widths: vec![16, 16] }.mlp(false);
     let model = ModelConfig::new(backbone, HeadsConfig::new(projector)).init::<B>(device, 3);
-    let (_, rule) = rules()[2];
+    let (_, rule) = rules()[3];
     let model = step(model, &mut Optimizer::new(rule), 0, device);
     let images = noise::<B, 4>([16, 3, 8, 8], 50, device).inner();
     let features = model.valid().backbone.forward(images, NormMode::Eval);

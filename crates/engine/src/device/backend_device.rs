@@ -5,7 +5,7 @@ use crate::backend::TrainBackend;
 use crate::config::Config;
 use crate::conformance::{By, Case, Values};
 use crate::error::RunError;
-use crate::evaluation::{Network, network_of};
+use crate::evaluation::{Network, initial_weights_of, network_of};
 use crate::run::Run;
 use crate::timing::{Repeats, Timing, Workload};
 use anyhow::Result;
@@ -52,12 +52,14 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
             config,
             label,
             origin,
+            images,
             console,
             stop,
             profile,
             dry_run,
+            baselines,
         } = request;
-        let prepared = Run::builder::<B>(config, self.device.clone())
+        let builder = Run::builder::<B>(config, self.device.clone())
             .recipe(recipe)
             .label(label)
             .origin(origin)
@@ -65,12 +67,20 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
             .stop(stop)
             .profile(profile)
             .dry_run(dry_run)
-            .prepare()?;
-        Ok(Box::new(prepared))
+            .baselines(baselines);
+        let builder = match images {
+            Some(images) => builder.images(images),
+            None => builder,
+        };
+        Ok(Box::new(builder.prepare()?))
     }
 
     fn network(&self, weights: &StateDict, config: &Config, projector: bool) -> Result<Box<dyn Network>> {
         network_of::<B::InnerBackend>(weights, config, projector, &self.device)
+    }
+
+    fn initial_weights(&self, config: &Config, seed: u64) -> Result<StateDict> {
+        initial_weights_of::<B::InnerBackend>(config, seed, &self.device)
     }
 
     fn conformance(&self, case: &Case, by: By) -> Values {

@@ -8,11 +8,13 @@ use crate::console::Console;
 use crate::error::RunError;
 use crate::evaluation::Network;
 use crate::run::RunOrigin;
+use crate::sources::Sources;
 use crate::stop::StopFlag;
 use crate::timing::{Repeats, Timing, Workload};
 use anyhow::Result;
 use barlow_model::StateDict;
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A device of some backend.
@@ -32,11 +34,26 @@ pub trait ComputeDevice: Debug + Send + Sync {
     /// If the network is a custom one, or the weights do not fit the config.
     fn network(&self, weights: &StateDict, config: &Config, projector: bool) -> Result<Box<dyn Network>>;
 
+    /// The initial weights of the config's network for a seed, those from which a run starts.
+    ///
+    /// # Errors
+    /// If the network is a custom one.
+    fn initial_weights(&self, config: &Config, seed: u64) -> Result<StateDict>;
+
     /// Computes a case of the conformance suite.
     fn conformance(&self, case: &Case, by: By) -> Values;
 
     /// Times a part of a run.
     fn time(&self, workload: &Workload, repeats: Repeats) -> Timing;
+}
+
+impl dyn ComputeDevice {
+    /// Runs `work` on the device, on the thread from which its operations start fastest.
+    pub fn run<T: Send>(&self, work: impl FnOnce(&Self) -> T + Send) -> T {
+        let (mut work, mut result) = (Some(work), None);
+        self.enter(&mut || result = work.take().map(|work| work(self)));
+        result.expect("the device runs the work once")
+    }
 }
 
 /// A run as the program requests it: network and method are those of the config.
@@ -49,6 +66,8 @@ pub struct RunRequest {
     pub label: DeviceLabel,
     /// A new run, or an existing one to resume.
     pub origin: RunOrigin,
+    /// Images that are open already, instead of opening the config's.
+    pub images: Option<Sources>,
     /// Prints messages.
     pub console: Arc<dyn Console>,
     /// Stops the run after a checkpoint.
@@ -57,4 +76,6 @@ pub struct RunRequest {
     pub profile: bool,
     /// Write nothing.
     pub dry_run: bool,
+    /// A folder in which runs share evaluations of equal untrained networks, if any.
+    pub baselines: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! The result of an evaluation.
 
+use super::LabelledFeatures;
 use barlow_eval::{ClassReport, Collapse, KnnScore};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,19 @@ pub struct Accuracy {
     pub collapse: Collapse,
     /// The same of the embeddings of some of them, and the [`spectrum`](barlow_eval::spectrum) of these; if they were asked for.
     pub embeddings: Option<(Collapse, Vec<f64>)>,
+    /// The features that kNN was run on, if they were asked for.
+    pub features: Option<EvaluatedFeatures>,
+}
+
+/// The features of an evaluation.
+#[derive(Clone, Debug)]
+pub struct EvaluatedFeatures {
+    /// Of the training images that vote in kNN.
+    pub train: LabelledFeatures,
+    /// Of the test images.
+    pub test: LabelledFeatures,
+    /// The class that kNN predicts for each test image.
+    pub predictions: Vec<usize>,
 }
 
 /// How a linear classifier was trained.
@@ -24,6 +38,8 @@ pub struct Accuracy {
 pub enum LinearProtocol {
     /// To convergence on the features of all training images.
     Exact,
+    /// By SGD on random crops, the network frozen: the official protocol.
+    Sgd,
     /// By SGD alongside the network, on the views of its steps.
     Online,
 }

@@ -2,10 +2,10 @@
 //!
 //! The network runs on its own device, in `Eval` mode; kNN and the probes always run on the CPU.
 
-use super::features::{FeaturePass, LabelledFeatures};
+use super::features::{FeatureOptions, FeaturePass, LabelledFeatures};
 use super::part::stratified_part;
 use super::watch::{EvaluationError, Watch};
-use super::{Accuracy, ExactFit, LinearAccuracy, LinearProtocol, Network, Rows};
+use super::{Accuracy, EvaluatedFeatures, ExactFit, LinearAccuracy, LinearProtocol, Network, Rows};
 use crate::config::Config;
 use crate::sources::Sources;
 use anyhow::Context;
@@ -13,7 +13,6 @@ use barlow_data::{ImageSource, Subset};
 use barlow_eval::{
     Collapse, KnnConfig, LinearConfig, LinearModel, choose_l2, knn, linear_probe, rank, spectrum, spread_rows,
 };
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The largest number of images whose embeddings are analysed: embeddings are wide.
@@ -26,8 +25,12 @@ pub struct Wanted<'a> {
     pub linear: LinearWanted<'a>,
     /// kNN; the first k and temperature are the run's.
     pub knn: KnnConfig,
-    /// Whether the embeddings are analysed, too.
+    /// Whether the embeddings are analysed, too; only with the default layer, which the projector reads.
     pub embeddings: bool,
+    /// How features are taken.
+    pub features: FeatureOptions,
+    /// Whether the result has the features that kNN was run on.
+    pub keep_features: bool,
 }
 
 /// The linear classifier of an evaluation.
@@ -63,6 +66,8 @@ impl<'a> Wanted<'a> {
             linear,
             knn: KnnConfig::one(config.eval.knn_k, config.eval.knn_temperature),
             embeddings: false,
+            features: FeatureOptions::default(),
+            keep_features: false,
         }
     }
 }
@@ -90,7 +95,7 @@ pub fn evaluate(
     if classes < 2 {
         return Ok(None);
     }
-    let pass = FeaturePass::new(config, sources.normalization.clone())?;
+    let pass = FeaturePass::new(config, sources.normalization.clone())?.with(&wanted.features);
     let voters = voters(sources.train.as_ref(), classes, config.eval.knn_images)?;
     let (train, neighbours) = match (wanted.linear, voters) {
         (_, None) => (pass.labelled(network, sources.train.as_ref(), "training", watch)?, None),
@@ -103,13 +108,17 @@ pub fn evaluate(
         }
         (_, Some(voters)) => {
             let part = Subset::new(Arc::clone(&sources.train), voters);
-            (pass.labelled(network, &part, "training", watch)?, None)
+            let mut train = pass.labelled(network, &part, "training", watch)?;
+            train
+                .images
+                .iter_mut()
+                .for_each(|image| *image = part.indices()[*image]);
+            (train, None)
         }
     };
     let test = pass.labelled(network, test.as_ref(), "test", watch)?;
-    let neighbours = neighbours.as_ref().map_or(Cow::Borrowed(&train), Cow::Borrowed);
     let mut phase = watch.phase("classifying by nearest neighbours".to_owned(), 0);
-    let (voters, classified) = (neighbours.view(classes), test.view(classes));
+    let (voters, classified) = (neighbours.as_ref().unwrap_or(&train).view(classes), test.view(classes));
     let knn = knn(&voters, &classified, &wanted.knn, &mut |progress| {
         phase.control(progress)
     });
@@ -123,12 +132,20 @@ pub fn evaluate(
         .embeddings
         .then(|| embeddings(network, &test, pass.batch()))
         .flatten();
+    let knn_top1 = knn.first().top1;
+    let collapse = Collapse::of(&test.rows, test.width);
+    let features = wanted.keep_features.then(|| EvaluatedFeatures {
+        train: neighbours.unwrap_or(train),
+        predictions: knn.first().predictions.clone(),
+        test,
+    });
     Ok(Some(Accuracy {
-        knn_top1: knn.first().top1,
+        knn_top1,
         knn: knn.scores,
         linear,
-        collapse: Collapse::of(&test.rows, test.width),
+        collapse,
         embeddings: embeddings.map(|Rows { values, width }| (Collapse::of(&values, width), spectrum(&values, width))),
+        features,
     }))
 }
 

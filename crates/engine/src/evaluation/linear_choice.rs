@@ -14,6 +14,8 @@ const MOST_BYTES: f64 = 4.0 * 1024.0 * 1024.0 * 1024.0;
 pub enum LinearChoice {
     /// Logistic regression to convergence on the features of all training images.
     Exact,
+    /// The official protocol, for `eval.linear_epochs` epochs.
+    Sgd,
     /// The accuracy, on the test images, of the probe that was trained alongside the network.
     Online,
     /// None.
@@ -34,6 +36,15 @@ pub fn linear_choice(
     match config.eval.linear {
         LinearEvaluation::Off => (LinearChoice::Off, None),
         LinearEvaluation::Exact => (LinearChoice::Exact, None),
+        LinearEvaluation::Sgd => {
+            let passes = format!(
+                "linear classifiers are trained by SGD for {} epochs of {} random crops, before the first step (eval.untrained) and at \
+                 the end (eval.linear, eval.linear_epochs)",
+                config.eval.linear_epochs,
+                grouped(images)
+            );
+            (LinearChoice::Sgd, Some(passes))
+        }
         LinearEvaluation::Auto if fits => (LinearChoice::Exact, None),
         LinearEvaluation::Auto => {
             let choice = if config.eval.online {
@@ -77,5 +88,9 @@ mod tests {
         assert_eq!(linear_choice(&config, 1_281_167, 2048, 1000).0, LinearChoice::Off);
         config.eval.linear = LinearEvaluation::Exact;
         assert_eq!(linear_choice(&config, 1_281_167, 2048, 1000).0, LinearChoice::Exact);
+        config.eval.linear = LinearEvaluation::Sgd;
+        let (choice, cost) = linear_choice(&config, 1_281_167, 2048, 1000);
+        assert_eq!(choice, LinearChoice::Sgd);
+        assert!(cost.unwrap().contains("for 10 epochs of 1,281,167 random crops"));
     }
 }

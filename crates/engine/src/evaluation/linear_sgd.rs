@@ -1,21 +1,25 @@
 //! The official linear protocol: classifiers trained by SGD on the features of random crops of the training images, the backbone
-//! frozen and in `Eval` mode. Several rates and decays share one pass over the images.
+//! frozen and in `Eval` mode. Several rates and decays share one pass over the images. With a trained batch norm before them they are
+//! the heads of VISSL for Places and iNaturalist.
 //!
-//! Source: facebookresearch/barlowtwins, `evaluate.py`. Views are resized by bicubic interpolation as in pre-training; there it is
-//! bilinear.
+//! Sources: facebookresearch/barlowtwins, `evaluate.py`; facebookresearch/vissl, `eval_mlp` and its configs. Views are resized by
+//! bicubic interpolation as in pre-training; there it is bilinear.
 
-use super::features::FeaturePass;
+use super::features::{FeatureOptions, FeaturePass, LabelledFeatures};
+use super::layer::FeatureLayer;
+use super::network::Network;
 use super::watch::{EvaluationError, Watch};
-use super::{LabelledFeatures, Network};
 use crate::config::Config;
 use crate::files::write_atomic;
 use crate::plan::loader_config;
 use crate::sources::Sources;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use barlow_augment::{ViewConfig, ViewGroup, Views};
 use barlow_data::{HostBatch, LoaderConfig, ViewLoader};
-use barlow_eval::{SgdCorrect, SgdHead, SgdHeads, SgdState};
-use barlow_model::{HostTensor, SafetensorsFile, StateDict, normal_values, read_safetensors, save_safetensors};
+use barlow_eval::{SgdCorrect, SgdHead, SgdHeads, SgdNormState, SgdState};
+use barlow_model::{
+    HostTensor, SafetensorsFile, StateDict, normal_values, read_safetensors, save_safetensors, uniform_values,
+};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -26,16 +30,70 @@ const MOMENTUM: f64 = 0.9;
 /// Settings of the protocol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SgdProtocol {
-    /// Passes over the training images; the rate falls by a cosine, epoch by epoch.
+    /// Passes over the training images.
     pub epochs: u64,
+    /// How the rate falls.
+    pub schedule: SgdSchedule,
     /// Images per step; the last, smaller batch of an epoch counts.
     pub batch_size: usize,
     /// Learning rates; each is tried with each weight decay.
     pub rates: Vec<f64>,
     /// Weight decays.
     pub weight_decays: Vec<f64>,
+    /// Whether a trained batch norm is before each classifier; then weights and biases start as torch's do, and the momentum is
+    /// Nesterov's.
+    pub norm: bool,
+    /// Which values of the network are classified.
+    pub layer: FeatureLayer,
     /// Seed of the initial weights, the order and the crops.
     pub seed: u64,
+}
+
+/// How the rate falls, epoch by epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SgdSchedule {
+    /// A cosine to zero.
+    Cosine,
+    /// Multiplied by 0.1 after each of these epochs.
+    Steps(Vec<u64>),
+}
+
+impl SgdSchedule {
+    /// The factor of the rate in an epoch, from 0.
+    pub fn factor(&self, epoch: u64, epochs: u64) -> f64 {
+        match self {
+            Self::Cosine => (1.0 + (std::f64::consts::PI * epoch as f64 / epochs as f64).cos()) / 2.0,
+            Self::Steps(after) => 0.1f64.powi(after.iter().filter(|&&done| done <= epoch).count() as i32),
+        }
+    }
+
+    /// VISSL's for Places (14 epochs: 4, 8, 12) and iNaturalist (84: 24, 48, 72): three drops, after 2, 4 and 6 sevenths of the
+    /// epochs.
+    pub fn three_steps(epochs: u64) -> Self {
+        Self::Steps((1..=3).map(|step| step * 2 * epochs / 7).collect())
+    }
+
+    /// That of the paper's text: two drops, after a third and two thirds of the epochs.
+    pub fn two_steps(epochs: u64) -> Self {
+        Self::Steps((1..=2).map(|step| step * epochs / 3).collect())
+    }
+}
+
+impl SgdProtocol {
+    /// VISSL's for Places and iNaturalist, but for its epochs: rate 0.01 for 256 images, weight decay 5e-4, a trained batch norm.
+    pub fn normed(epochs: u64, batch_size: usize, schedule: SgdSchedule, layer: FeatureLayer) -> Self {
+        Self {
+            epochs,
+            schedule,
+            batch_size,
+            rates: vec![0.01 * batch_size as f64 / 256.0],
+            weight_decays: vec![5e-4],
+            norm: true,
+            layer,
+            seed: 0,
+        }
+    }
 }
 
 impl Default for SgdProtocol {
@@ -43,9 +101,12 @@ impl Default for SgdProtocol {
     fn default() -> Self {
         Self {
             epochs: 100,
+            schedule: SgdSchedule::Cosine,
             batch_size: 256,
             rates: vec![0.3],
             weight_decays: vec![1e-6],
+            norm: false,
+            layer: FeatureLayer::Pooled,
             seed: 0,
         }
     }
@@ -58,8 +119,8 @@ pub struct EpochAccuracy {
     pub top1: f64,
     /// Among the five highest; null with five classes or fewer.
     pub top5: Option<f64>,
-    /// Mean training loss of the epoch.
-    pub loss: f64,
+    /// Mean training loss of the epoch; null if it is not finite.
+    pub loss: Option<f64>,
 }
 
 /// A classifier's results.
@@ -99,7 +160,7 @@ struct Stored {
 }
 
 /// Trains and evaluates the classifiers. After every epoch the state is written to `state`, from which the same protocol on the
-/// same network continues (`network_hash` tells it from others); the file is removed at the end.
+/// same network continues (`network_hash` tells it from others), or returns the results if none is left; the caller removes it.
 ///
 /// # Errors
 /// If an image cannot be read, the state cannot be written, or it should stop.
@@ -114,32 +175,45 @@ pub fn linear_sgd(
 ) -> Result<Vec<SgdResult>, EvaluationError> {
     let test = sources.test.as_ref().context("there are no test images")?;
     let classes = sources.classes.len();
-    let pass = FeaturePass::new(config, sources.normalization.clone())?;
-    let test = pass.labelled(network, test.as_ref(), "test", watch)?;
-    let loader = loader(sources, config, protocol)?;
     let mut training = Training::new(network, network_hash, protocol, classes);
     training.restore(state, watch);
+    if training.epochs_done() == protocol.epochs {
+        return Ok(training.stored.results);
+    }
+    let options = FeatureOptions {
+        layer: protocol.layer,
+        ..FeatureOptions::default()
+    };
+    let pass = FeaturePass::new(config, sources.normalization.clone())?.with(&options);
+    let test = pass.labelled(network, test.as_ref(), "test", watch)?;
+    test.check_finite("test")?;
+    let loader = loader(sources, config, protocol)?;
     let steps = loader.steps_per_epoch();
     let total = steps * protocol.epochs as usize;
     let mut phase = watch.phase("training linear classifiers by SGD".to_owned(), total);
     for epoch in training.epochs_done()..protocol.epochs {
-        let factor = (1.0 + (std::f64::consts::PI * epoch as f64 / protocol.epochs as f64).cos()) / 2.0;
+        let factor = protocol.schedule.factor(epoch, protocol.epochs);
         let mut losses = vec![0.0; training.heads.heads().len()];
         for (step, batch) in loader.epoch(epoch, 0).enumerate() {
             phase.at(epoch as usize * steps + step)?;
             let batch = batch.map_err(anyhow::Error::from)?;
-            let (rows, labels) = features(network, batch, protocol.batch_size)?;
+            let (rows, labels) = features(network, batch, protocol)?;
             let step = training.heads.step(&rows, &labels, factor);
             losses
                 .iter_mut()
                 .zip(step)
                 .for_each(|(sum, loss)| *sum += loss / steps as f64);
         }
+        if losses.iter().all(|loss| !loss.is_finite()) {
+            return Err(anyhow!(
+                "every linear classifier diverged in epoch {}: pass lower --rates; if these do not help, the features are not finite",
+                epoch + 1
+            )
+            .into());
+        }
         training.end_epoch(&losses, &test, classes);
         training.save(state)?;
     }
-    // A file that cannot be removed is continued from, to the same end, when the command is repeated.
-    drop(std::fs::remove_file(state));
     Ok(training.stored.results)
 }
 
@@ -150,8 +224,15 @@ struct Training {
 
 impl Training {
     fn new(network: &dyn Network, network_hash: &str, protocol: &SgdProtocol, classes: usize) -> Self {
-        let width = network.width();
-        let initial = normal_values(protocol.seed, "linear.weight", classes * width, INITIAL_DEVIATION);
+        let width = network.width() * protocol.layer.positions();
+        let (seed, values) = (protocol.seed, classes * width);
+        // torch's default is uniform in ±1/√width.
+        let bound = 1.0 / (width as f64).sqrt();
+        let initial = if protocol.norm {
+            uniform_values(seed, "linear.weight", values, bound)
+        } else {
+            normal_values(seed, "linear.weight", values, INITIAL_DEVIATION)
+        };
         let pairs = protocol.rates.iter().flat_map(|&rate| {
             let decays = protocol.weight_decays.iter();
             decays.map(move |&weight_decay| SgdHead { rate, weight_decay })
@@ -168,7 +249,13 @@ impl Training {
                 network: network_hash.to_owned(),
                 results: heads.iter().map(result).collect(),
             },
-            heads: SgdHeads::new(heads, width, classes, MOMENTUM, &initial),
+            heads: if protocol.norm {
+                let biases = uniform_values(seed, "linear.bias", classes, bound);
+                let heads = SgdHeads::new(heads, width, classes, MOMENTUM, &initial).with_biases(&biases);
+                heads.with_nesterov().with_norm(network.width())
+            } else {
+                SgdHeads::new(heads, width, classes, MOMENTUM, &initial)
+            },
         }
     }
 
@@ -184,7 +271,7 @@ impl Training {
             result.epochs.push(EpochAccuracy {
                 top1: fraction(top1),
                 top5: (classes > 5).then(|| fraction(top5)),
-                loss,
+                loss: Some(loss).filter(|loss| loss.is_finite()),
             });
         }
     }
@@ -195,13 +282,24 @@ impl Training {
             bias,
             weight_momentum,
             bias_momentum,
+            norm,
         } = self.heads.state();
-        let tensors = [
+        let mut tensors = vec![
             ("weight", weight),
             ("bias", bias),
             ("weight_momentum", weight_momentum),
             ("bias_momentum", bias_momentum),
         ];
+        if let Some(norm) = norm {
+            tensors.extend([
+                ("norm.running_mean", norm.running_mean),
+                ("norm.running_variance", norm.running_variance),
+                ("norm.scale", norm.scale),
+                ("norm.shift", norm.shift),
+                ("norm.scale_momentum", norm.scale_momentum),
+                ("norm.shift_momentum", norm.shift_momentum),
+            ]);
+        }
         let tensor = |(name, data): (&str, Vec<f32>)| {
             let shape = vec![data.len()];
             (name.to_owned(), HostTensor { shape, data })
@@ -230,6 +328,14 @@ impl Training {
             bias: take("bias"),
             weight_momentum: take("weight_momentum"),
             bias_momentum: take("bias_momentum"),
+            norm: self.stored.protocol.norm.then(|| SgdNormState {
+                running_mean: take("norm.running_mean"),
+                running_variance: take("norm.running_variance"),
+                scale: take("norm.scale"),
+                shift: take("norm.shift"),
+                scale_momentum: take("norm.scale_momentum"),
+                shift_momentum: take("norm.shift_momentum"),
+            }),
         };
         if let Some(stored) = stored
             && self.heads.restore(state)
@@ -274,7 +380,8 @@ fn loader(sources: &Sources, config: &Config, protocol: &SgdProtocol) -> Result<
 }
 
 /// Features and labels of a batch, which is padded to a constant size: a GPU tunes its kernels for every new shape.
-fn features(network: &dyn Network, batch: HostBatch, size: usize) -> Result<(Vec<f32>, Vec<usize>)> {
+fn features(network: &dyn Network, batch: HostBatch, protocol: &SgdProtocol) -> Result<(Vec<f32>, Vec<usize>)> {
+    let size = protocol.batch_size;
     let HostBatch {
         mut views,
         n,
@@ -287,7 +394,88 @@ fn features(network: &dyn Network, batch: HostBatch, size: usize) -> Result<(Vec
     let view = views.pop().context("a batch has a view")?;
     let (mut pixels, side) = (view.pixels, view.size);
     pixels.resize(size.max(n) * channels * side * side, 0.0);
-    let mut rows = network.representations(pixels, [size.max(n), channels, side, side]);
+    let mut rows = network.features(pixels, [size.max(n), channels, side, side], protocol.layer)?;
     rows.values.truncate(n * rows.width);
     Ok((rows.values, labels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schedules_are_the_published_ones() {
+        assert_eq!(SgdSchedule::three_steps(14), SgdSchedule::Steps(vec![4, 8, 12]));
+        assert_eq!(SgdSchedule::three_steps(84), SgdSchedule::Steps(vec![24, 48, 72]));
+        assert_eq!(SgdSchedule::two_steps(84), SgdSchedule::Steps(vec![28, 56]));
+        let places = SgdSchedule::three_steps(14);
+        let factors = [0, 3, 4, 11, 12, 13].map(|epoch| places.factor(epoch, 14));
+        for (found, expected) in factors.into_iter().zip([1.0, 1.0, 0.1, 0.01, 0.001, 0.001]) {
+            assert!((found - expected).abs() < 1e-12, "{factors:?}");
+        }
+        let cosine = |epoch| SgdSchedule::Cosine.factor(epoch, 100);
+        assert!(cosine(0) == 1.0 && (cosine(50) - 0.5).abs() < 1e-12 && cosine(99) > 0.0);
+        let places = SgdProtocol::normed(14, 128, places, FeatureLayer::Quarters);
+        assert_eq!(places.rates, [0.005]);
+    }
+
+    /// One epoch on features of the shipped images beside torch, see `goldens/sign_digits_sgd.py`: the same images in the same order
+    /// give the same head.
+    #[test]
+    fn an_epoch_on_the_shipped_images_gives_the_head_of_torch() {
+        let mut config = Config::default();
+        config.data.path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/sign-digits-64").into();
+        config.data.normalize = crate::config::Normalize::Named(crate::config::NormalizeName::Imagenet);
+        let train = crate::sources::open(&config, false, &|_| {}).unwrap().train;
+        let mut rows = Vec::new();
+        for index in 0..train.len() {
+            let image = train.image(index).unwrap();
+            for block in 0..64 {
+                let sum: f64 = (0..64)
+                    .flat_map(|at| {
+                        let (y, x) = (block / 8 * 8 + at / 8, block % 8 * 8 + at % 8);
+                        &image.pixels()[3 * (64 * y + x)..][..3]
+                    })
+                    .map(|&value| f64::from(value))
+                    .sum();
+                rows.push((2.0 * sum / (64.0 * 3.0 * 255.0) - 1.0) as f32);
+            }
+        }
+        let n = train.len();
+        assert_eq!(n, 1662);
+        let order: Vec<usize> = (0..n).map(|i| (i * 1009 + 17) % n).collect();
+        let initial: Vec<f32> = (0..640).map(|k| ((f64::from(k) * 0.7).cos() * 0.01) as f32).collect();
+        let head = SgdHead {
+            rate: 0.3,
+            weight_decay: 1e-6,
+        };
+        let mut heads = SgdHeads::new(vec![head], 64, 10, MOMENTUM, &initial);
+        let mut loss = 0.0;
+        for batch in order.chunks(128) {
+            let part: Vec<f32> = batch.iter().flat_map(|&i| &rows[64 * i..][..64]).copied().collect();
+            let labels: Vec<usize> = batch.iter().map(|&i| train.label(i).unwrap()).collect();
+            loss = heads.step(&part, &labels, 1.0)[0];
+        }
+        let (weight, bias) = heads.classifier(0);
+        let found: Vec<f32> = weight.iter().step_by(16).chain(bias).copied().collect();
+        assert_eq!(found.len(), SHIPPED.len());
+        for (at, (found, expected)) in found.into_iter().zip(SHIPPED).enumerate() {
+            assert!(
+                (f64::from(found) - expected).abs() < 1e-4,
+                "value {at}: {found}, not {expected}"
+            );
+        }
+        assert!((loss - LOSS).abs() < 1e-4, "{loss}");
+    }
+
+    const LOSS: f64 = 1.9949076;
+    /// Every sixteenth weight, then the biases.
+    const SHIPPED: [f64; 50] = [
+        -0.0196827, 0.0091046, 0.0018375, -0.0057384, -0.0393112, -0.0704726, -0.0636034, -0.0239516, -0.042393,
+        -0.0659243, -0.0591166, -0.0260157, -0.0010895, 0.0090377, 0.0227419, 0.0182215, 0.0071921, 0.0424516,
+        0.0427581, 0.0214163, 0.0576387, 0.0762857, 0.0796308, 0.0717157, 0.0029376, -0.0328035, -0.0453811, -0.017309,
+        0.0006679, -0.0165448, -0.025873, -0.0260705, 0.0186228, 0.0177448, 0.0017878, -0.0254785, 0.0329476, 0.044924,
+        0.0332918, -0.0054349, 0.1274961, -0.0734587, -0.0729666, 0.0082114, -0.0068234, 0.123229, -0.0244036,
+        -0.0420768, -0.023778, -0.0154294,
+    ];
 }

@@ -1,7 +1,7 @@
 //! Classification of images with several labels: one SVM per class on frozen features, as VISSL evaluates VOC07.
 
 use super::Network;
-use super::features::FeaturePass;
+use super::features::{FeatureOptions, FeaturePass};
 use super::watch::{EvaluationError, Watch};
 use crate::config::Config;
 use crate::sources::Sources;
@@ -18,10 +18,11 @@ pub fn multi_label_svm(
     sources: &Sources,
     config: &Config,
     svm: &SvmConfig,
+    features: &FeatureOptions,
     watch: &Watch<'_>,
 ) -> Result<SvmResult, EvaluationError> {
     let test = sources.test.as_ref().context("there are no test images")?;
-    let pass = FeaturePass::new(config, sources.normalization.clone())?;
+    let pass = FeaturePass::new(config, sources.normalization.clone())?.with(features);
     let train = Shown::of(network, sources.train.as_ref(), "training", &pass, watch)?;
     let test = Shown::of(network, test.as_ref(), "test", &pass, watch)?;
     let mut phase = watch.phase("training support vector machines".to_owned(), 0);
@@ -58,12 +59,13 @@ impl Shown {
         let classes = source.classes().len();
         let mut shown = Self {
             rows: Vec::new(),
-            width: network.width(),
+            width: 0,
             labels: Vec::new(),
             classes,
             presence: Vec::new(),
         };
         pass.run(network, source, which, watch, &mut |chunk| {
+            shown.width = chunk.rows.width;
             shown.rows.extend(&chunk.rows.values);
             for image in chunk.images {
                 let mut presence = vec![Presence::Absent; classes];

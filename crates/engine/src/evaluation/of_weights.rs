@@ -1,10 +1,10 @@
-//! A network of given weights.
+//! A network of given weights, and the initial weights of a network.
 
 use super::Network;
 use super::network::NetworkOnDevice;
 use crate::config::Config;
 use anyhow::{Context, Result, ensure};
-use barlow_model::{StateDict, load_state_dict, strip_prefix};
+use barlow_model::{Model, StateDict, initialize_with, load_state_dict, state_dict, strip_prefix};
 use barlow_ops::ModelOps;
 
 /// The network of a config with `weights`, by the names of a checkpoint, on a device; with the projector if `projector`.
@@ -38,4 +38,14 @@ pub fn network_of<B: ModelOps>(
         projector,
         device: device.clone(),
     }))
+}
+
+/// The weights from which a run of the config with this seed starts, by the names of a checkpoint.
+///
+/// # Errors
+/// If the network is a custom one.
+pub fn initial_weights_of<B: ModelOps>(config: &Config, seed: u64, device: &B::Device) -> Result<StateDict> {
+    let spec = config.method_definition().spec(&config.method_inputs(None));
+    let model = Model::new(config.backbone()?.init::<B>(device), &spec.heads, device);
+    Ok(state_dict(&initialize_with(model, seed, config.model.conv_init))?)
 }

@@ -48,6 +48,7 @@ impl<'a> Watch<'a> {
         let now = Instant::now();
         Phase {
             watch: *self,
+            heading: "evaluation",
             what,
             total,
             started: now,
@@ -59,6 +60,7 @@ impl<'a> Watch<'a> {
 /// A phase in progress.
 pub struct Phase<'a> {
     watch: Watch<'a>,
+    heading: &'static str,
     what: String,
     total: usize,
     started: Instant,
@@ -66,6 +68,11 @@ pub struct Phase<'a> {
 }
 
 impl Phase<'_> {
+    /// The same with another first word of its lines than "evaluation".
+    pub fn under(self, heading: &'static str) -> Self {
+        Self { heading, ..self }
+    }
+
     /// As [`Phase::at`], for the functions of `barlow-eval`, which count their parts themselves.
     pub(super) fn control(&mut self, progress: &Progress) -> ControlFlow<()> {
         self.total = progress.total;
@@ -95,7 +102,8 @@ impl Phase<'_> {
             self.told = Instant::now();
             let left = self.started.elapsed().as_secs_f64() / done as f64 * self.total.saturating_sub(done) as f64;
             self.watch.console.line(&format!(
-                "evaluation  {}: {done} of {}, {} left",
+                "{:<11} {}: {done} of {}, {} left",
+                self.heading,
                 self.what,
                 self.total,
                 duration(left)

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::evaluation::{EvaluationError, FeaturePass, Network, Watch};
 use crate::sources::Sources;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use barlow_eval::rank;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,11 @@ pub fn classifier_accuracy(
             .context("the network has no classifier")?;
         for (row, &image) in scores.values.chunks_exact(scores.width).zip(&chunk.images) {
             let label = test.label(image).context("a set with classes has labels")?;
+            ensure!(
+                row.iter().all(|score| score.is_finite()),
+                "the scores of {} are not finite: the network has diverged; pass lower rates",
+                test.name(image)
+            );
             let rank = rank(row.len(), label, |class| row[class]);
             images += 1;
             within1 += usize::from(rank == 0);

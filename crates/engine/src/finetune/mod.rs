@@ -4,4 +4,4 @@ mod accuracy;
 mod settings;
 
 pub use accuracy::{ClassifierAccuracy, classifier_accuracy};
-pub use settings::{FinetuneSettings, LabelledPart, finetune_config};
+pub use settings::{FinetuneSchedule, FinetuneSettings, LabelledPart, finetune_config};

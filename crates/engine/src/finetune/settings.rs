@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Settings of the protocol. The defaults are the official ones for a hundredth of the labels (facebookresearch/barlowtwins,
-/// README); there the cosine falls epoch by epoch, here step by step.
+/// README).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FinetuneSettings {
     /// Passes over the labelled images.
@@ -19,8 +19,31 @@ pub struct FinetuneSettings {
     pub backbone_rate: f64,
     /// Weight decay of everything.
     pub weight_decay: f64,
-    /// Epochs of linear warm-up.
+    /// Epochs of linear warm-up; never more than a tenth of the run.
     pub warmup_epochs: f64,
+    /// How the rates fall.
+    pub schedule: FinetuneSchedule,
+}
+
+/// How the rates fall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinetuneSchedule {
+    /// A cosine to zero, epoch by epoch: the official code.
+    #[default]
+    Cosine,
+    /// Times 0.2 after three and four fifths of the epochs, 12 and 16 of 20: the paper's text (B.2).
+    Step,
+}
+
+impl FinetuneSchedule {
+    /// The published rate of the backbone for 256 images.
+    pub fn backbone_rate(self) -> f64 {
+        match self {
+            Self::Cosine => 0.005,
+            Self::Step => 0.002,
+        }
+    }
 }
 
 impl Default for FinetuneSettings {
@@ -32,6 +55,7 @@ impl Default for FinetuneSettings {
             backbone_rate: 0.005,
             weight_decay: 0.0,
             warmup_epochs: 0.0,
+            schedule: FinetuneSchedule::Cosine,
         }
     }
 }
@@ -85,6 +109,15 @@ pub fn finetune_config(
     config.schedule.warmup_epochs = settings.warmup_epochs;
     config.schedule.warmup_steps = None;
     config.schedule.final_ratio = 0.0;
+    config.schedule.by_epoch = true;
+    config.schedule.milestone_factor = 0.2;
+    config.schedule.milestones = match settings.schedule {
+        FinetuneSchedule::Cosine => Vec::new(),
+        FinetuneSchedule::Step => [3, 4].map(|fifths| (settings.epochs * fifths / 5) as f64).to_vec(),
+    };
+    // A run of a few epochs has no place for both.
+    config.schedule.milestones.retain(|&epoch| epoch > 0.0);
+    config.schedule.milestones.dedup();
     config.train.epochs = settings.epochs;
     config.train.batch_size = settings.batch_size.min(images);
     config.train.micro_batch = None;
@@ -112,6 +145,21 @@ mod tests {
         assert_eq!(config.model.projector, "7");
         let rate = config.optimizer.learning_rate_weights.unwrap();
         assert!((rate * config.method.supervised.backbone_rate - 0.005).abs() < 1e-12);
+        assert!(config.schedule.milestones.is_empty() && config.schedule.by_epoch);
+        let stepped = FinetuneSettings {
+            schedule: FinetuneSchedule::Step,
+            ..settings.clone()
+        };
+        let drops = |epochs| {
+            let settings = FinetuneSettings {
+                epochs,
+                ..stepped.clone()
+            };
+            let config = finetune_config(&Config::default(), &settings, &part, 100, 7, 3);
+            config.validate().unwrap();
+            config.schedule.milestones
+        };
+        assert_eq!((drops(20), drops(2), drops(1)), (vec![12.0, 16.0], vec![1.0], vec![]));
         let all = finetune_config(
             &Config::default(),
             &settings.from_scratch(),

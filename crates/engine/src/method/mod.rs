@@ -8,6 +8,7 @@ mod outlook;
 mod spec;
 mod traits;
 mod twin_loss;
+mod whole_set;
 
 pub use about::{Chart, MethodAbout};
 pub use batch::{Clock, LossOutput, MethodBatch};
@@ -17,3 +18,4 @@ pub use spec::{DerivedView, EmaTiming, MethodSpec, Momentum, Passes, TeacherSpec
 pub use traits::Method;
 pub(crate) use twin_loss::two;
 pub use twin_loss::{TwinLoss, TwinLossMethod};
+pub use whole_set::WholeSet;

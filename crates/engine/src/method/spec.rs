@@ -28,6 +28,10 @@ pub struct MethodSpec {
     /// Whether the loss needs labels, whose number of classes is the width of the embeddings.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub uses_labels: bool,
+    /// Scores of each image that are on the host at once, in 64 bits, when the method sees the whole training set
+    /// ([`wants_whole_set`](super::Method::wants_whole_set)); `None` if it never does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whole_set_scores: Option<usize>,
 }
 
 /// A view that a method computes from the others of a batch, such as a mixture of images.
@@ -106,6 +110,7 @@ impl MethodSpec {
             heads,
             rules: Vec::new(),
             uses_labels: false,
+            whole_set_scores: None,
         }
     }
 
@@ -275,6 +280,7 @@ mod tests {
             },
             rules: Vec::new(),
             uses_labels: false,
+            whole_set_scores: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The trait of a method.
 
-use super::{Clock, LossOutput, MethodBatch, MethodPlan, MethodSpec, Outlook};
+use super::{Clock, LossOutput, MethodBatch, MethodPlan, MethodSpec, Outlook, WholeSet};
 use crate::backend::TrainBackend;
 use barlow_data::HostBatch;
 use barlow_model::{Heads, ParamKind, StateDict};
@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 /// What a method does in a step. Object-safe, and generic over the backend alone: a method adds one loss to compile, not a
 /// training loop.
 ///
+/// Before a step that [wants it](Method::wants_whole_set) comes a pass over the whole training set ([`whole_set`](Method::whole_set)).
 /// The order of a step: [`derive`](Method::derive) · [`before_step`](Method::before_step) · the teacher's update before its pass · its forward passes, without
 /// a graph · the online forward passes · [`loss`](Method::loss) · the second pass of cached gradients ·
 /// [`gradient`](Method::gradient) of every parameter · the optimiser · the teacher's update after the step ·
@@ -28,6 +29,11 @@ pub trait Method<B: TrainBackend>: Send {
     /// The estimates for its loss.
     fn outlook(&self) -> &Outlook {
         &self.plan().outlook
+    }
+
+    /// Number of prototypes or labels that the readings `prototype_use` and `code_entropy` are of, if any.
+    fn codes(&self) -> Option<usize> {
+        None
     }
 
     /// Adds the spec's derived views to a batch on the host, before it is divided into micro-batches. Draws are keyed by the seed
@@ -59,6 +65,28 @@ pub trait Method<B: TrainBackend>: Send {
 
     /// Before the first step of an epoch, or before the first step of a resumed session within it.
     fn epoch(&mut self, _clock: Clock) {}
+
+    /// Whether the network is to see every image of the training set before this step. Depends on the clock alone, because a run that
+    /// is resumed at this step asks again.
+    fn wants_whole_set(&self, _clock: Clock) -> bool {
+        false
+    }
+
+    /// The result of such a pass: view 0 of every image once, with the training views, in training mode, so that running statistics
+    /// are updated. `stop` is to be asked now and then.
+    ///
+    /// Returns whether it came to its end: if `stop` said so, it did not, and the state must be as before it. The pass is then
+    /// repeated when the run is resumed.
+    fn whole_set(
+        &mut self,
+        _heads: &Heads<B::InnerBackend>,
+        _set: &WholeSet,
+        _clock: Clock,
+        _seed: u64,
+        _stop: &dyn Fn() -> bool,
+    ) -> bool {
+        true
+    }
 
     /// Everything that a later step reads besides the weights, by name.
     fn state(&self) -> StateDict {

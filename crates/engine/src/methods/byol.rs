@@ -1,5 +1,6 @@
 //! BYOL (Grill et al. 2020, arXiv 2006.07733), with the official code's heads, loss and momentum.
 
+use super::predictor::predictor;
 use super::readings::of_pair;
 use crate::backend::TrainBackend;
 use crate::method::{
@@ -7,7 +8,7 @@ use crate::method::{
     MethodPlan, MethodSpec, Momentum, Outlook, TeacherSpec, two,
 };
 use barlow_loss::{alignment, byol};
-use barlow_model::{Activation, HeadNorm, Heads, HeadsConfig, LayerConfig, MlpConfig, NormMode};
+use barlow_model::{Activation, Heads, HeadsConfig, MlpConfig, NormMode};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -53,17 +54,9 @@ impl Config {
         for layer in &mut projector.layers {
             layer.bias = layer.activation != Activation::None;
         }
-        let last = projector.layers.last().expect("a projector has a layer").clone();
-        let hidden = LayerConfig {
-            width: self.predictor,
-            bias: true,
-            norm: HeadNorm::Affine,
-            activation: Activation::Relu,
-        };
+        let width = projector.output_width();
         HeadsConfig {
-            predictor: Some(MlpConfig {
-                layers: vec![hidden, last],
-            }),
+            predictor: Some(predictor(self.predictor, width, [true, false])),
             ..HeadsConfig::new(projector)
         }
     }

@@ -7,7 +7,7 @@ use crate::method::{
     MethodKeyError, MethodPlan, MethodSpec, Momentum, Outlook, Passes, TeacherSpec,
 };
 use crate::optim::{ParamRule, Select};
-use barlow_loss::{CodeUse, code_use, dino, dino_centre, unit_deviation, unit_rows};
+use barlow_loss::{CodeUse, alignment, code_use, dino, dino_centre, unit_deviation, unit_rows};
 use barlow_model::{Activation, HeadNorm, Heads, HeadsConfig, HostTensor, ParamKind, PrototypesConfig, StateDict};
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
@@ -19,7 +19,7 @@ pub(super) const NAME: &str = "dino";
 pub(super) const ABOUT: MethodAbout = MethodAbout {
     summary: "predicts a teacher's centred and sharpened distribution of one crop from the other crops",
     source: "Caron et al. 2021, arXiv 2104.14294; facebookresearch/dino main_dino.py",
-    recipes: &["sign-digits-dino", "imagenet-resnet50-dino"],
+    recipes: &["sign-digits-dino", "imagenet-resnet50-dino", "imagenet-vit-small-dino"],
     keys: "[method.dino]",
     charts: &[
         Chart {
@@ -28,8 +28,8 @@ pub(super) const ABOUT: MethodAbout = MethodAbout {
             log: false,
         },
         Chart {
-            title: "Norm of the centre, and deviation of the embeddings",
-            readings: &["centre_norm", "unit_deviation"],
+            title: "Norm of the centre, deviation of the embeddings, and their distance from the teacher's",
+            readings: &["centre_norm", "unit_deviation", "teacher_distance"],
             log: false,
         },
     ],
@@ -220,11 +220,17 @@ impl<B: TrainBackend> Method<B> for Dino<B> {
         &self.plan
     }
 
+    fn codes(&self) -> Option<usize> {
+        Some(self.config.prototypes)
+    }
+
     fn loss(&mut self, heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B> {
         let weights = unit_weights(heads.prototypes[0].weight.val());
         let readings_of = batch.embeddings[0].clone();
         let student: Vec<Tensor<B, 2>> = batch.embeddings.into_iter().map(|z| outputs(z, &weights)).collect();
         let teacher_heads = batch.teacher_heads.expect("it is in the spec");
+        let of_teacher = batch.teacher[0].clone().expect("the teacher sees view a");
+        let distance = alignment(readings_of.clone().inner(), of_teacher);
         let teacher_weights = unit_weights(teacher_heads.prototypes[0].weight.val());
         let teacher: Vec<Tensor<B::InnerBackend, 2>> = batch
             .teacher
@@ -254,6 +260,7 @@ impl<B: TrainBackend> Method<B> for Dino<B> {
                 ("code_entropy", Tensor::from_inner(entropy)),
                 ("centre_norm", Tensor::from_inner(norm)),
                 ("unit_deviation", unit_deviation(readings_of)),
+                ("teacher_distance", Tensor::from_inner(distance)),
             ],
         }
     }

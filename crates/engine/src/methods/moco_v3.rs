@@ -1,5 +1,6 @@
 //! MoCo v3 (Chen, Xie, He 2021, arXiv 2104.02057) for ResNets, with the official code's heads, loss and momentum.
 
+use super::predictor::predictor;
 use super::readings::of_pair;
 use crate::backend::TrainBackend;
 use crate::method::{
@@ -7,7 +8,7 @@ use crate::method::{
     MethodKeyError, MethodPlan, MethodSpec, Momentum, Outlook, TeacherSpec, two,
 };
 use barlow_loss::{alignment, moco_v3};
-use barlow_model::{Activation, HeadNorm, Heads, HeadsConfig, LayerConfig, MlpConfig, NormMode};
+use barlow_model::{HeadNorm, Heads, HeadsConfig, MlpConfig, NormMode};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -68,22 +69,7 @@ impl Config {
         last.norm = HeadNorm::Plain;
         let width = last.width;
         HeadsConfig {
-            predictor: Some(MlpConfig {
-                layers: vec![
-                    LayerConfig {
-                        width: self.predictor,
-                        bias: false,
-                        norm: HeadNorm::Affine,
-                        activation: Activation::Relu,
-                    },
-                    LayerConfig {
-                        width,
-                        bias: false,
-                        norm: HeadNorm::None,
-                        activation: Activation::None,
-                    },
-                ],
-            }),
+            predictor: Some(predictor(self.predictor, width, [false, false])),
             ..HeadsConfig::new(projector)
         }
     }

@@ -101,6 +101,7 @@ registry! {
     MixBt = mix_bt, "mix-bt";
     MocoV2 = moco_v2, "moco-v2";
     MocoV3 = moco_v3, "moco-v3";
+    Sela = sela, "sela";
     SimClr = simclr, "simclr";
     SimSiam = simsiam, "simsiam";
     Supervised = supervised, "supervised";

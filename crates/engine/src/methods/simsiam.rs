@@ -1,5 +1,6 @@
 //! SimSiam (Chen, He 2020, arXiv 2011.10566), with the official code's heads and parameter groups.
 
+use super::predictor::predictor;
 use super::readings::of_pair;
 use crate::backend::TrainBackend;
 use crate::method::{
@@ -8,7 +9,7 @@ use crate::method::{
 };
 use crate::optim::{ParamRule, RateRule, Select};
 use barlow_loss::simsiam;
-use barlow_model::{Activation, HeadNorm, Heads, HeadsConfig, LayerConfig, MlpConfig, NormMode};
+use barlow_model::{HeadNorm, Heads, HeadsConfig, MlpConfig, NormMode};
 use serde::{Deserialize, Serialize};
 
 pub(super) const NAME: &str = "simsiam";
@@ -58,22 +59,7 @@ impl Config {
         };
         let width = last.width;
         HeadsConfig {
-            predictor: Some(MlpConfig {
-                layers: vec![
-                    LayerConfig {
-                        width: self.predictor,
-                        bias: false,
-                        norm: HeadNorm::Affine,
-                        activation: Activation::Relu,
-                    },
-                    LayerConfig {
-                        width,
-                        bias: true,
-                        norm: HeadNorm::None,
-                        activation: Activation::None,
-                    },
-                ],
-            }),
+            predictor: Some(predictor(self.predictor, width, [false, true])),
             ..HeadsConfig::new(projector)
         }
     }

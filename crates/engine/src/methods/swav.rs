@@ -210,6 +210,10 @@ impl<B: TrainBackend> Method<B> for SwAv<B> {
         &self.plan
     }
 
+    fn codes(&self) -> Option<usize> {
+        Some(self.config.prototypes)
+    }
+
     fn before_step(&mut self, mut heads: Heads<B>, _clock: Clock) -> Heads<B> {
         heads.prototypes = heads.prototypes.into_iter().map(|layer| layer.normalized()).collect();
         heads

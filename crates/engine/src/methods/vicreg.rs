@@ -1,5 +1,6 @@
 //! VICReg (Bardes, Ponce, LeCun 2022, arXiv 2105.04906), with the official code's terms.
 
+use super::readings::of_pair;
 use crate::backend::TrainBackend;
 use crate::method::{
     Chart, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs, MethodKeyError,
@@ -16,11 +17,18 @@ pub(super) const ABOUT: MethodAbout = MethodAbout {
     source: "Bardes, Ponce, LeCun 2022, arXiv 2105.04906; facebookresearch/vicreg main_vicreg.py",
     recipes: &[],
     keys: "[method.vicreg]",
-    charts: &[Chart {
-        title: "The three terms",
-        readings: &["invariance", "variance", "covariance"],
-        log: true,
-    }],
+    charts: &[
+        Chart {
+            title: "The three terms",
+            readings: &["invariance", "variance", "covariance"],
+            log: true,
+        },
+        Chart {
+            title: "Alignment, uniformity and deviation of the embeddings",
+            readings: &["alignment", "uniformity", "unit_deviation"],
+            log: false,
+        },
+    ],
 };
 
 /// `[method.vicreg]`
@@ -129,14 +137,13 @@ impl<B: TrainBackend> Method<B> for VicReg {
             invariance,
             variance,
             covariance,
-        } = vicreg(z_a, z_b, &self.config);
-        LossOutput {
-            loss,
-            readings: vec![
-                ("invariance", invariance),
-                ("variance", variance),
-                ("covariance", covariance),
-            ],
-        }
+        } = vicreg(z_a.clone(), z_b.clone(), &self.config);
+        let mut readings = vec![
+            ("invariance", invariance),
+            ("variance", variance),
+            ("covariance", covariance),
+        ];
+        readings.extend(of_pair([&z_a, &z_b]));
+        LossOutput { loss, readings }
     }
 }

@@ -91,6 +91,7 @@ impl EvaluationMetric {
             linear,
             collapse,
             embeddings,
+            features: _,
         } = accuracy;
         let embedding = embeddings.as_ref().map(|(collapse, _)| collapse);
         Self {

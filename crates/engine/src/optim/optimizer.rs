@@ -81,6 +81,11 @@ impl<B: OptimOps> Optimizer<B> {
         Self { exceptions, ..self }
     }
 
+    /// Sets the weight decay of the updates to come.
+    pub fn set_weight_decay(&mut self, weight_decay: f64) {
+        self.rule = self.rule.with_weight_decay(weight_decay);
+    }
+
     /// Applies one update to every parameter that has a gradient.
     pub fn step<A, M>(&mut self, model: M, gradients: GradientsParams, rates: impl Into<StepRates>) -> M
     where

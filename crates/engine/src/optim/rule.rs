@@ -23,6 +23,15 @@ impl Rule {
         }
     }
 
+    /// The same rule with another weight decay.
+    pub fn with_weight_decay(self, weight_decay: f64) -> Self {
+        match self {
+            Self::Lars(lars) => Self::Lars(Lars { weight_decay, ..lars }),
+            Self::AdamW(adamw) => Self::AdamW(AdamW { weight_decay, ..adamw }),
+            Self::Sgd(sgd) => Self::Sgd(Sgd { weight_decay, ..sgd }),
+        }
+    }
+
     /// Number of buffers per parameter.
     pub fn buffers(&self) -> usize {
         match self {

@@ -24,6 +24,8 @@ pub struct Memory {
     pub loss: u64,
     /// On the host: batches of views, finished and in work, before they reach the device.
     pub queue: u64,
+    /// On the host: rows and scores of all training images, for a method that sees them all at once.
+    pub whole_set: u64,
 }
 
 impl Memory {
@@ -32,6 +34,14 @@ impl Memory {
     /// # Errors
     /// A one-line error if it cannot be enough.
     pub fn check(&self, available: u64, on_host: bool) -> Result<(), String> {
+        if self.queue + self.whole_set > available && self.whole_set > self.queue {
+            return Err(format!(
+                "scores and features of all training images take {} of host memory and this machine has {}; lower the method's labels \
+                 or the width of the projector's last input, or train on fewer images (data.train_fraction)",
+                bytes(self.whole_set),
+                bytes(available)
+            ));
+        }
         if self.queue > available {
             return Err(format!(
                 "batches of views take {} of host memory ahead of the device and this machine has {}; lower data.queue, or pass a \
@@ -40,20 +50,27 @@ impl Memory {
                 bytes(available)
             ));
         }
-        if !on_host || self.total() + self.queue <= available {
+        let all = self.total() + self.queue + self.whole_set;
+        if !on_host || all <= available {
             return Ok(());
         }
         Err(format!(
             "a step takes at least {} of memory, {} of it for batches of views in the queue, and this machine has {}; pass a smaller \
              --batch-size, set train.micro_batch, or lower data.queue, model.width, views.size or model.projector",
-            bytes(self.total() + self.queue),
+            bytes(all),
             bytes(self.queue),
             bytes(available)
         ))
     }
 
-    /// The estimate for a step of `config` by a method.
-    pub fn estimate(config: &Config, spec: &MethodSpec, outlook: &Outlook, parameters: Parameters) -> Self {
+    /// The estimate for a step of `config` by a method on a set of `images` training images.
+    pub fn estimate(
+        config: &Config,
+        spec: &MethodSpec,
+        outlook: &Outlook,
+        parameters: Parameters,
+        images: usize,
+    ) -> Self {
         let n = config.train.batch_size as u64;
         let micro_batch = config
             .train
@@ -92,6 +109,7 @@ impl Memory {
             activations: F32 * (activations + extra),
             loss: F32 * outlook.peak_values,
             queue: F32 * batch * loader_config(config).batches_in_memory() as u64,
+            whole_set: whole_set(config, spec) * images as u64,
         }
     }
 
@@ -99,6 +117,21 @@ impl Memory {
     pub fn total(&self) -> u64 {
         self.parameters + self.activations + self.loss
     }
+}
+
+/// Bytes of an image on the host while a method sees the whole training set: the input of the projector's last layer, the scores, and
+/// the old and the new label of each head.
+fn whole_set(config: &Config, spec: &MethodSpec) -> u64 {
+    let Some(scores) = spec.whole_set_scores.filter(|&scores| scores > 0) else {
+        return 0;
+    };
+    let layers = &spec.heads.projector.layers;
+    let row = match layers.len().checked_sub(2) {
+        Some(hidden) => layers[hidden].width,
+        None => config.backbone().map_or(0, |backbone| backbone.feature_dim()),
+    };
+    let heads = spec.heads.embedding_width() / scores;
+    F32 * row as u64 + 8 * scores as u64 + 2 * F32 * heads as u64
 }
 
 /// How a config's batches are made.
@@ -128,6 +161,7 @@ fn layers_kept(layers: &[LayerConfig]) -> usize {
 mod tests {
     use super::*;
     use crate::config::{BackboneKind, OptimizerKind};
+    use crate::methods::MethodKind;
 
     #[test]
     fn what_cannot_fit_is_one_line() {
@@ -136,6 +170,7 @@ mod tests {
             activations: 5 << 30,
             loss: 1 << 30,
             queue: 1 << 30,
+            whole_set: 0,
         };
         assert_eq!(memory.check(8 << 30, true), Ok(()));
         let line = memory.check((8 << 30) - 1, true).unwrap_err();
@@ -147,6 +182,13 @@ mod tests {
         assert_eq!(memory.check(1 << 30, false), Ok(()));
         let line = memory.check((1 << 30) - 1, false).unwrap_err();
         assert!(line.contains("data.queue"), "{line}");
+        let labels = Memory {
+            whole_set: 31 << 30,
+            ..memory
+        };
+        let line = labels.check(16 << 30, false).unwrap_err();
+        assert!(line.contains("take 31 GiB of host memory"), "{line}");
+        assert_eq!(labels.check(32 << 30, false), Ok(()));
     }
 
     fn estimate(config: &Config) -> Memory {
@@ -161,6 +203,7 @@ mod tests {
             &definition.spec(&inputs),
             &definition.outlook(&inputs),
             parameters,
+            1000,
         )
     }
 
@@ -194,6 +237,17 @@ mod tests {
         assert_eq!(estimate(&config).activations, 2 * 2 * 4 * image as u64);
         config.model.vit.patch = 8;
         assert!(estimate(&config).activations > 4 * 2 * 2 * 4 * image as u64);
+    }
+
+    #[test]
+    fn labels_of_the_whole_set_are_counted() {
+        let mut config = Config::default();
+        assert_eq!(estimate(&config).whole_set, 0);
+        config.method.kind = MethodKind::Sela;
+        config.method.sela.heads = 10;
+        config.model.projector = "30000".into();
+        // 2048 features, 3000 scores, an old and a new label of 10 heads.
+        assert_eq!(estimate(&config).whole_set, 1000 * (4 * 2048 + 8 * 3000 + 8 * 10));
     }
 
     #[test]

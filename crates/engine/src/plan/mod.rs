@@ -10,4 +10,4 @@ mod schedule;
 pub use memory::{Memory, loader_config};
 pub use parameters::Parameters;
 pub use run_plan::Plan;
-pub use schedule::{Schedule, Warmup, WarmupTooLong};
+pub use schedule::{Decay, Schedule, Warmup, WarmupTooLong};

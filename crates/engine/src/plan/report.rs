@@ -1,6 +1,6 @@
 //! The printed plan: what was chosen and why.
 
-use super::Plan;
+use super::{Decay, Plan};
 use crate::backend::DeviceLabel;
 use crate::config::OptimizerKind;
 use crate::evaluation::linear_choice;
@@ -90,13 +90,14 @@ impl Plan {
             ),
             format!(
                 "optimizer   {rule}, peak rates {:.3e} (weights) and {:.3e} (biases, norms) = {} x {}/256; \
-                 warm-up {} steps, cosine to {}",
+                 warm-up {} steps, {}{}",
                 self.peak.weights,
                 self.peak.biases,
                 self.rates_origin(),
                 train.batch_size,
                 self.schedule.warmup_steps,
-                self.schedule.final_ratio
+                self.decay(),
+                self.weight_decay_schedule()
             ),
             format!("method      {}", self.method.describe()),
             format!("loss        {}; {range} for N {n}, D {d}", self.outlook.settings),
@@ -105,12 +106,16 @@ impl Plan {
         let memory = self.memory();
         lines.push(format!(
             "memory      at least {} on the device: activations {}, weights, gradients and optimiser {}, loss {}; {} on the host for \
-             batches of views",
+             batches of views{}",
             bytes(memory.total()),
             bytes(memory.activations),
             bytes(memory.parameters),
             bytes(memory.loss),
-            bytes(memory.queue)
+            bytes(memory.queue),
+            match memory.whole_set {
+                0 => String::new(),
+                all => format!(", {} for the labels of all images", bytes(all)),
+            }
         ));
         lines.push(format!("run         {}", out.display()));
         lines
@@ -134,6 +139,27 @@ impl Plan {
         });
         let parts: Vec<String> = part.into_iter().chain(reason).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// How the rate falls.
+    fn decay(&self) -> String {
+        match &self.schedule.decay {
+            Decay::Cosine(final_ratio) => format!("cosine to {final_ratio}"),
+            Decay::CosineByEpoch(final_ratio) => format!("cosine to {final_ratio} epoch by epoch"),
+            Decay::Milestones { epochs, factor } => {
+                let epochs: Vec<String> = epochs.iter().map(f64::to_string).collect();
+                format!("times {factor} at epochs {}", epochs.join(", "))
+            }
+        }
+    }
+
+    /// Both ends of the weight decay where it is not constant.
+    fn weight_decay_schedule(&self) -> String {
+        let optimizer = &self.config.optimizer;
+        let end = optimizer.final_weight_decay;
+        end.map_or(String::new(), |end| {
+            format!("; weight decay {} to {end} by a cosine", optimizer.weight_decay)
+        })
     }
 
     /// Where the rate of the weights comes from.

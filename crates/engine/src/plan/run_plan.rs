@@ -1,6 +1,6 @@
 //! The plan of a run, made before its first step; `report.rs` prints it.
 
-use super::{Memory, Parameters, Schedule, Warmup, WarmupTooLong, device_limits};
+use super::{Decay, Memory, Parameters, Schedule, Warmup, WarmupTooLong, device_limits};
 use crate::config::{ResolvedConfig, peak_rates};
 use crate::method::{MethodSpec, Outlook};
 use crate::optim::LearningRates;
@@ -49,12 +49,15 @@ impl Plan {
             Some(steps) => Warmup::Steps(steps),
             None => Warmup::Epochs(config.schedule.warmup_epochs),
         };
-        let schedule = Schedule::new(
-            warmup,
-            config.train.epochs,
-            steps_per_epoch,
-            config.schedule.final_ratio,
-        )?;
+        let decay = match config.schedule.milestones.as_slice() {
+            [] if config.schedule.by_epoch => Decay::CosineByEpoch(config.schedule.final_ratio),
+            [] => Decay::Cosine(config.schedule.final_ratio),
+            epochs => Decay::Milestones {
+                epochs: epochs.to_vec(),
+                factor: config.schedule.milestone_factor,
+            },
+        };
+        let schedule = Schedule::new(warmup, config.train.epochs, steps_per_epoch, decay)?;
         let peak = peak_rates(&config);
         Ok(Self {
             recipe,
@@ -70,9 +73,22 @@ impl Plan {
         })
     }
 
+    /// The weight decay of a step; `None` where it is constant.
+    pub fn weight_decay(&self, step: u64) -> Option<f64> {
+        let optimizer = &self.config.optimizer;
+        let end = optimizer.final_weight_decay?;
+        Some(self.schedule.weight_decay([optimizer.weight_decay, end], step))
+    }
+
     /// The memory that a step takes at least.
     pub fn memory(&self) -> Memory {
-        Memory::estimate(&self.config, &self.method, &self.outlook, self.parameters)
+        Memory::estimate(
+            &self.config,
+            &self.method,
+            &self.outlook,
+            self.parameters,
+            self.images.train,
+        )
     }
 
     /// Whether every tensor of a step fits into a buffer of the device.
@@ -90,7 +106,6 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use barlow_data::DataFormat;
 
     #[test]
     fn a_partial_batch_is_left_out() {
@@ -100,13 +115,7 @@ mod tests {
         let inputs = config.method_inputs(None);
         let method = config.method_definition();
         let method = (method.spec(&inputs), method.outlook(&inputs));
-        let images = ImageCounts {
-            train: 1662,
-            test: 400,
-            classes: 10,
-            unlabelled_test: 0,
-            format: DataFormat::Folder,
-        };
+        let images = ImageCounts::shipped();
         let plan = |config: Config| {
             Plan::new(
                 "x".into(),

@@ -1,7 +1,7 @@
 //! The learning-rate schedule: a pure function of the step.
 //!
-//! As the official `adjust_learning_rate`: linear warm-up from zero, then a cosine to `final_ratio` of the peak. Independent
-//! of optimisers; the factor it returns multiplies every peak rate.
+//! As the official `adjust_learning_rate`: linear warm-up from zero, then a cosine to `final_ratio` of the peak; or falls at given
+//! epochs. Independent of optimisers; the factor it returns multiplies every peak rate.
 
 use thiserror::Error;
 
@@ -24,15 +24,33 @@ pub struct WarmupTooLong {
     pub total_steps: u64,
 }
 
-/// When to warm up and where to end, in steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How the rate falls after the warm-up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decay {
+    /// By a cosine to this factor, in [0, 1], at the end of the run.
+    Cosine(f64),
+    /// By the same cosine epoch by epoch: the rate is constant within an epoch.
+    CosineByEpoch(f64),
+    /// By a factor, in [0, 1], at each of some epochs.
+    Milestones {
+        /// The epochs, ascending.
+        epochs: Vec<f64>,
+        /// The factor.
+        factor: f64,
+    },
+}
+
+/// When to warm up and how to fall, in steps.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     /// Steps of linear warm-up from zero.
     pub warmup_steps: u64,
     /// Steps of the whole run.
     pub total_steps: u64,
-    /// The factor at the end of the cosine, in [0, 1].
-    pub final_ratio: f64,
+    /// Steps of an epoch.
+    pub steps_per_epoch: u64,
+    /// The fall of the rate.
+    pub decay: Decay,
 }
 
 impl Schedule {
@@ -43,7 +61,7 @@ impl Schedule {
     ///
     /// # Errors
     /// [`WarmupTooLong`] where a warm-up in steps is longer than the run.
-    pub fn new(warmup: Warmup, epochs: u64, steps_per_epoch: u64, final_ratio: f64) -> Result<Self, WarmupTooLong> {
+    pub fn new(warmup: Warmup, epochs: u64, steps_per_epoch: u64, decay: Decay) -> Result<Self, WarmupTooLong> {
         let total_steps = epochs * steps_per_epoch;
         let warmup_steps = match warmup {
             Warmup::Steps(steps) if steps > total_steps => return Err(WarmupTooLong { steps, total_steps }),
@@ -53,7 +71,8 @@ impl Schedule {
         Ok(Self {
             warmup_steps,
             total_steps,
-            final_ratio,
+            steps_per_epoch,
+            decay,
         })
     }
 
@@ -62,10 +81,28 @@ impl Schedule {
         if step < self.warmup_steps {
             return step as f64 / self.warmup_steps as f64;
         }
+        let steps_per_epoch = self.steps_per_epoch.max(1);
+        let (final_ratio, step) = match &self.decay {
+            Decay::Cosine(final_ratio) => (final_ratio, step),
+            // The first epoch after a warm-up within it has the peak rate.
+            Decay::CosineByEpoch(final_ratio) => (final_ratio, (step - step % steps_per_epoch).max(self.warmup_steps)),
+            Decay::Milestones { epochs, factor } => {
+                let epoch = step as f64 / steps_per_epoch as f64;
+                let passed = epochs.iter().filter(|&&milestone| milestone <= epoch).count();
+                return factor.powi(passed as i32);
+            }
+        };
         let length = (self.total_steps - self.warmup_steps.min(self.total_steps)).max(1) as f64;
         let progress = ((step - self.warmup_steps) as f64 / length).min(1.0);
         let cosine = 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
-        cosine + self.final_ratio * (1.0 - cosine)
+        cosine + final_ratio * (1.0 - cosine)
+    }
+
+    /// The weight decay at `step`, which goes from one value to another by half a cosine over the whole run, the warm-up included
+    /// (DINO's official `cosine_scheduler`).
+    pub fn weight_decay(&self, [start, end]: [f64; 2], step: u64) -> f64 {
+        let progress = step as f64 / self.total_steps.max(1) as f64;
+        end + 0.5 * (start - end) * (1.0 + (std::f64::consts::PI * progress).cos())
     }
 }
 
@@ -84,7 +121,7 @@ mod tests {
     /// ```
     #[test]
     fn equals_the_official_function() {
-        let schedule = Schedule::new(Warmup::Epochs(10.0), 100, 5, 0.001).unwrap();
+        let schedule = Schedule::new(Warmup::Epochs(10.0), 100, 5, Decay::Cosine(0.001)).unwrap();
         for (step, expected) in [(0, 0.0), (1, 0.02), (49, 0.98), (50, 1.0), (275, 0.5005), (500, 0.001)] {
             assert!(
                 (schedule.factor(step) - expected).abs() < 1e-12,
@@ -131,7 +168,7 @@ mod tests {
             };
             rate * 0.2
         };
-        let schedule = Schedule::new(Warmup::Epochs(10.0), 1000, 626, 0.001).unwrap();
+        let schedule = Schedule::new(Warmup::Epochs(10.0), 1000, 626, Decay::Cosine(0.001)).unwrap();
         let mut sum = 0.0;
         for step in 0..schedule.total_steps {
             let (ours, theirs) = (1.6 * schedule.factor(step), official(step));
@@ -150,9 +187,35 @@ mod tests {
         }
     }
 
+    /// The paper, B.2: 20 epochs, the rate times 0.2 after the 12th and the 16th; evaluate.py: CosineAnnealingLR, stepped after every
+    /// epoch.
+    #[test]
+    fn fine_tuning_has_both_published_schedules() {
+        let of = |warmup, decay| Schedule::new(Warmup::Epochs(warmup), 20, 10, decay).unwrap();
+        let milestones = |epochs: &[f64]| Decay::Milestones {
+            epochs: epochs.to_vec(),
+            factor: 0.2,
+        };
+        let steps = of(0.0, milestones(&[12.0, 16.0]));
+        for (step, expected) in [(0, 1.0), (119, 1.0), (120, 0.2), (159, 0.2), (160, 0.04), (199, 0.04)] {
+            assert!((steps.factor(step) - expected).abs() < 1e-12, "step {step}");
+        }
+        let cosine = of(0.0, Decay::CosineByEpoch(0.0));
+        for step in 0..200 {
+            let epoch = (step / 10) as f64;
+            let expected = (1.0 + (std::f64::consts::PI * epoch / 20.0).cos()) / 2.0;
+            assert!((cosine.factor(step) - expected).abs() < 1e-12, "step {step}");
+        }
+        let warm = of(0.5, milestones(&[12.0]));
+        assert_eq!(
+            [0, 4, 5, 119, 120].map(|step| warm.factor(step)),
+            [0.0, 0.8, 1.0, 1.0, 0.2]
+        );
+    }
+
     #[test]
     fn a_short_run_reaches_its_peak() {
-        let schedule = Schedule::new(Warmup::Epochs(10.0), 5, 10, 0.0).unwrap();
+        let schedule = Schedule::new(Warmup::Epochs(10.0), 5, 10, Decay::Cosine(0.0)).unwrap();
         assert_eq!(schedule.warmup_steps, 5);
         assert_eq!(schedule.factor(5), 1.0);
         let rates: Vec<f64> = (5..=50).map(|step| schedule.factor(step)).collect();
@@ -162,18 +225,58 @@ mod tests {
 
     #[test]
     fn a_run_of_one_step_is_defined() {
-        let schedule = Schedule::new(Warmup::Epochs(10.0), 1, 1, 0.1).unwrap();
+        let schedule = Schedule::new(Warmup::Epochs(10.0), 1, 1, Decay::Cosine(0.1)).unwrap();
         assert!(schedule.factor(0).is_finite() && schedule.factor(1).is_finite());
     }
 
     #[test]
     fn a_warmup_in_steps_is_honoured_or_refused() {
         // More than a tenth of the run.
-        let schedule = Schedule::new(Warmup::Steps(30), 5, 10, 0.0).unwrap();
+        let schedule = Schedule::new(Warmup::Steps(30), 5, 10, Decay::Cosine(0.0)).unwrap();
         assert_eq!(schedule.warmup_steps, 30);
         assert_eq!([29, 30].map(|step| schedule.factor(step)), [29.0 / 30.0, 1.0]);
-        assert!(Schedule::new(Warmup::Steps(50), 5, 10, 0.0).is_ok());
-        let line = Schedule::new(Warmup::Steps(51), 5, 10, 0.0).unwrap_err().to_string();
+        assert!(Schedule::new(Warmup::Steps(50), 5, 10, Decay::Cosine(0.0)).is_ok());
+        let line = Schedule::new(Warmup::Steps(51), 5, 10, Decay::Cosine(0.0))
+            .unwrap_err()
+            .to_string();
         assert!(line.contains("is 51") && line.contains("only 50 steps"), "{line}");
+    }
+
+    #[test]
+    fn milestones_replace_the_cosine() {
+        // SeLa's official rates: a tenth every 150 epochs, and a thousandth from epoch 350 on.
+        let decay = Decay::Milestones {
+            epochs: vec![150.0, 300.0, 350.0],
+            factor: 0.1,
+        };
+        let schedule = Schedule::new(Warmup::Epochs(10.0), 401, 4, decay).unwrap();
+        for (epoch, expected) in [
+            (5, 0.5),
+            (10, 1.0),
+            (149, 1.0),
+            (150, 0.1),
+            (300, 0.01),
+            (349, 0.01),
+            (350, 1e-3),
+            (400, 1e-3),
+        ] {
+            let factor = schedule.factor(4 * epoch);
+            assert!((factor - expected).abs() < 1e-12, "epoch {epoch}: {factor}");
+        }
+    }
+
+    /// ```python
+    /// def cosine_scheduler(base, final, steps):   # DINO's utils.py, without warm-up
+    ///     return [final + 0.5 * (base - final) * (1 + math.cos(math.pi * i / steps)) for i in range(steps)]
+    /// v = cosine_scheduler(0.04, 0.4, 10); print(v[0], v[3], v[9])
+    /// ```
+    #[test]
+    fn the_weight_decay_rises_as_in_the_official_code() {
+        let schedule = Schedule::new(Warmup::Epochs(1.0), 5, 2, Decay::Cosine(0.0)).unwrap();
+        for (step, expected) in [(0, 0.04), (3, 0.11419865458735484), (9, 0.39119017293312763)] {
+            let found = schedule.weight_decay([0.04, 0.4], step);
+            assert!((found - expected).abs() < 1e-12, "step {step}: {found}");
+        }
+        assert_eq!(schedule.weight_decay([0.1, 0.1], 7), 0.1);
     }
 }

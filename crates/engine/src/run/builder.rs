@@ -55,6 +55,7 @@ pub struct RunBuilder<'a, B: TrainBackend, M = BuiltinBackbone<B>> {
     pub(super) stop: StopFlag,
     pub(super) profile: bool,
     pub(super) dry_run: bool,
+    pub(super) baselines: Option<PathBuf>,
 }
 
 impl Run {
@@ -77,6 +78,7 @@ impl Run {
             stop: StopFlag::default(),
             profile: false,
             dry_run: false,
+            baselines: None,
         }
     }
 }
@@ -148,6 +150,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
             stop: self.stop,
             profile: self.profile,
             dry_run: self.dry_run,
+            baselines: self.baselines,
         }
     }
 
@@ -199,5 +202,11 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
     /// check of this machine's memory, so that the plan can be printed in any case.
     pub fn dry_run(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }
+    }
+
+    /// A folder in which runs share evaluations before the first step: the network's are read from it, if a run with equal weights,
+    /// images and evaluation settings on an equal device has saved them, and saved in it otherwise.
+    pub fn baselines(self, baselines: Option<PathBuf>) -> Self {
+        Self { baselines, ..self }
     }
 }

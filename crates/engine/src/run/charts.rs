@@ -4,6 +4,9 @@ use crate::method::Chart;
 use crate::metrics::LogLine;
 use barlow_report::{Curve, Series};
 
+/// Heading of the chart of the spectra.
+pub(super) const SPECTRUM: &str = "Spectrum of the embeddings' correlation matrix";
+
 /// Charts of the loss, the method's readings, kNN accuracy, effective rank, spectrum and learning rate. Series and charts without
 /// points are dropped.
 pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
@@ -42,10 +45,14 @@ pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
     }));
     curves.extend([
         chart(
-            "kNN on the test images",
-            "top-1 accuracy",
+            "kNN and probes",
+            "top-1 accuracy, fraction of 1",
             false,
-            vec![Series::line("knn_top1", evaluated("knn_top1"))],
+            vec![
+                Series::line("kNN on the test images", evaluated("knn_top1")),
+                Series::line("linear probe on the test images", evaluated("linear_top1")),
+                Series::line("online probe on the views of a step", points("online_top1")),
+            ],
         ),
         chart(
             "Effective rank (directions in use)",
@@ -58,13 +65,14 @@ pub(super) fn curves(log: &[LogLine], of_method: &[Chart]) -> Vec<Curve> {
         ),
         Curve {
             x_label: "eigenvalue, in descending order".to_owned(),
-            ..chart(
-                "Spectrum of the embeddings' correlation matrix",
-                "fraction of the variance",
-                true,
-                spectra(&evaluations),
-            )
+            ..chart(SPECTRUM, "fraction of the variance", true, spectra(&evaluations))
         },
+        chart(
+            "Throughput",
+            "images/s",
+            false,
+            vec![Series::line("images_per_second", points("images_per_second"))],
+        ),
         chart(
             "Learning rate",
             "rate",

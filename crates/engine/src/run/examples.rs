@@ -4,12 +4,18 @@ use crate::context::RunContext;
 use crate::files::write_atomic;
 use crate::run_dir::RunDir;
 use anyhow::Result;
-use barlow_augment::{Views, encode_png};
+use barlow_augment::{CropBox, Image8, RgbImage8, Views, encode_png, resize_bicubic};
 use barlow_report::Picture;
 use std::path::PathBuf;
 
 /// The number of example images.
 const EXAMPLES: usize = 6;
+
+/// The longest side of a saved picture: larger ones would make a report of many megabytes.
+const MOST_PIXELS: usize = 128;
+
+/// The report stops after the example with which the pictures are larger than this: some methods have ten views.
+const MOST_BYTES: usize = 700_000;
 
 /// Saves a few images, evenly spaced over the data set, with their views of the first epoch.
 ///
@@ -30,13 +36,21 @@ pub(super) fn save(context: &RunContext) -> Result<()> {
             .enumerate()
             .map(|(view, picture)| (views.name(view), picture));
         for (name, picture) in std::iter::once(("image".to_owned(), image.as_ref())).chain(named) {
-            write_atomic(
-                &view_path(&context.run, example, &name),
-                &encode_png(&picture.preview())?,
-            )?;
+            write_atomic(&view_path(&context.run, example, &name), &encode_png(&shown(picture))?)?;
         }
     }
     Ok(())
+}
+
+/// The image as the report shows it: no side is longer than it can show.
+fn shown(image: &Image8) -> RgbImage8 {
+    let (width, height) = (image.width(), image.height());
+    let longest = width.max(height);
+    if longest <= MOST_PIXELS {
+        return image.preview();
+    }
+    let scaled = |side: usize| (side * MOST_PIXELS / longest).max(1);
+    resize_bicubic(image, CropBox::whole(width, height), scaled(width), scaled(height)).preview()
 }
 
 /// The file of an example's original image (`image`) or of one of its views.
@@ -68,8 +82,14 @@ pub(super) fn read(run: &RunDir) -> Vec<Vec<Picture>> {
         };
         named.filter_map(picture).collect()
     };
+    let mut bytes = 0;
     (0..EXAMPLES)
         .map(of_example)
         .filter(|pictures| pictures.len() > 1)
+        .take_while(|pictures| {
+            let fits = bytes < MOST_BYTES;
+            bytes += pictures.iter().map(|picture| picture.png.len()).sum::<usize>();
+            fits
+        })
         .collect()
 }

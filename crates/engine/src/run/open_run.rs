@@ -2,7 +2,7 @@
 
 use super::origin::OpenFolder;
 use super::ready::{Experiment, Ready};
-use super::{examples, results};
+use super::{examples, portray, results};
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::config::{Change, Config, rule};
@@ -13,12 +13,14 @@ use crate::files::{write_atomic, write_json};
 use crate::metrics::{MetricsLog, MetricsSink, TensorBoard};
 use crate::optim::Optimizer;
 use crate::plan::loader_config;
+use crate::program::Started;
 use crate::summary::Summary;
 use crate::training::{Phase, Profile, Standing, TrainBackbone, Trainer, TrainerParts};
 use crate::weights::{HeadsFit, Weights};
 use barlow_augment::Views;
 use barlow_data::ViewLoader;
 use barlow_model::{Model, initialize_with};
+use burn::module::AutodiffModule;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,6 +56,7 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
         label,
         console,
         stop,
+        baselines,
         experiment,
     } = ready;
     if stop.is_set() {
@@ -76,6 +79,7 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
             run,
             console,
             stop,
+            baselines,
             _lock: lock,
         },
         checkpoint,
@@ -225,7 +229,13 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
     };
     if is_new {
         write_json(&context.run.data(), &context.sources.summary())?;
+        write_json(&context.run.report_data("started.json"), &Started::now(&plan.recipe))?;
         examples::save(&context)?;
+        if config.eval.untrained {
+            let network = model.valid();
+            let name = portray::name_of_start(progress.from.as_deref());
+            portray::save_correlation::<B, M>(&context, name, &network, &device)?;
+        }
     }
     let step = progress.step;
     let log = MetricsLog::open(&context.run.metrics(), step, step == plan.schedule.total_steps)?;
@@ -235,7 +245,7 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
     let mut trainer = Trainer::new(TrainerParts {
         context: &context,
         profile,
-        device,
+        device: device.clone(),
         model,
         method,
         optimizer: Optimizer::new(rule).with_rules(plan.method.rules.clone()),
@@ -266,7 +276,7 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
     let steps = trainer.steps() - step;
     let outcome = outcome.and_then(|()| {
         let finished = trainer.finish()?;
-        Ok(profile.time(Phase::Monitors, || results::write(&context, &finished))?)
+        Ok(profile.time(Phase::Monitors, || results::write(&context, &finished, &device))?)
     });
     // Printed for an interrupted or failed run, too.
     for line in profile.table(steps) {

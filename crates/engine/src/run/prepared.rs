@@ -123,6 +123,7 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
         stop,
         profile,
         dry_run,
+        baselines,
         ..
     } = builder;
     let mut config = ResolvedConfig::new(config);
@@ -178,6 +179,7 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
         label,
         console,
         stop,
+        baselines,
         experiment: Experiment {
             device,
             model,

@@ -11,6 +11,7 @@ use crate::stop::StopFlag;
 use crate::training::TrainBackbone;
 use crate::weights::HeadsFit;
 use barlow_model::Model;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The parts of a prepared run.
@@ -23,6 +24,8 @@ pub(super) struct Ready<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub label: DeviceLabel,
     pub console: Arc<dyn Console>,
     pub stop: StopFlag,
+    /// Where untrained evaluations are shared.
+    pub baselines: Option<PathBuf>,
     pub experiment: Experiment<'a, B, M>,
 }
 

@@ -1,5 +1,6 @@
 //! The results of a run: the exported backbone, the summary, and the report, which is written from the first epoch on.
 
+use super::portray;
 use super::report::{Stage, report_data};
 use crate::backend::TrainBackend;
 use crate::context::RunContext;
@@ -17,8 +18,13 @@ use barlow_report::render;
 pub(super) fn write<B: TrainBackend, M: TrainBackbone<B>>(
     context: &RunContext,
     finished: &FinishedTraining<B, M>,
+    device: &B::Device,
 ) -> Result<Summary> {
     export_backbone(context, finished)?;
+    // They are for looking at: a run of days does not fail for them.
+    if let Err(error) = portray::save(context, finished, device) {
+        context.console.warn(&format!("the report has no map: {error:#}"));
+    }
     let summary = summary(context, &finished.standing);
     let data = report_data(&context.run, &summary, &context.plan.config, Stage::Finished)?;
     write_atomic(&context.run.report(), render(&data).as_bytes())?;

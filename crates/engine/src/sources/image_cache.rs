@@ -2,7 +2,7 @@
 //!
 //! This file must not open a data set.
 
-use super::SourceError;
+use super::{SourceError, Sources};
 use crate::cache_folder::cache_folder;
 use crate::config::{CacheName, DataCache};
 use crate::units;
@@ -38,11 +38,7 @@ impl ImageCache<'_> {
         part: &str,
         skipped: &mut Skipped,
     ) -> Result<Arc<dyn ImageSource>, SourceError> {
-        // These readers hold the set in memory already, and none of their files is a bad image.
-        let is_in_memory = matches!(
-            self.format,
-            DataFormat::Cifar10 | DataFormat::Cifar100 | DataFormat::Idx
-        );
+        let is_in_memory = holds_images(self.format);
         let side = match self.cache {
             DataCache::Named(CacheName::Off) => return Ok(source),
             DataCache::Named(_) if is_in_memory => return Ok(source),
@@ -120,6 +116,24 @@ impl ImageCache<'_> {
         let name = format!("{}-{part}.images", &name.to_hex()[..32]);
         Some(cache_folder()?.join("images").join(name))
     }
+}
+
+/// Whether the decoded training images of a set would be held in memory: they are few enough, and their reader does not hold them
+/// already. Decodes them, up to the limit.
+///
+/// # Errors
+/// If an image cannot be read.
+pub fn fits_in_memory(sources: &Sources, bad_images: BadImages) -> Result<bool, SourceError> {
+    if holds_images(sources.format) {
+        return Ok(false);
+    }
+    let threads = rayon::current_num_threads();
+    Ok(DecodedSet::load_within(&*sources.train, bad_images, threads, MEMORY_LIMIT_BYTES)?.is_some())
+}
+
+/// Whether the reader of a format holds the set in memory, and none of its files is a bad image.
+fn holds_images(format: DataFormat) -> bool {
+    matches!(format, DataFormat::Cifar10 | DataFormat::Cifar100 | DataFormat::Idx)
 }
 
 /// A hash of names, sizes and times of the files in a folder and in those directly below it.

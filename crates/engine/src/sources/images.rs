@@ -45,6 +45,20 @@ pub struct ImageCounts {
     pub format: DataFormat,
 }
 
+#[cfg(test)]
+impl ImageCounts {
+    /// Those of the default recipe's images.
+    pub(crate) fn shipped() -> Self {
+        Self {
+            train: 1662,
+            test: 400,
+            classes: 10,
+            unlabelled_test: 0,
+            format: DataFormat::Folder,
+        }
+    }
+}
+
 /// Which images a run is trained on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Images {

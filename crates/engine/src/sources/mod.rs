@@ -7,7 +7,8 @@ mod open;
 mod summary;
 
 pub use error::SourceError;
+pub use image_cache::fits_in_memory;
 pub(crate) use images::fingerprint;
 pub use images::{ImageCounts, Images, Sources};
-pub use open::{AllImages, open, open_all};
+pub use open::{AllImages, labelled_part, open, open_all};
 pub use summary::{DataSummary, LeftOutEntry, PartSummary};

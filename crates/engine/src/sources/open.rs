@@ -47,28 +47,10 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         train_name = format!("train-{fraction}-{seed}");
         test_name = format!("test-{fraction}-{seed}");
     }
-    if let Some(fraction) = data.train_fraction {
-        let seed = config.run.seed;
-        let whole = splits.train.len();
-        // What is held out of the rest is the part that is used.
-        splits.train = Arc::new(hold_out(&splits.train, fraction, seed)?.test);
-        splits.notes.push(format!(
-            "{} of {whole} training images are used (data.train_fraction)",
-            splits.train.len()
-        ));
-        train_name = format!("{train_name}-of-{fraction}-{seed}");
-    }
-    if let Some(list) = &data.train_names {
-        splits.train = Arc::new(named(&splits.train, list)?);
-        splits.notes.push(format!(
-            "{} training images are used (data.train_names)",
-            splits.train.len()
-        ));
-        train_name = format!(
-            "{train_name}-names-{}",
-            blake3::hash(list.as_os_str().as_encoded_bytes()).to_hex()
-        );
-    }
+    let (part, notes, suffix) = part_of(splits.train, config)?;
+    splits.train = part;
+    splits.notes.extend(notes);
+    train_name += &suffix;
     let cache = ImageCache {
         cache: data.cache,
         bad_images: data.bad_images,
@@ -100,6 +82,46 @@ pub fn open(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<Sour
         unlabelled_test,
         held_out: data.holdout,
     })
+}
+
+/// The images of `config`, whose only difference from the config of `whole` is the part of the training images that is used
+/// (`data.train_fraction`, `data.train_names`); nothing is read or decoded again.
+///
+/// # Errors
+/// [`SourceError`].
+pub fn labelled_part(whole: &Sources, config: &Config, say: &dyn Fn(&str)) -> Result<Sources, SourceError> {
+    if config.data.train_images.is_some() {
+        // A number of images is taken of the part, not the part of them.
+        return open(config, true, say);
+    }
+    let (train, notes, _) = part_of(Arc::clone(&whole.train), config)?;
+    let mut part = Sources { train, ..whole.clone() };
+    part.notes.extend(notes);
+    Ok(part)
+}
+
+/// A part of the training images, what is to be noted of it, and what it adds to the name of a cache.
+type Part = (Arc<dyn ImageSource>, Vec<String>, String);
+
+/// The part of the training images that the config says.
+fn part_of(mut train: Arc<dyn ImageSource>, config: &Config) -> Result<Part, SourceError> {
+    let (mut notes, mut name) = (Vec::new(), String::new());
+    if let Some(fraction) = config.data.train_fraction {
+        let (seed, whole) = (config.run.seed, train.len());
+        // What is held out of the rest is the part that is used.
+        train = Arc::new(hold_out(&train, fraction, seed)?.test);
+        notes.push(format!(
+            "{} of {whole} training images are used (data.train_fraction)",
+            train.len()
+        ));
+        name += &format!("-of-{fraction}-{seed}");
+    }
+    if let Some(list) = &config.data.train_names {
+        train = Arc::new(named(&train, list)?);
+        notes.push(format!("{} training images are used (data.train_names)", train.len()));
+        name += &format!("-names-{}", blake3::hash(list.as_os_str().as_encoded_bytes()).to_hex());
+    }
+    Ok((train, notes, name))
 }
 
 /// Every image of the config's data set, whatever its splits are, in the order of the names, and the statistics that pixels are
@@ -273,13 +295,41 @@ mod tests {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join(format!("{number}.png")), &png).unwrap();
         }
+        open(&config_of(root, seed, more), false, &|_| {})
+    }
+
+    fn config_of(root: &std::path::Path, seed: u64, more: &str) -> Config {
         let text = format!(
             "[run]\nseed = {seed}\n[data]\npath = {:?}\n{more}\n",
             root.display().to_string()
         );
         let config: Config = toml::from_str(&text).unwrap();
         config.validate().unwrap();
-        open(&config, false, &|_| {})
+        config
+    }
+
+    #[test]
+    fn a_part_of_an_open_set_is_that_which_its_config_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = open_folder(folder.path(), 0, "").unwrap();
+        let lists = tempfile::tempdir().unwrap();
+        let list = lists.path().join("names.txt");
+        std::fs::write(&list, "bee/3.png\nant/1.png\n").unwrap();
+        let list = format!("train_names = {:?}", list.display().to_string());
+        for (seed, more, images) in [
+            (0, "train_fraction = 0.3", 6),
+            (5, "train_fraction = 0.3", 6),
+            (0, list.as_str(), 2),
+        ] {
+            let config = config_of(folder.path(), seed, more);
+            let part = labelled_part(&whole, &config, &|_| {}).unwrap();
+            let opened = open(&config, false, &|_| {}).unwrap();
+            assert_eq!(part.train.len(), images, "{more}");
+            assert_eq!(part.images(), opened.images(), "{more}");
+            assert_eq!((part.classes, part.notes), (opened.classes, opened.notes), "{more}");
+        }
+        let config = config_of(folder.path(), 0, "train_fraction = 0.5\ntrain_images = 4");
+        assert_eq!(labelled_part(&whole, &config, &|_| {}).unwrap().train.len(), 4);
     }
 
     #[test]

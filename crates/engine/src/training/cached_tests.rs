@@ -1,7 +1,7 @@
 //! Tests of cached gradients against one graph over the whole batch, and against the sum of micro-batch losses.
 
 use super::*;
-use crate::method::{Clock, MethodInputs};
+use crate::method::{Clock, MethodInputs, WholeSet};
 use crate::methods::{LossSection, MethodKind, MethodSection};
 use crate::training::{Profile, Teacher, step_gradients};
 use barlow_augment::ViewsConfig;
@@ -11,6 +11,7 @@ use barlow_model::{
     VitConfig, VitSize, state_dict,
 };
 use burn::backend::Autodiff;
+use burn::module::AutodiffModule;
 use burn_flex::{Flex, FlexDevice};
 
 #[path = "../../tests/common/gradients.rs"]
@@ -113,9 +114,21 @@ fn embeddings(kind: MethodKind, model: &Model<Diff>, batch: &HostBatch, micro_ba
     embeddings.into_iter().map(|parts| Tensor::cat(parts, 0)).collect()
 }
 
+/// The method after its pass over the whole set, where it wants one.
+fn ready(kind: MethodKind, model: &Model<Diff>) -> Box<dyn Method<Diff>> {
+    let mut method = method(kind);
+    if method.wants_whole_set(CLOCK) {
+        let mut set = WholeSet::new(N, model.heads.projector.hidden_width());
+        let images: Vec<usize> = (0..N).collect();
+        set.put(&images, &pixels(N * set.width(), 9));
+        assert!(method.whole_set(&model.heads.valid(), &set, CLOCK, 0, &|| false));
+    }
+    method
+}
+
 /// The loss of the views' embeddings by a method.
 fn loss(kind: MethodKind, model: &Model<Diff>, embeddings: Vec<Tensor<Diff, 2>>) -> Tensor<Diff, 1> {
-    let mut method = method(kind);
+    let mut method = ready(kind, model);
     let indices: Vec<usize> = (0..embeddings[0].dims()[0]).collect();
     let labels: Vec<_> = indices.iter().map(|image| Some(image % 4)).collect();
     let batch = MethodBatch {
@@ -142,7 +155,7 @@ fn in_one_graph(kind: MethodKind, model: &Model<Diff>, micro_batch: usize) -> (V
 /// A step's gradients: of the whole batch in one pass, or in micro-batches. A method's teacher is a copy of the network.
 fn step(kind: MethodKind, model: &Model<Diff>, micro_batch: Option<usize>) -> (Vec<f32>, f64) {
     let profile = Profile::off();
-    let mut method = method(kind);
+    let mut method = ready(kind, model);
     let teacher = method.spec().teacher.clone().map(|spec| Teacher::new(spec, model));
     let context = StepContext {
         model,

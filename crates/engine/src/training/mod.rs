@@ -3,20 +3,24 @@
 
 mod backbone;
 mod cached;
+mod collapse;
 mod interval;
 mod online_probe;
 mod pending;
 mod profile;
 mod rows;
+mod shared_baseline;
 mod step;
 mod teacher;
 mod trainer;
+mod whole_set;
 
 pub use backbone::TrainBackbone;
 pub use cached::cached_step_gradients;
 pub use online_probe::OnlineProbe;
 pub use pending::PendingReadings;
 pub use profile::{Phase, Profile};
+pub(crate) use shared_baseline::SharedBaseline;
 pub use step::{StepContext, StepGradients, step_gradients};
 pub use teacher::Teacher;
 pub use trainer::{FinishedTraining, Standing, Trainer, TrainerParts};

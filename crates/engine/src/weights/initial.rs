@@ -5,8 +5,8 @@ use crate::checkpoint::{Checkpoint, Damaged, NoCheckpoint};
 use crate::run_dir::RunDir;
 use anyhow::{Context, Result};
 use barlow_model::{
-    Backbone, Model, NamedShape, StateDict, check_shapes, load_state_dict, named_shapes, read_safetensors, state_dict,
-    strip_prefix,
+    Backbone, HostTensor, Model, NamedShape, StateDict, check_shapes, load_state_dict, named_shapes, normal_values,
+    read_safetensors, state_dict, strip_prefix,
 };
 use burn::tensor::backend::Backend;
 use std::path::Path;
@@ -67,6 +67,26 @@ impl Weights {
             backbone: strip_prefix(&network.weights, "backbone."),
             heads: StateDict::new(),
         }
+    }
+
+    /// With a linear classifier as projector, as the official code draws one: weights `[classes, features]` normal with standard
+    /// deviation 0.01, keyed by `seed`, and biases of zero.
+    #[must_use]
+    pub fn with_classifier(mut self, classes: usize, features: usize, seed: u64) -> Self {
+        let weight = HostTensor {
+            shape: vec![classes, features],
+            data: normal_values(seed, "projector.0.weight", classes * features, 0.01),
+        };
+        let bias = HostTensor {
+            shape: vec![classes],
+            data: vec![0.0; classes],
+        };
+        self.heads = [
+            ("projector.0.weight".to_owned(), weight),
+            ("projector.0.bias".to_owned(), bias),
+        ]
+        .into();
+        self
     }
 
     fn of_file(path: &Path) -> Result<Self> {
@@ -193,6 +213,23 @@ mod tests {
         };
         let backbone = ResNetConfig::new(ResNetDepth::ResNet18).with_width(2);
         ModelConfig::new(backbone, heads).init(&FlexDevice, seed)
+    }
+
+    #[test]
+    fn a_classifier_is_drawn_as_in_the_official_code() {
+        let mut heads = HeadsConfig::new(ProjectorConfig { widths: vec![50] }.mlp(true));
+        heads.projector.layers[0].bias = true;
+        let backbone = ResNetConfig::new(ResNetDepth::ResNet18).with_width(2);
+        let features = backbone.feature_dim();
+        let model: Model<Flex> = ModelConfig::new(backbone, heads).init(&FlexDevice, 2);
+        let weights = Weights::of_model("x".into(), state_dict(&model).unwrap()).with_classifier(50, features, 7);
+        let fit = weights.fit(&model).unwrap();
+        assert_eq!(fit.loaded, ["projector"], "{fit:?}");
+        let state = state_dict(&weights.load(model, &fit).unwrap()).unwrap();
+        assert!(state["projector.0.bias"].data.iter().all(|&bias| bias == 0.0));
+        let values = &state["projector.0.weight"].data;
+        let deviation = (values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
+        assert!((deviation - 0.01).abs() < 0.001, "{deviation}");
     }
 
     #[test]

@@ -20,6 +20,11 @@ pub fn normal_values(seed: u64, name: &str, count: usize, std: f64) -> Vec<f32> 
     Draw::new(seed, name).normal(count, std)
 }
 
+/// `count` values uniform in ±`bound`, keyed as [`normal_values`].
+pub fn uniform_values(seed: u64, name: &str, count: usize, bound: f64) -> Vec<f32> {
+    Draw::new(seed, name).uniform(count, bound)
+}
+
 impl Draw {
     /// The stream of the parameter `name` for `seed`.
     pub(super) fn new(seed: u64, name: &str) -> Self {

@@ -3,5 +3,5 @@
 mod draw;
 mod initialize;
 
-pub use draw::normal_values;
+pub use draw::{normal_values, uniform_values};
 pub use initialize::{ConvInit, initialize, initialize_with};

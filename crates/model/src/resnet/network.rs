@@ -95,7 +95,12 @@ impl<B: ModelOps> ResNet<B> {
     /// - `images`: [N, C, H, W], normalised; any size of at least one pixel
     /// - returns [N, F], see [`ResNetConfig::feature_dim`]
     pub fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2> {
-        mean_pool2d(self.last_stage(self.trunk(images, mode), mode))
+        mean_pool2d(self.map(images, mode))
+    }
+
+    /// The last stage, [N, F, h, w].
+    fn map(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 4> {
+        self.last_stage(self.trunk(images, mode), mode)
     }
 
     /// Maps of the third stage: what two-stage detectors cut their regions out of.
@@ -138,5 +143,9 @@ impl<B: ModelOps> Backbone<B> for ResNet<B> {
 
     fn forward(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 2> {
         Self::forward(self, images, mode)
+    }
+
+    fn forward_map(&self, images: Tensor<B, 4>, mode: NormMode) -> Option<Tensor<B, 4>> {
+        Some(self.map(images, mode))
     }
 }

@@ -3,11 +3,13 @@
 use crate::commands::bench::loss::{FORMS, LossShape};
 use crate::commands::bench::step::{Net, StepSize};
 use barlow_engine::evaluation::L2;
+use barlow_engine::methods::MethodKind;
 use barlow_engine::weights::ExportFile;
 use barlow_loss::LossForm;
 use barlow_train::device::BackendChoice;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -89,6 +91,8 @@ pub(super) struct RunArgs {
 pub(super) enum Command {
     /// Train the backbone and projector without labels (the default)
     Pretrain(PretrainArgs),
+    /// Run a grid of settings over one recipe: a table or figure of the paper, or your own
+    Study(StudyArgs),
     /// Train a linear probe on a run's frozen features
     Linear(LinearArgs),
     /// Classify by nearest neighbours on a run's frozen features
@@ -133,14 +137,69 @@ pub(super) struct PretrainArgs {
     /// the last checkpoint) or a .safetensors file's
     #[arg(long, value_name = "RUN|FILE", value_parser = NonEmptyStringValueParser::new())]
     pub from: Option<String>,
+    /// Train a run for each of these seeds, below the run's folder; mean and standard deviation are printed
+    #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with = "from")]
+    pub seeds: Vec<u64>,
+    #[command(flatten)]
+    pub jobs: JobsArgs,
+    /// How a study starts a run: untrained evaluations are shared in DIR, and the end of standard input stops the run
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub cell_of: Option<PathBuf>,
+}
+
+/// Flags of the commands that start several runs.
+#[derive(Debug, Default, ClapArgs)]
+pub(super) struct JobsArgs {
+    /// Runs side by side, which share the threads [default: 1]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// Flags of `study`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct StudyArgs {
+    /// loss, batch, augment, width, depth, lambda, asymmetry, methods (`study list` explains them), or a TOML file with a grid of
+    /// your own
+    #[arg(value_name = "NAME|FILE")]
+    pub study: String,
+    /// Seeds of each cell [default: the grid's; 0,1,2]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Only these cells, by their names
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub cells: Vec<String>,
+    #[command(flatten)]
+    pub jobs: JobsArgs,
 }
 
 /// Flags of the probes.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ProbeArgs {
-    /// The run: FOLDER takes its best checkpoint (by kNN on its test images), FOLDER@last the last one
-    #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
-    pub from: String,
+    /// The run: FOLDER takes its best checkpoint (by kNN on its test images), FOLDER@last the last one; several runs, such as those
+    /// of three seeds, are evaluated one after the other and averaged
+    #[arg(long, value_name = "RUN", num_args = 1.., required = true, value_parser = NonEmptyStringValueParser::new())]
+    pub from: Vec<String>,
+    /// Compute features anew, and leave those in the user's cache folder alone
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Evaluate networks with initial weights, too, one for each seed
+    #[arg(long)]
+    pub untrained: bool,
+    /// Seeds, of which mean and standard deviation are printed: of what a protocol draws, and of untrained networks
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+}
+
+impl ProbeArgs {
+    /// The defaults for one run.
+    pub fn of(from: String) -> Self {
+        Self {
+            from: vec![from],
+            no_cache: false,
+            untrained: false,
+            seeds: Vec::new(),
+        }
+    }
 }
 
 /// Flags of `linear`.
@@ -177,18 +236,28 @@ pub(super) struct FinetuneArgs {
     /// Train the network from scratch, too
     #[arg(long)]
     pub baseline: bool,
-    /// Seeds, of which mean and standard deviation are printed
-    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [0])]
-    pub seeds: Vec<u64>,
     /// Rate of the classifier for 256 images
     #[arg(long, value_name = "RATE", default_value_t = 0.5)]
     pub rate: f64,
-    /// Rate of the backbone for 256 images
-    #[arg(long, value_name = "RATE", default_value_t = 0.005)]
-    pub backbone_rate: f64,
-    /// Epochs of linear warm-up
+    /// Rate of the backbone for 256 images [default: 0.005; with --schedule step 0.002]
+    #[arg(long, value_name = "RATE")]
+    pub backbone_rate: Option<f64>,
+    /// Epochs of linear warm-up, at most a tenth of all
     #[arg(long, value_name = "EPOCHS", default_value_t = 0.0)]
     pub warmup_epochs: f64,
+    /// How the rates fall: by a cosine, epoch by epoch (the official code), or times 0.2 after 3/5 and 4/5 of the epochs (the paper)
+    #[arg(long, value_enum, default_value_t)]
+    pub schedule: ScheduleArg,
+}
+
+/// The values of `--schedule`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ScheduleArg {
+    /// The official code's.
+    #[default]
+    Cosine,
+    /// The paper's.
+    Step,
 }
 
 /// Flags of `transfer`.
@@ -196,9 +265,48 @@ pub(super) struct FinetuneArgs {
 pub(super) struct TransferArgs {
     #[command(flatten)]
     pub probe: ProbeArgs,
-    /// linear: logistic regression, one label per image. svm: a support vector machine per class, several labels per image (VOC)
+    /// linear: logistic regression, one label per image. head: a linear layer behind a trained batch norm by SGD, as VISSL for Places
+    /// and iNaturalist (--epochs and --batch-size apply). svm: a support vector machine per class, several labels per image (VOC)
     #[arg(long, value_enum, default_value_t)]
     pub task: TaskArg,
+    /// Which values: the last map's average, or four averages of parts of it; several are evaluated one after the other
+    #[arg(long, value_name = "LAYER", value_enum, value_delimiter = ',', default_values = ["avgpool"])]
+    pub features: Vec<FeaturesArg>,
+    /// How images become square: by cutting, or by resizing them whatever their proportions are
+    #[arg(long, value_name = "HOW", value_enum, value_delimiter = ',', default_values = ["crop"])]
+    pub resize: Vec<ResizeArg>,
+    /// Of head: the rate times 0.1 after 2/7, 4/7 and 6/7 of the epochs (vissl), or after 1/3 and 2/3 (paper)
+    #[arg(long, value_enum, default_value_t)]
+    pub drops: DropsArg,
+}
+
+/// The values of `--features`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FeaturesArg {
+    /// The representation.
+    Avgpool,
+    /// [F, 2, 2].
+    #[value(name = "2x2")]
+    Quarters,
+}
+
+/// The values of `--resize`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ResizeArg {
+    /// A square from the centre.
+    Crop,
+    /// The whole image.
+    Squash,
+}
+
+/// The values of `--drops`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum DropsArg {
+    /// Three.
+    #[default]
+    Vissl,
+    /// Two.
+    Paper,
 }
 
 /// The values of `--task`.
@@ -207,6 +315,8 @@ pub(super) enum TaskArg {
     /// Logistic regression.
     #[default]
     Linear,
+    /// Batch norm and linear layer.
+    Head,
     /// Support vector machines.
     Svm,
 }
@@ -357,6 +467,9 @@ pub(super) struct StepBenchArgs {
     /// View pairs, width of the network, pixels of a side and D, e.g. 64,64,224,8192 (repeatable)
     #[arg(long = "case", value_name = "N,WIDTH,PIXELS,D", value_parser = step_size)]
     pub cases: Vec<StepSize>,
+    /// Method of the step, or "all" (repeatable) [default: barlow-twins]
+    #[arg(long = "method", value_name = "NAME", value_parser = methods, value_delimiter = ',')]
+    pub methods: Vec<&'static [MethodKind]>,
     #[command(flatten)]
     pub bench: BenchArgs,
 }
@@ -400,6 +513,12 @@ fn net(text: &str) -> Result<Net, String> {
     by_name(text, &names)
 }
 
+fn methods(text: &str) -> Result<&'static [MethodKind], String> {
+    let all = MethodKind::ALL;
+    let one = all.chunks(1).map(|kind| (kind[0].name(), kind));
+    by_name(text, &one.chain([("all", all)]).collect::<Vec<_>>())
+}
+
 fn loss_form(text: &str) -> Result<LossForm, String> {
     by_name(text, &FORMS)
 }
@@ -431,6 +550,18 @@ pub(super) struct ReportArgs {
     /// Run folders
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
+    /// Also write every figure into this folder: drawings as SVG, pictures as PNG
+    #[arg(long, value_name = "DIR", conflicts_with = "watch")]
+    pub figures: Option<PathBuf>,
+    /// Serve the newest state of one run, finished or in progress, at http://127.0.0.1 until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+    /// Port of --watch; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "watch")]
+    pub port: u16,
+    /// Open the report in the browser
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// Flags of `inspect`.

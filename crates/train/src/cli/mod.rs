@@ -9,11 +9,11 @@ mod version;
 use crate::commands;
 use crate::commands::bench::{self, BenchOptions};
 use crate::commands::data::DataRequest;
-use crate::commands::transfer::Task;
+use crate::commands::report::ReportRequest;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, exit_code};
-use crate::stop::on_signals;
-use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, RunArgs, TaskArg};
+use crate::stop::{on_signals, stop_at_end_of_input};
+use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, ProbeArgs, RunArgs};
 use barlow_engine::error::RunError;
 use barlow_engine::stop::StopFlag;
 use barlow_eval::Metric;
@@ -27,6 +27,7 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
+    barlow_engine::program::set_commit(version::COMMIT);
     let console = Terminal::new(args.run.quiet);
     match guard::run(|| dispatch(&args)) {
         Ok(()) => ExitCode::from(EXIT_DONE),
@@ -50,8 +51,22 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             } else {
                 on_signals().map_err(anyhow::Error::from)?
             };
-            let (selected, request) = resolve::pretrain(&args.run, pretrain.from.as_deref(), stop)?;
+            if !pretrain.seeds.is_empty() {
+                return commands::study::run(resolve::seeds(&args.run, pretrain, stop)?);
+            }
+            if pretrain.cell_of.is_some() {
+                stop_at_end_of_input(stop.clone());
+            }
+            let (selected, request) = resolve::pretrain(&args.run, pretrain, stop)?;
             commands::pretrain::run(&selected, request)
+        }
+        Command::Study(study) if study.study == "list" => {
+            commands::study::list();
+            Ok(())
+        }
+        Command::Study(study) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            commands::study::run(resolve::study(&args.run, study, stop)?)
         }
         Command::Knn(knn) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
@@ -59,12 +74,12 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
                 MetricArg::Cosine => Metric::Cosine,
                 MetricArg::Euclidean => Metric::Euclidean,
             };
-            commands::knn::run(&resolve::probe(&args.run, &knn.probe.from, stop)?, metric)
+            commands::knn::run(&resolve::evaluation(&args.run, &knn.probe, stop)?, metric)
         }
         Command::Linear(linear) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
             let protocol = resolve::linear_protocol(&args.run, linear)?;
-            let request = resolve::probe(&args.run, &linear.probe.from, stop)?;
+            let request = resolve::evaluation(&args.run, &linear.probe, stop)?;
             match protocol {
                 None => commands::linear::exact(&request, linear.l2.unwrap_or_default()),
                 Some(protocol) => commands::linear::sgd(&request, &protocol),
@@ -76,11 +91,12 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
         }
         Command::Transfer(transfer) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
-            let task = match transfer.task {
-                TaskArg::Linear => Task::Linear,
-                TaskArg::Svm => Task::Svm,
-            };
-            commands::transfer::run(&resolve::probe(&args.run, &transfer.probe.from, stop)?, task)
+            let (task, features) = resolve::transfer(&args.run, transfer)?;
+            commands::transfer::run(
+                &resolve::evaluation(&args.run, &transfer.probe, stop)?,
+                &task,
+                &features,
+            )
         }
         Command::Embed(embed) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
@@ -95,7 +111,21 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             let console = Terminal::new(args.run.quiet);
             commands::export::run(&resolve::export(&args.run, export, &console)?, &console)
         }
-        Command::Report(report) => commands::report::run(&report.runs, args.run.out.as_deref()),
+        Command::Report(report) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            let request = ReportRequest {
+                folders: &report.runs,
+                out: args.run.out.as_deref(),
+                figures: report.figures.as_deref(),
+                open: report.open,
+                console: Terminal::new(args.run.quiet),
+                evaluation: &|from| resolve::evaluation(&args.run, &ProbeArgs::of(from), stop.clone()),
+            };
+            match report.watch {
+                true => commands::report::watch(&request, report.port, &stop),
+                false => commands::report::run(&request),
+            }
+        }
         Command::Inspect(inspect) => commands::inspect::run(&inspect.file, inspect.json),
         Command::Data(data) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
@@ -146,7 +176,10 @@ fn run_bench(bench: &BenchCommand, selected: &Selected, run: &RunArgs) -> Result
         device: run.device,
     };
     match bench {
-        BenchCommand::Step(step) => bench::step::run(selected, step.net, &step.cases, options(&step.bench)),
+        BenchCommand::Step(step) => {
+            let methods = step.methods.concat();
+            bench::step::run(selected, step.net, &step.cases, &methods, options(&step.bench))
+        }
         BenchCommand::Loss(loss) => bench::loss::run(selected, &loss.shapes, &loss.forms, options(&loss.bench)),
         BenchCommand::Ops(ops) => {
             let request = bench::ops::OpsRequest {

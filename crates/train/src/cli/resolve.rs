@@ -1,10 +1,12 @@
 //! Resolves the command line: reads configs, finds devices and folders. Nothing is written or trained here.
 
-use super::args::{EmbedArgs, ExportArgs, FinetuneArgs, LayerArg, LinearArgs, ProtocolArg, RunArgs, WhatArg};
+use super::args::{
+    DropsArg, EmbedArgs, ExportArgs, FeaturesArg, FinetuneArgs, JobsArgs, LayerArg, LinearArgs, PretrainArgs,
+    ProbeArgs, ProtocolArg, ResizeArg, RunArgs, ScheduleArg, StudyArgs, TaskArg, TransferArgs, WhatArg,
+};
 use crate::commands::embed::EmbeddingRequest;
 use crate::commands::export::ExportRequest;
-use crate::commands::finetune::FinetuneRequest;
-use crate::commands::probe::ProbeRequest;
+use crate::commands::transfer::Task;
 use crate::console::Terminal;
 use barlow_data::DataFormat;
 use barlow_engine::checkpoint::{Checkpoint, Damaged, NoCheckpoint};
@@ -16,14 +18,17 @@ use barlow_engine::console::Console;
 use barlow_engine::device::RunRequest;
 use barlow_engine::embed::Layer;
 use barlow_engine::error::RunError;
-use barlow_engine::evaluation::SgdProtocol;
-use barlow_engine::finetune::{FinetuneSettings, LabelledPart};
+use barlow_engine::evaluation::{FeatureLayer, FeatureOptions, SgdProtocol, SgdSchedule};
+use barlow_engine::finetune::{FinetuneSchedule, FinetuneSettings, LabelledPart};
+use barlow_engine::protocols::{EvaluatedRun, EvaluationRequest, FinetuneRequest};
 use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
 use barlow_engine::sources::{self, Sources};
 use barlow_engine::stop::StopFlag;
+use barlow_engine::study::{StudyRequest, StudySource};
 use barlow_engine::weights::{ExportPart, GivenNetwork, ImportedFile, Weights, split_last};
 use barlow_train::device::{BackendChoice, Selected, select};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Value;
@@ -103,20 +108,72 @@ fn integer(flag: &str, value: u64) -> Result<Value, RunError> {
 }
 
 /// The request of `pretrain`.
-pub(super) fn pretrain(args: &RunArgs, from: Option<&str>, stop: StopFlag) -> Result<(Selected, RunRequest), RunError> {
-    let (origin, recipe, config) = if args.resume { resume(args)? } else { fresh(args, from)? };
+pub(super) fn pretrain(
+    args: &RunArgs,
+    pretrain: &PretrainArgs,
+    stop: StopFlag,
+) -> Result<(Selected, RunRequest), RunError> {
+    let (origin, recipe, config) = match args.resume {
+        true => resume(args)?,
+        false => fresh(args, pretrain.from.as_deref())?,
+    };
     let selected = select(args.backend, args.device).map_err(RunError::usage)?;
     let request = RunRequest {
         recipe,
         config,
         label: selected.label(),
         origin,
+        images: None,
         console: Arc::new(Terminal::new(args.quiet)),
         stop,
         profile: args.profile,
         dry_run: args.dry_run,
+        baselines: pretrain.cell_of.clone(),
     };
     Ok((selected, request))
+}
+
+/// The request of `study`.
+pub(super) fn study(args: &RunArgs, study: &StudyArgs, stop: StopFlag) -> Result<StudyRequest, RunError> {
+    let source = StudySource::find(&study.study).map_err(RunError::usage)?;
+    runs_of(args, source, (&study.seeds, &study.cells), &study.jobs, stop)
+}
+
+/// The request of `pretrain --seeds`.
+pub(super) fn seeds(args: &RunArgs, pretrain: &PretrainArgs, stop: StopFlag) -> Result<StudyRequest, RunError> {
+    runs_of(args, StudySource::Seeds, (&pretrain.seeds, &[]), &pretrain.jobs, stop)
+}
+
+fn runs_of(
+    args: &RunArgs,
+    source: StudySource,
+    (seeds, cells): (&[u64], &[String]),
+    jobs: &JobsArgs,
+    stop: StopFlag,
+) -> Result<StudyRequest, RunError> {
+    let selected = select(args.backend, args.device).map_err(RunError::usage)?;
+    let device = args.device.map(|device| ["--device".to_owned(), device.to_string()]);
+    let backend = ["--backend".to_owned(), selected.backend.to_owned()];
+    Ok(StudyRequest {
+        source,
+        layers: layers(args)?,
+        seeds: seeds.to_vec(),
+        only: cells.to_vec(),
+        out: args.out.clone(),
+        resume: args.resume,
+        jobs: jobs.jobs.unwrap_or(NonZeroUsize::MIN),
+        threads: args.threads.unwrap_or_else(rayon::current_num_threads),
+        on_host: selected.backend == "cpu",
+        program: std::env::current_exe().map_err(anyhow::Error::from)?,
+        args: backend
+            .into_iter()
+            .chain(device.into_iter().flatten())
+            .map(Into::into)
+            .collect(),
+        dry_run: args.dry_run,
+        console: Arc::new(Terminal::new(args.quiet)),
+        stop,
+    })
 }
 
 fn fresh(args: &RunArgs, from: Option<&str>) -> Result<(RunOrigin, String, Config), RunError> {
@@ -253,12 +310,17 @@ pub(super) fn finetune(args: &RunArgs, finetune: &FinetuneArgs, stop: StopFlag) 
         fraction,
         list,
         baseline,
-        seeds,
         rate,
         backbone_rate,
         warmup_epochs,
+        schedule,
         ..
     } = finetune;
+    let schedule = match schedule {
+        ScheduleArg::Cosine => FinetuneSchedule::Cosine,
+        ScheduleArg::Step => FinetuneSchedule::Step,
+    };
+    let backbone_rate = &backbone_rate.unwrap_or(schedule.backbone_rate());
     let is_rate = |rate: &f64| *rate >= 0.0 && rate.is_finite();
     if !(is_rate(rate) && *rate > 0.0 && is_rate(backbone_rate) && is_rate(warmup_epochs)) {
         return Err(RunError::usage(
@@ -288,9 +350,8 @@ pub(super) fn finetune(args: &RunArgs, finetune: &FinetuneArgs, stop: StopFlag) 
             .collect(),
     };
     Ok(FinetuneRequest {
-        probe: probe(args, &finetune.probe.from, stop)?,
+        evaluation: evaluation(args, &finetune.probe, stop)?,
         parts,
-        seeds: seeds.clone(),
         baseline: *baseline,
         settings: FinetuneSettings {
             epochs: args.epochs.unwrap_or(default.epochs),
@@ -298,9 +359,9 @@ pub(super) fn finetune(args: &RunArgs, finetune: &FinetuneArgs, stop: StopFlag) 
             rate: *rate,
             backbone_rate: *backbone_rate,
             warmup_epochs: *warmup_epochs,
+            schedule,
             ..default
         },
-        quiet: args.quiet,
     })
 }
 
@@ -444,7 +505,7 @@ pub(super) fn linear_protocol(args: &RunArgs, linear: &LinearArgs) -> Result<Opt
         batch_size: args.batch_size.unwrap_or(default.batch_size),
         rates: or(&linear.rates, default.rates),
         weight_decays: or(&linear.weight_decays, default.weight_decays),
-        seed: args.seed.unwrap_or(default.seed),
+        ..default
     };
     let positive = |value: &f64| *value > 0.0 && value.is_finite();
     if let Some(rate) = protocol.rates.iter().find(|rate| !positive(rate)) {
@@ -467,16 +528,85 @@ pub(super) fn linear_protocol(args: &RunArgs, linear: &LinearArgs) -> Result<Opt
     Ok(Some(protocol))
 }
 
-/// The request of a probe.
-pub(super) fn probe(args: &RunArgs, from: &str, stop: StopFlag) -> Result<ProbeRequest, RunError> {
-    let (run, last, config) = config_of_run(args, from)?;
+/// The task of `transfer`, and the ways in which features are taken.
+pub(super) fn transfer(args: &RunArgs, transfer: &TransferArgs) -> Result<(Task, Vec<FeatureOptions>), RunError> {
+    let layer = |arg: &FeaturesArg| match arg {
+        FeaturesArg::Avgpool => FeatureLayer::Pooled,
+        FeaturesArg::Quarters => FeatureLayer::Quarters,
+    };
+    let options = transfer.features.iter().flat_map(|features| {
+        let resized = transfer.resize.iter();
+        resized.map(move |resize| FeatureOptions {
+            layer: layer(features),
+            squash: *resize == ResizeArg::Squash,
+            cache: None,
+        })
+    });
+    let options: Vec<FeatureOptions> = options.collect();
+    let is_head = transfer.task == TaskArg::Head;
+    if !is_head && (args.epochs.is_some() || args.batch_size.is_some() || transfer.drops != DropsArg::default()) {
+        return Err(RunError::usage(
+            "--epochs, --batch-size and --drops are settings of --task head; the other tasks converge",
+        ));
+    }
+    if is_head && options.iter().any(|options| options.squash) {
+        return Err(RunError::usage(
+            "--resize squash is a setting of the tasks linear and svm; --task head trains on random crops",
+        ));
+    }
+    let task = match transfer.task {
+        TaskArg::Linear => Task::Linear,
+        TaskArg::Svm => Task::Svm,
+        TaskArg::Head => {
+            let (epochs, batch_size) = (args.epochs.unwrap_or(14), args.batch_size.unwrap_or(256));
+            if epochs == 0 || batch_size < 2 {
+                return Err(RunError::usage(
+                    "transfer needs --epochs of at least 1 and a --batch-size of at least 2",
+                ));
+            }
+            let schedule = match transfer.drops {
+                DropsArg::Vissl => SgdSchedule::three_steps(epochs),
+                DropsArg::Paper => SgdSchedule::two_steps(epochs),
+            };
+            let protocol = |arg| SgdProtocol::normed(epochs, batch_size, schedule.clone(), layer(arg));
+            Task::Head(transfer.features.iter().map(protocol).collect())
+        }
+    };
+    Ok((task, options))
+}
+
+/// The request of an evaluation of finished runs.
+pub(super) fn evaluation(args: &RunArgs, probe: &ProbeArgs, stop: StopFlag) -> Result<EvaluationRequest, RunError> {
+    let run = |from: &String| {
+        let (run, last, config) = config_of_run(args, from)?;
+        Ok(EvaluatedRun { run, last, config })
+    };
+    let runs: Vec<EvaluatedRun> = probe.from.iter().map(run).collect::<Result<_, RunError>>()?;
+    let seeds = match (probe.seeds.as_slice(), args.seed) {
+        ([], seed) => vec![seed.unwrap_or(0)],
+        (_, Some(_)) => return Err(RunError::usage("--seed and --seeds are both given; remove one of them")),
+        (seeds, None) => seeds.to_vec(),
+    };
+    let mut once = std::collections::HashSet::new();
+    if let Some(seed) = seeds.iter().find(|seed| !once.insert(**seed)) {
+        return Err(RunError::usage(format!(
+            "--seeds names {seed} twice; name each seed once"
+        )));
+    }
+    let mut once = std::collections::HashSet::new();
+    if let Some(run) = runs.iter().find(|run| !once.insert(run.run.root())) {
+        let run = run.run.root().display();
+        return Err(RunError::usage(format!("--from names {run} twice; name each run once")));
+    }
     let selected = evaluation_device(args)?;
-    Ok(ProbeRequest {
-        run,
-        last,
-        config,
-        selected,
-        console: Terminal::new(args.quiet),
+    Ok(EvaluationRequest {
+        runs,
+        seeds,
+        untrained: probe.untrained,
+        cache: !probe.no_cache,
+        label: selected.label(),
+        device: selected.device,
+        console: Arc::new(Terminal::new(args.quiet)),
         stop,
     })
 }

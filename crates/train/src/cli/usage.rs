@@ -1,6 +1,6 @@
 //! clap's output in the program's own style: help and version on standard output, a usage error as one line.
 
-use super::args::{Args, Command, ProtocolArg, RunArgs};
+use super::args::{Args, Command, ProtocolArg, RunArgs, TaskArg};
 use super::version;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, EXIT_USAGE};
@@ -10,6 +10,38 @@ use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
 use std::io::Write;
 use std::process::ExitCode;
+
+/// Flags that commands with several runs read.
+const SEVERAL_RUNS: &[&str] = &[
+    "--backend",
+    "--device",
+    "--threads",
+    "--config",
+    "--set",
+    "--data",
+    "--epochs",
+    "--batch-size",
+    "--workers",
+    "--out",
+    "--resume",
+    "--dry-run",
+];
+
+/// Flags that evaluations of frozen features read.
+const PROBE: &[&str] = &["--backend", "--device", "--threads", "--set", "--data"];
+
+/// Flags that evaluations read that train a classifier by SGD on random crops.
+const TRAINED_HEAD: &[&str] = &[
+    "--backend",
+    "--device",
+    "--threads",
+    "--set",
+    "--data",
+    "--epochs",
+    "--batch-size",
+    "--seed",
+    "--workers",
+];
 
 /// Parses the command line, or returns the exit code if the program ends here.
 pub(super) fn parse() -> Result<Args, ExitCode> {
@@ -38,6 +70,22 @@ fn command() -> clap::Command {
 /// # Errors
 /// [`RunError::Usage`] with the first such flag.
 pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Result<(), RunError> {
+    let probe = match command {
+        Command::Knn(knn) => Some(("knn", &knn.probe)),
+        Command::Linear(linear) if linear.protocol == ProtocolArg::Exact => {
+            Some(("linear --protocol exact", &linear.probe))
+        }
+        Command::Transfer(transfer) if transfer.task != TaskArg::Head => Some(("transfer", &transfer.probe)),
+        _ => None,
+    };
+    if let Some((name, probe)) = probe
+        && (!probe.seeds.is_empty() || run.seed.is_some())
+        && !probe.untrained
+    {
+        return Err(RunError::usage(format!(
+            "{name} draws nothing by a seed; pass --untrained for networks of these seeds, or several runs with --from"
+        )));
+    }
     let (name, read): (&str, &[&str]) = match command {
         Command::Pretrain(_) if run.profile && run.dry_run => {
             return Err(RunError::usage(
@@ -49,34 +97,38 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
                 "--from starts a new run and --resume continues one; remove one of them",
             ));
         }
+        Command::Pretrain(pretrain) if pretrain.seeds.is_empty() && pretrain.jobs.jobs.is_some() => {
+            return Err(RunError::usage(
+                "--jobs is for several runs: pass --seeds, too, or remove it",
+            ));
+        }
+        Command::Pretrain(pretrain) if !pretrain.seeds.is_empty() => ("--seeds", SEVERAL_RUNS),
         Command::Pretrain(_) => return Ok(()),
-        Command::Knn(_) => ("knn", &["--backend", "--device", "--threads", "--set", "--data"]),
+        Command::Study(_) => ("study", SEVERAL_RUNS),
+        Command::Knn(_) => ("knn", PROBE),
         Command::Linear(linear) if linear.protocol == ProtocolArg::Sgd && linear.l2.is_some() => {
             return Err(RunError::usage(
                 "--l2 is a setting of --protocol exact; --protocol sgd has --weight-decays",
             ));
         }
-        Command::Linear(linear) if linear.protocol == ProtocolArg::Sgd => (
-            "linear",
-            &[
-                "--backend",
-                "--device",
-                "--threads",
-                "--set",
-                "--data",
-                "--epochs",
-                "--batch-size",
-                "--seed",
-                "--workers",
-            ],
-        ),
+        Command::Linear(linear) if linear.protocol == ProtocolArg::Sgd => ("linear", TRAINED_HEAD),
         Command::Linear(linear) if !linear.rates.is_empty() || !linear.weight_decays.is_empty() => {
             return Err(RunError::usage(
                 "--rates and --weight-decays are settings of --protocol sgd; the exact protocol has none",
             ));
         }
-        Command::Linear(_) => ("linear", &["--backend", "--device", "--threads", "--set", "--data"]),
-        Command::Transfer(_) => ("transfer", &["--backend", "--device", "--threads", "--set", "--data"]),
+        Command::Linear(_) => ("linear", PROBE),
+        Command::Transfer(_) => ("transfer", TRAINED_HEAD),
+        Command::Finetune(finetune) if finetune.probe.no_cache => {
+            return Err(RunError::usage(
+                "--no-cache does nothing with finetune, which caches no features; remove it",
+            ));
+        }
+        Command::Finetune(finetune) if finetune.probe.untrained => {
+            return Err(RunError::usage(
+                "finetune has --baseline, which trains from initial weights; remove --untrained",
+            ));
+        }
         Command::Finetune(_) => (
             "finetune",
             &[
@@ -104,7 +156,7 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         ),
         Command::Import(_) => ("import", &["--config", "--set", "--data", "--out"]),
         Command::Export(_) => ("export", &["--out"]),
-        Command::Report(_) => ("report", &["--out"]),
+        Command::Report(_) => ("report", &["--backend", "--device", "--threads", "--data", "--out"]),
         Command::Inspect(_) => ("inspect", &[]),
         Command::Data(_) => ("data", &["--threads", "--config", "--set", "--data", "--out"]),
         Command::Views(_) => ("views", &["--config", "--set", "--seed", "--out"]),

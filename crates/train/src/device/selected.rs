@@ -36,10 +36,7 @@ pub struct Selected {
 impl Selected {
     /// Runs `work` on the device, on the thread from which its operations start fastest.
     pub fn run<T: Send>(&self, work: impl FnOnce(&dyn ComputeDevice) -> T + Send) -> T {
-        let (mut work, mut result) = (Some(work), None);
-        self.device
-            .enter(&mut || result = work.take().map(|work| work(self.device.as_ref())));
-        result.expect("the device runs the work once")
+        self.device.run(|device| work(device))
     }
 
     /// Its label in the run.

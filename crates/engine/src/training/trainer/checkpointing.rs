@@ -78,10 +78,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         {
             self.save(true)?;
         }
-        let model = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
-            Some(teacher) => teacher.model().clone(),
-            None => self.model.as_ref().expect("present between two steps").valid(),
-        };
+        let model = self.evaluated_model();
         if self.progress.last_epoch.is_none() {
             return Err(anyhow!("a finished run has losses").into());
         }

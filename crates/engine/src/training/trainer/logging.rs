@@ -1,19 +1,23 @@
 //! What a run logs while it trains: lines of metrics, evaluations, and the warning when something goes wrong.
 
 use super::Trainer;
+use super::moment::Moment;
 use crate::backend::TrainBackend;
 use crate::console::Status;
+use crate::context::RunContext;
 use crate::error::RunError;
 use crate::evaluation::{
-    Accuracy, EvaluationError, L2, LinearChoice, LinearWanted, NetworkOnDevice, Wanted, Watch, evaluate, linear_choice,
+    Accuracy, EvaluationError, L2, LinearAccuracy, LinearChoice, LinearProtocol, LinearWanted, Network,
+    NetworkOnDevice, SgdProtocol, Wanted, Watch, baseline_hash, evaluate, linear_choice, linear_sgd, network_hash,
 };
 use crate::host_memory;
 use crate::metrics::{EvaluationMetric, Metric, ReadingMeans, Readings, TrainingMetric};
 use crate::optim::LearningRates;
 use crate::summary::{UntrainedAccuracy, start_of};
-use crate::training::{OnlineProbe, Phase, TrainBackbone};
+use crate::training::{OnlineProbe, Phase, SharedBaseline, TrainBackbone};
 use anyhow::{Result, anyhow};
 use barlow_eval::Collapse;
+use barlow_model::{Model, state_dict};
 use burn::module::AutodiffModule;
 use burn::tensor::ElementConversion;
 use std::time::Instant;
@@ -64,6 +68,11 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             online_top1: (!correct.is_empty()).then(|| correct.iter().sum::<f64>() / correct.len() as f64),
         };
         self.status(&metric);
+        let steps = [self.progress.step, self.context.plan.schedule.total_steps];
+        let (outlook, codes) = (self.method.outlook(), self.method.codes());
+        for warning in self.collapse.warnings(&metric.readings, outlook, codes, steps) {
+            self.context.console.warn(&warning);
+        }
         self.log(&Metric::Training(metric))
     }
 
@@ -119,36 +128,57 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         Ok(is_best)
     }
 
-    /// Evaluates the network as it is, or its teacher where the method says so; the embeddings too where they are logged.
+    /// The network that is evaluated: as it is, or its teacher where the method says so.
+    pub(super) fn evaluated_model(&self) -> Model<B::InnerBackend, M::InnerModule> {
+        match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
+            Some(teacher) => teacher.model().clone(),
+            None => self.model.as_ref().expect("present between two steps").valid(),
+        }
+    }
+
+    /// Evaluates the network as far as is wanted at this moment of the run.
     ///
     /// # Errors
     /// If an image cannot be read, or the run should stop.
-    pub(super) fn measure(
-        &self,
-        linear: LinearWanted<'_>,
-        with_embeddings: bool,
-    ) -> Result<Option<Accuracy>, EvaluationError> {
-        let model = match self.teacher.as_ref().filter(|teacher| teacher.is_evaluated()) {
-            Some(teacher) => teacher.model().clone(),
-            None => self.model.as_ref().expect("present between two steps").valid(),
+    pub(super) fn measure(&self, moment: Moment) -> Result<Option<Accuracy>, EvaluationError> {
+        let (model, context) = (self.evaluated_model(), self.context);
+        let config = &context.plan.config;
+        let choice = self.linear_choice();
+        let probe = self.probe.as_ref().map(OnlineProbe::classifier);
+        let linear = match (moment, choice, &probe) {
+            (Moment::Untrained | Moment::Trained, LinearChoice::Exact, _) => LinearWanted::Exact(L2::default()),
+            (Moment::Trained, LinearChoice::Online, Some(probe)) => LinearWanted::Trained(probe),
+            _ => LinearWanted::No,
+        };
+        let by_sgd = moment != Moment::DuringRun && choice == LinearChoice::Sgd;
+        let hash = match by_sgd {
+            true => Some(network_hash(
+                &state_dict(&model).map_err(anyhow::Error::from)?,
+                &context.sources,
+                config,
+            )),
+            false => None,
+        };
+        let wanted = Wanted {
+            embeddings: moment != Moment::Untrained,
+            keep_features: moment == Moment::Trained,
+            ..Wanted::of(config, linear)
         };
         let network = NetworkOnDevice {
             backbone: model.backbone,
-            projector: with_embeddings.then_some(model.heads.projector),
+            projector: wanted.embeddings.then_some(model.heads.projector),
             device: self.device.clone(),
         };
-        let context = self.context;
         let watch = Watch {
             console: context.console.as_ref(),
             stop: &context.stop,
         };
         self.profile.time(Phase::Monitors, || {
-            let config = &context.plan.config;
-            let wanted = Wanted {
-                embeddings: with_embeddings,
-                ..Wanted::of(config, linear)
-            };
-            evaluate(&network, &context.sources, config, &wanted, &watch)
+            let mut accuracy = evaluate(&network, &context.sources, config, &wanted, &watch)?;
+            if let (Some(accuracy), Some(hash)) = (&mut accuracy, hash) {
+                accuracy.linear = linear_in_run(context, &network, &hash, &watch)?;
+            }
+            Ok(accuracy)
         })
     }
 
@@ -161,29 +191,63 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
         linear_choice(&context.plan.config, images, features, classes).0
     }
 
-    /// Evaluates the network before its first step. The online probe knows nothing yet, so only an exact one is trained.
+    /// What the evaluation before the first step depends on.
+    fn baseline_key(&self) -> Result<String> {
+        let context = self.context;
+        let backbone = state_dict::<B::InnerBackend, _>(&self.evaluated_model().backbone)?;
+        let choice = format!("{:?}", self.linear_choice());
+        let device = format!(
+            "{} {} {}",
+            context.device.backend,
+            context.device.name,
+            rayon::current_num_threads()
+        );
+        Ok(baseline_hash(
+            &backbone,
+            &context.sources,
+            &context.plan.config,
+            &format!("{choice} {device}"),
+        ))
+    }
+
+    /// Evaluates the network before its first step, or reads the evaluation of an equal one. The online probe knows nothing yet, so
+    /// that it is not read.
     ///
     /// # Errors
     /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] if an image cannot be read.
     pub fn measure_untrained(&mut self) -> Result<(), RunError> {
-        let linear = match self.linear_choice() {
-            LinearChoice::Exact => LinearWanted::Exact(L2::default()),
-            LinearChoice::Online | LinearChoice::Off => LinearWanted::No,
+        let shared = match &self.context.baselines {
+            Some(folder) => Some(SharedBaseline::new(folder, &self.baseline_key()?)),
+            None => None,
         };
-        let measured = self.measure(linear, false);
-        let Some(accuracy) = self.evaluated(measured)? else {
-            return Ok(());
+        let found = shared.as_ref().and_then(SharedBaseline::read);
+        let origin = if found.is_some() { " (from an equal run)" } else { "" };
+        let untrained = match found {
+            Some(found) => found,
+            None => {
+                let measured = self.measure(Moment::Untrained);
+                let Some(accuracy) = self.evaluated(measured)? else {
+                    return Ok(());
+                };
+                let untrained = UntrainedAccuracy {
+                    knn_top1: Some(accuracy.knn_top1),
+                    linear_top1: accuracy.linear.as_ref().map(|linear| linear.top1),
+                };
+                if let Some(Err(error)) = shared.map(|shared| shared.write(&untrained)) {
+                    self.context
+                        .console
+                        .warn(&format!("the untrained evaluation is not shared: {error:#}"));
+                }
+                untrained
+            }
         };
-        let linear_top1 = accuracy.linear.as_ref().map(|linear| linear.top1);
-        self.progress.untrained = UntrainedAccuracy {
-            knn_top1: Some(accuracy.knn_top1),
-            linear_top1,
-        };
-        let linear = linear_top1.map_or(String::new(), |linear| format!(", linear top-1 {linear:.4}"));
+        self.progress.untrained = untrained;
+        let text = |name: &str, top1: Option<f64>| top1.map_or(String::new(), |top1| format!("{name} top-1 {top1:.4}"));
         self.context.console.line(&format!(
-            "{}: kNN top-1 {:.4}{linear}",
+            "{}: {}{}{origin}",
             start_of(self.progress.from.as_deref()),
-            accuracy.knn_top1
+            text("kNN", untrained.knn_top1),
+            text(", linear", untrained.linear_top1)
         ));
         Ok(())
     }
@@ -193,13 +257,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     /// # Errors
     /// As for [`Trainer::measure_untrained`].
     pub(super) fn measure_trained(&mut self) -> Result<Option<Accuracy>, RunError> {
-        let probe = self.probe.as_ref().map(OnlineProbe::classifier);
-        let linear = match (self.linear_choice(), &probe) {
-            (LinearChoice::Exact, _) => LinearWanted::Exact(L2::default()),
-            (LinearChoice::Online, Some(probe)) => LinearWanted::Trained(probe),
-            (LinearChoice::Online | LinearChoice::Off, _) => LinearWanted::No,
-        };
-        let measured = self.measure(linear, true);
+        let measured = self.measure(Moment::Trained);
         self.evaluated(measured)
     }
 
@@ -214,4 +272,32 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
             Err(EvaluationError::Failed(error)) => Err(error.into()),
         }
     }
+}
+
+/// The official linear protocol within a run, on its last or first weights.
+fn linear_in_run(
+    context: &RunContext,
+    network: &dyn Network,
+    hash: &str,
+    watch: &Watch<'_>,
+) -> Result<Option<LinearAccuracy>, EvaluationError> {
+    let config = &context.plan.config;
+    let protocol = SgdProtocol {
+        epochs: config.eval.linear_epochs,
+        seed: config.run.seed,
+        ..SgdProtocol::default()
+    };
+    let state = context
+        .run
+        .evaluation("linear-sgd-in-run")
+        .with_extension("state.safetensors");
+    let results = linear_sgd(network, hash, &context.sources, config, &protocol, &state, watch)?;
+    // One that cannot be removed is of another network at the next evaluation, and replaced.
+    drop(std::fs::remove_file(&state));
+    Ok(results.first().map(|result| LinearAccuracy {
+        protocol: LinearProtocol::Sgd,
+        top1: result.last().top1,
+        top5: result.last().top5,
+        fit: None,
+    }))
 }

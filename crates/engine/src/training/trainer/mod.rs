@@ -2,6 +2,7 @@
 
 mod checkpointing;
 mod logging;
+mod moment;
 mod standing;
 #[expect(clippy::module_inception, reason = "the struct that the module is named after")]
 mod trainer;

@@ -1,22 +1,26 @@
 //! The loop over epochs and steps.
 
 use super::Standing;
+use super::moment::Moment;
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::context::RunContext;
 use crate::error::RunError;
-use crate::evaluation::LinearWanted;
+use crate::evaluation::{EvaluationError, Watch};
 use crate::method::{Clock, EmaTiming, Method};
 use crate::metrics::{MetricsSink, ReadingMeans, Readings};
 use crate::optim::{Optimizer, StepRates};
+use crate::training::collapse::CollapseWatch;
 use crate::training::interval::Interval;
+use crate::training::whole_set::whole_set;
 use crate::training::{
     OnlineProbe, PendingReadings, Phase, Profile, StepContext, StepGradients, Teacher, TrainBackbone,
     cached_step_gradients, step_gradients,
 };
 use anyhow::{Context, Result};
-use barlow_data::{HostBatch, ViewLoader};
-use barlow_model::{Model, load_state_dict, named_shapes};
+use barlow_data::{EpochIter, HostBatch, ViewLoader};
+use barlow_model::{Model, load_state_dict, named_shapes, state_dict};
+use burn::module::AutodiffModule;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use std::time::{Duration, Instant};
@@ -77,6 +81,7 @@ pub struct Trainer<'a, B: TrainBackend, M: TrainBackbone<B>> {
     /// A step of this session with its readings.
     pub(super) last_finite: Option<(u64, Readings)>,
     pub(super) interval: Interval,
+    pub(super) collapse: CollapseWatch,
     report: Box<dyn FnMut(&Standing) + 'a>,
     /// When the report was last written.
     reported: Option<Instant>,
@@ -133,6 +138,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             pending: Vec::new(),
             last_finite: None,
             interval: Interval::default(),
+            collapse: CollapseWatch::default(),
             report,
             reported: None,
             started,
@@ -226,13 +232,27 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
     fn run_epoch(&mut self, epoch: u64) -> Result<(), RunError> {
         let context = self.context;
         let plan = &context.plan;
-        let first = (self.progress.step % plan.steps_per_epoch) as usize;
+        let end = (epoch + 1) * plan.steps_per_epoch;
         let profile = self.profile;
         self.method.epoch(self.clock());
-        let mut batches = profile.time(Phase::DataWait, || self.loader.epoch(epoch, first));
-        loop {
+        let mut batches: Option<EpochIter> = None;
+        while self.progress.step < end {
+            if self.method.wants_whole_set(self.clock()) {
+                // Two epochs of batches at once would need twice the memory.
+                drop(batches.take());
+                if !self.see_whole_set()? {
+                    let rates = self.rates(self.progress.step.saturating_sub(1));
+                    self.log_interval(epoch + 1, rates.now)?;
+                    return Err(self.interrupt()?);
+                }
+            }
             let start = Instant::now();
-            let Some(batch) = profile.time(Phase::DataWait, || batches.next()) else {
+            let batch = profile.time(Phase::DataWait, || {
+                let first = (self.progress.step % plan.steps_per_epoch) as usize;
+                let batches = batches.get_or_insert_with(|| self.loader.epoch(epoch, first));
+                batches.next()
+            });
+            let Some(batch) = batch else {
                 break;
             };
             let batch = batch.map_err(anyhow::Error::from)?;
@@ -246,7 +266,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             }
             // At the end of an epoch there is more to do before a checkpoint is whole; `run` checks again after it.
             if context.stop.is_set() && !self.progress.step.is_multiple_of(plan.steps_per_epoch) {
-                drop(batches);
+                drop(batches.take());
                 self.log_interval(epoch + 1, rates.now)?;
                 return Err(self.interrupt()?);
             }
@@ -254,6 +274,45 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         let rates = self.rates(self.progress.step.saturating_sub(1));
         self.log_interval(epoch + 1, rates.now)?;
         Ok(())
+    }
+
+    /// Shows the method the whole training set; whether it came to its end. If the run should stop, all is as before.
+    fn see_whole_set(&mut self) -> Result<bool, RunError> {
+        let context = self.context;
+        let (clock, config) = (self.clock(), &context.plan.config);
+        let watch = Watch {
+            console: context.console.as_ref(),
+            stop: &context.stop,
+        };
+        let mut phase = watch
+            .phase("reading the whole training set".to_owned(), context.sources.train.len())
+            .under("labelling");
+        let profile = self.profile;
+        let model = self.model.take().expect("present between two steps");
+        let seen = profile.time(Phase::Forward, || -> Result<_, EvaluationError> {
+            // A copy, whose running statistics are taken over at the end.
+            let copy = model.valid();
+            let part = config.train.micro_batch.unwrap_or(config.train.batch_size);
+            let set = whole_set::<B, M>(&copy, &self.loader, (clock.step, part), &mut phase, &self.device)?;
+            let stop = || context.stop.is_set();
+            let done = self.method.whole_set(&copy.heads, &set, clock, config.run.seed, &stop);
+            Ok(done.then_some(copy))
+        });
+        match seen {
+            Ok(Some(copy)) => {
+                let state = state_dict(&copy).map_err(anyhow::Error::from)?;
+                self.model = Some(load_state_dict(model, &state).map_err(anyhow::Error::from)?);
+                Ok(true)
+            }
+            Ok(None) | Err(EvaluationError::Stopped(_)) => {
+                self.model = Some(model);
+                Ok(false)
+            }
+            Err(EvaluationError::Failed(error)) => {
+                self.model = Some(model);
+                Err(error.into())
+            }
+        }
     }
 
     /// One step, in the order that [`Method`] documents.
@@ -274,6 +333,9 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             readings,
             representations,
         } = step;
+        if let Some(weight_decay) = self.context.plan.weight_decay(clock.step) {
+            self.optimizer.set_weight_decay(weight_decay);
+        }
         let (optimizer, method) = (&mut self.optimizer, &mut self.method);
         let model = profile.time(Phase::Optimizer, || {
             let mut hook = |name: &str, kind, gradient| method.gradient(name, kind, gradient, clock);
@@ -322,7 +384,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         if !self.progress.evaluation_due {
             return Ok(false);
         }
-        let measured = self.measure(LinearWanted::No, true);
+        let measured = self.measure(Moment::DuringRun);
         let accuracy = self.evaluated(measured)?;
         self.progress.evaluation_due = false;
         match accuracy {

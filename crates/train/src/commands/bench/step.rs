@@ -1,8 +1,9 @@
-//! `bench step`: a training step without the optimiser, of networks whose projector is D-D-D.
+//! `bench step`: a training step without the optimiser, of networks whose projector is D-D-D, by a method.
 
 use super::measure::{BenchOptions, Case, in_processes};
 use super::table::Table;
 use barlow_engine::error::RunError;
+use barlow_engine::methods::MethodKind;
 use barlow_engine::timing::{StepWorkload, Workload};
 use barlow_model::{HeadsConfig, ModelConfig, ProjectorConfig, ResNetConfig, ResNetDepth, Stem};
 use barlow_train::device::Selected;
@@ -55,7 +56,13 @@ const CASES: [(Net, StepSize); 4] = [
 ///
 /// # Errors
 /// [`RunError::Failed`] if a case fails; the other ones are timed nevertheless.
-pub fn run(selected: &Selected, net: Option<Net>, sizes: &[StepSize], options: BenchOptions) -> Result<(), RunError> {
+pub fn run(
+    selected: &Selected,
+    net: Option<Net>,
+    sizes: &[StepSize],
+    methods: &[MethodKind],
+    options: BenchOptions,
+) -> Result<(), RunError> {
     let cases: Vec<(Net, StepSize)> = if sizes.is_empty() {
         CASES
             .into_iter()
@@ -65,9 +72,16 @@ pub fn run(selected: &Selected, net: Option<Net>, sizes: &[StepSize], options: B
         let net = net.unwrap_or(Net::ResNet18Cifar);
         sizes.iter().map(|size| (net, *size)).collect()
     };
-    let cases: Vec<Case> = cases.into_iter().map(|(net, size)| case(net, size)).collect();
+    let methods = if methods.is_empty() {
+        &[MethodKind::BarlowTwins]
+    } else {
+        methods
+    };
+    let of_methods = |(net, size)| methods.iter().map(move |method| case(net, size, *method));
+    let cases: Vec<Case> = cases.into_iter().flat_map(of_methods).collect();
     let table = Table {
         named: &[
+            ("method", 12),
             ("net", 15),
             ("n", 5),
             ("width", 5),
@@ -79,15 +93,23 @@ pub fn run(selected: &Selected, net: Option<Net>, sizes: &[StepSize], options: B
     in_processes("step", &cases, &table, selected, options)
 }
 
-fn case(net: Net, [pairs, width, pixels, d]: StepSize) -> Case {
+fn case(net: Net, [pairs, width, pixels, d]: StepSize, method: MethodKind) -> Case {
     let projector = ProjectorConfig { widths: vec![d; 3] };
     let heads = HeadsConfig::new(projector.mlp(true));
     Case {
-        flags: ["--net", net.name(), "--case", &format!("{pairs},{width},{pixels},{d}")]
-            .map(str::to_owned)
-            .to_vec(),
-        fields: json!({ "net": net.name(), "n": pairs, "width": width, "pixels": pixels, "d": d }),
+        flags: [
+            "--net",
+            net.name(),
+            "--case",
+            &format!("{pairs},{width},{pixels},{d}"),
+            "--method",
+            method.name(),
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        fields: json!({ "method": method.name(), "net": net.name(), "n": pairs, "width": width, "pixels": pixels, "d": d }),
         workload: Workload::Step(StepWorkload {
+            method,
             model: ModelConfig::new(net.backbone(width), heads),
             batch_size: pairs,
             pixels,
