@@ -12,6 +12,7 @@ mod masks;
 mod matching;
 mod network;
 mod nms;
+mod outline;
 mod proposals;
 mod sampling;
 mod schedule;
@@ -24,9 +25,10 @@ pub use masks::{MaskTarget, paste_mask, polygon_target};
 pub use matching::{Label, Match, match_anchors, match_proposals};
 pub use network::{
     BoxPredictor, C4Config, C4Detector, Conv2d, ConvTranspose2d, DetectConfig, Detection, ImageTargets, Losses,
-    MaskHead, RpnHead, StageConfig, StepKey,
+    MaskHead, RpnHead, StageConfig, StepKey, StepModes,
 };
 pub use nms::{nms, nms_by_class, top};
+pub use outline::{Outline, PixelMask};
 pub use proposals::{ProposalConfig, proposals};
 pub use sampling::{DrawKey, Sample, sample};
 pub use schedule::StepSchedule;

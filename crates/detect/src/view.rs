@@ -1,6 +1,7 @@
 //! The size of a view, and objects that follow their image: resized by the shorter side, flipped.
 
 use crate::boxes::{Corners, clip, scale};
+use crate::outline::Outline;
 
 /// Sides that a box must have to train, in pixels: shorter ones are slips of an annotator.
 pub const LEAST_SIDE: f32 = 2.0;
@@ -26,15 +27,14 @@ pub fn resized([height, width]: [usize; 2], short: usize, longest: usize) -> [us
 }
 
 /// An object after its image was resized from one size (height, width) to another and, if asked for, flipped from left to right: its box
-/// within the image and its polygons. `None` if a side of the box is shorter than [`LEAST_SIDE`].
+/// within the image and its outline. `None` if a side of the box is shorter than [`LEAST_SIDE`].
 pub fn view_object(
     corners: Corners,
-    polygons: &[Vec<f64>],
+    outline: Option<&Outline>,
     from: [usize; 2],
     to: [usize; 2],
     flipped: bool,
-) -> Option<(Corners, Vec<Vec<f64>>)> {
-    let width = to[1] as f64;
+) -> Option<(Corners, Option<Outline>)> {
     let mut moved = scale(corners, from, to);
     if flipped {
         let [x1, y1, x2, y2] = moved;
@@ -45,17 +45,7 @@ pub fn view_object(
     if !(x2 - x1 >= LEAST_SIDE && y2 - y1 >= LEAST_SIDE) {
         return None;
     }
-    let across = width / from[1] as f64;
-    let down = to[0] as f64 / from[0] as f64;
-    let polygons = polygons.iter().map(|polygon| {
-        let numbers = polygon.iter().enumerate().map(|(at, value)| match at % 2 {
-            0 if flipped => width - value * across,
-            0 => value * across,
-            _ => value * down,
-        });
-        numbers.collect()
-    });
-    Some((moved, polygons.collect()))
+    Some((moved, outline.map(|outline| outline.resized(from, to, flipped))))
 }
 
 #[cfg(test)]
@@ -75,21 +65,22 @@ mod tests {
 
     #[test]
     fn objects_follow_their_image() {
-        let polygon = vec![vec![10.0, 20.0, 30.0, 20.0, 30.0, 60.0]];
-        let (corners, polygons) =
-            view_object([10.0, 20.0, 30.0, 60.0], &polygon, [100, 200], [50, 400], false).unwrap();
-        assert_eq!(corners, [20.0, 10.0, 60.0, 30.0]);
-        assert_eq!(polygons, [[20.0, 10.0, 60.0, 10.0, 60.0, 30.0]]);
-        let (flipped, polygons) = view_object([10.0, 20.0, 30.0, 60.0], &polygons, [50, 400], [50, 400], true).unwrap();
+        let polygons = |polygon: [f64; 6]| Outline::Polygons(vec![polygon.to_vec()]);
+        let outline = polygons([10.0, 20.0, 30.0, 20.0, 30.0, 60.0]);
+        let corners = [10.0, 20.0, 30.0, 60.0];
+        let (moved, resized) = view_object(corners, Some(&outline), [100, 200], [50, 400], false).unwrap();
+        assert_eq!(moved, [20.0, 10.0, 60.0, 30.0]);
+        assert_eq!(resized, Some(polygons([20.0, 10.0, 60.0, 10.0, 60.0, 30.0])));
+        let (flipped, resized) = view_object(corners, resized.as_ref(), [50, 400], [50, 400], true).unwrap();
         assert_eq!(flipped, [370.0, 20.0, 390.0, 50.0]);
-        assert_eq!(polygons, [[380.0, 10.0, 340.0, 10.0, 340.0, 30.0]]);
+        assert_eq!(resized, Some(polygons([380.0, 10.0, 340.0, 10.0, 340.0, 30.0])));
         // Outside, degenerate, NaN.
         for bad in [
             [500.0, 0.0, 600.0, 40.0],
             [7.0, 7.0, 7.0, 7.0],
             [f32::NAN, 0.0, 9.0, 9.0],
         ] {
-            assert_eq!(view_object(bad, &[], [50, 400], [50, 400], false), None);
+            assert_eq!(view_object(bad, None, [50, 400], [50, 400], false), None);
         }
     }
 }

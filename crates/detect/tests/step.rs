@@ -2,7 +2,8 @@
 #![cfg(feature = "cpu")]
 
 use barlow_detect::{
-    AnchorConfig, C4Config, C4Detector, DetectConfig, ImageTargets, ProposalConfig, StageConfig, StepKey,
+    AnchorConfig, C4Config, C4Detector, DetectConfig, ImageTargets, Outline, ProposalConfig, StageConfig, StepKey,
+    StepModes,
 };
 use barlow_model::{
     HostTensor, NormMode, ParamKind, PathStack, ResNetConfig, ResNetDepth, StateDict, load_state_dict, named_shapes,
@@ -88,6 +89,10 @@ fn images() -> Tensor<B, 4> {
     Tensor::from_data(TensorData::new(values, [2, 3, 64, 96]), &FlexDevice)
 }
 
+fn outlines(objects: Vec<Vec<Vec<f64>>>) -> Vec<Option<Outline>> {
+    objects.into_iter().map(Outline::Polygons).map(Some).collect()
+}
+
 fn targets() -> [ImageTargets; 2] {
     [
         ImageTargets {
@@ -97,28 +102,32 @@ fn targets() -> [ImageTargets; 2] {
                 [30.0, 34.0, 58.0, 62.0],
             ],
             classes: vec![0, 2, 1],
-            polygons: vec![
+            outlines: outlines(vec![
                 vec![vec![8.0, 6.0, 44.0, 6.0, 44.0, 40.0, 8.0, 40.0]],
                 vec![vec![50.0, 60.0, 70.0, 20.0, 90.0, 60.0]],
                 vec![
                     vec![30.0, 34.0, 42.0, 34.0, 42.0, 62.0, 30.0, 62.0],
                     vec![46.0, 40.0, 58.0, 40.0, 58.0, 60.0],
                 ],
-            ],
+            ]),
         },
         ImageTargets {
             boxes: vec![[10.5, 12.25, 60.0, 52.0], [38.0, 4.0, 76.0, 30.0]],
             classes: vec![1, 0],
-            polygons: vec![
+            outlines: outlines(vec![
                 vec![vec![10.5, 30.0, 36.0, 12.25, 60.0, 33.0, 30.0, 52.0]],
                 vec![vec![38.0, 4.0, 76.0, 8.0, 70.0, 30.0, 44.0, 26.0]],
-            ],
+            ]),
         },
     ]
 }
 
 const SIZES: [[usize; 2]; 2] = [[64, 96], [60, 80]];
-const KEY: StepKey = StepKey { seed: 0, step: 0 };
+const KEY: StepKey = StepKey {
+    seed: 0,
+    step: 0,
+    first_image: 0,
+};
 
 struct Gradients<'a> {
     gradients: &'a <B as AutodiffBackend>::Gradients,
@@ -172,7 +181,14 @@ fn the_losses_of_a_step_agree_with_torch() {
     for (found, expected) in sums.into_iter().zip(numbers(&golden["features"])) {
         close("features", found, expected, expected.abs(), 1e-5);
     }
-    let losses = detector.losses(images(), &SIZES, &targets(), &config(), &KEY, NormMode::Train);
+    let losses = detector.losses(
+        images(),
+        &SIZES,
+        &targets(),
+        &config(),
+        &KEY,
+        StepModes::all(NormMode::Train),
+    );
     assert_eq!(losses.bad_masks, 0);
     let value = |loss: &Tensor<B, 1>| f64::from(loss.clone().into_scalar());
     let found = [
@@ -197,7 +213,14 @@ fn the_gradients_agree_with_torch() {
         values.map(|value| value.as_f64().unwrap()).collect()
     };
     let detector = detector();
-    let losses = detector.losses(images(), &SIZES, &targets(), &config(), &KEY, NormMode::Train);
+    let losses = detector.losses(
+        images(),
+        &SIZES,
+        &targets(),
+        &config(),
+        &KEY,
+        StepModes::all(NormMode::Train),
+    );
     let gradients = losses.total().backward();
     let mut visitor = Gradients {
         gradients: &gradients,
@@ -229,18 +252,66 @@ fn a_step_is_its_key_s() {
         ..config()
     };
     let total = |key: &StepKey| {
-        let losses = detector.losses(images(), &SIZES, &targets(), &few, key, NormMode::TrainFrozenStats);
+        let losses = detector.losses(
+            images(),
+            &SIZES,
+            &targets(),
+            &few,
+            key,
+            StepModes::all(NormMode::TrainFrozenStats),
+        );
         losses.total().into_scalar().to_bits()
     };
     assert_eq!(total(&KEY), total(&KEY));
     assert_ne!(total(&KEY), total(&StepKey { step: 1, ..KEY }));
 }
 
+/// A frozen trunk has no gradient; with running statistics everywhere the rest still learns, and nothing of the statistics moves.
+#[test]
+fn a_frozen_trunk_and_frozen_norms_learn_the_rest() {
+    let detector = detector();
+    let statistics = |detector: &C4Detector<B>| {
+        let state = barlow_model::state_dict(detector).unwrap().into_iter();
+        state.filter(|(name, _)| name.contains("running")).collect::<Vec<_>>()
+    };
+    let before = statistics(&detector);
+    let modes = StepModes {
+        frozen_trunk: true,
+        ..StepModes::all(NormMode::Eval)
+    };
+    let losses = detector.losses(images(), &SIZES, &targets(), &config(), &KEY, modes);
+    let gradients = losses.total().backward();
+    let mut visitor = Gradients {
+        gradients: &gradients,
+        path: PathStack::default(),
+        found: BTreeMap::new(),
+    };
+    detector.visit(&mut visitor);
+    let learns = |part: &str| {
+        visitor
+            .found
+            .iter()
+            .any(|(name, gradient)| name.starts_with(part) && gradient.iter().any(|value| *value != 0.0))
+    };
+    assert!(!learns("backbone.conv1") && !learns("backbone.layer1") && !learns("backbone.layer3"));
+    for part in ["backbone.layer4", "norm.", "rpn_head", "box_predictor", "mask_head"] {
+        assert!(learns(part), "{part}");
+    }
+    assert!(statistics(&detector) == before);
+}
+
 #[test]
 fn images_without_objects_train_and_predictions_are_within_the_image() {
     let detector = detector();
     let none = [ImageTargets::default(), ImageTargets::default()];
-    let losses = detector.losses(images(), &SIZES, &none, &config(), &KEY, NormMode::TrainFrozenStats);
+    let losses = detector.losses(
+        images(),
+        &SIZES,
+        &none,
+        &config(),
+        &KEY,
+        StepModes::all(NormMode::TrainFrozenStats),
+    );
     assert!(losses.rpn_loc.clone().into_scalar() == 0.0 && losses.box_reg.clone().into_scalar() == 0.0);
     assert!(losses.total().into_scalar().is_finite());
     let found = detector.detect(images(), &SIZES, &config(), 10);

@@ -18,4 +18,4 @@ pub use predict::Detection;
 pub use predictor::BoxPredictor;
 pub use rpn::RpnHead;
 pub use targets::{ImageTargets, StageConfig};
-pub use train::{DetectConfig, Losses, StepKey};
+pub use train::{DetectConfig, Losses, StepKey, StepModes};

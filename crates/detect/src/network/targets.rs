@@ -3,6 +3,7 @@
 use crate::boxes::{Corners, ious};
 use crate::coding::BoxCoding;
 use crate::matching::{Label, match_anchors, match_proposals};
+use crate::outline::Outline;
 use crate::sampling::{DrawKey, sample};
 
 use super::dense::Dense;
@@ -14,8 +15,8 @@ pub struct ImageTargets {
     pub boxes: Vec<Corners>,
     /// Their classes.
     pub classes: Vec<usize>,
-    /// Their polygons, each `[x1, y1, …]`; empty for boxes alone.
-    pub polygons: Vec<Vec<Vec<f64>>>,
+    /// Their masks; empty for boxes alone. An object without one trains boxes alone.
+    pub outlines: Vec<Option<Outline>>,
 }
 
 /// Numbers of samples of a stage.

@@ -12,7 +12,6 @@ use super::targets::{ImageTargets, SampledRegion, StageConfig, anchor_targets, s
 use crate::anchors::{AnchorConfig, anchors};
 use crate::boxes::Corners;
 use crate::coding::BoxCoding;
-use crate::masks::polygon_target;
 use crate::proposals::{ProposalConfig, proposals};
 use crate::sampling::DrawKey;
 
@@ -23,6 +22,8 @@ pub struct StepKey {
     pub seed: u64,
     /// The step's number.
     pub step: u64,
+    /// Number in the step of the batch's first image, where a step is made in parts.
+    pub first_image: usize,
 }
 
 impl StepKey {
@@ -30,7 +31,7 @@ impl StepKey {
         DrawKey {
             seed: self.seed,
             step: self.step,
-            image: image as u32,
+            image: (self.first_image + image) as u32,
             stream,
         }
     }
@@ -49,7 +50,7 @@ pub struct Losses<B: Backend> {
     pub box_reg: Tensor<B, 1>,
     /// Masks of regions.
     pub mask: Option<Tensor<B, 1>>,
-    /// Mask targets that could not be drawn from their polygons and did not train.
+    /// Regions whose object has no mask, or one that cannot be filled, and that did not train masks.
     pub bad_masks: usize,
 }
 
@@ -81,6 +82,28 @@ pub struct DetectConfig {
     pub classes: usize,
 }
 
+/// What the norms of a training step do, and which part of the network learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepModes {
+    /// Norms from the stem to the third stage.
+    pub trunk: NormMode,
+    /// Norms of the fourth stage and the extra one, over all sampled regions.
+    pub regions: NormMode,
+    /// No gradient goes into the third stage.
+    pub frozen_trunk: bool,
+}
+
+impl StepModes {
+    /// One mode everywhere, and everything learns.
+    pub fn all(mode: NormMode) -> Self {
+        Self {
+            trunk: mode,
+            regions: mode,
+            frozen_trunk: false,
+        }
+    }
+}
+
 impl<B: ModelOps + RegionOps> C4Detector<B> {
     /// The losses of a batch.
     ///
@@ -97,7 +120,7 @@ impl<B: ModelOps + RegionOps> C4Detector<B> {
         targets: &[ImageTargets],
         config: &DetectConfig,
         key: &StepKey,
-        mode: NormMode,
+        modes: StepModes,
     ) -> Losses<B> {
         let count = images.dims()[0];
         assert!(
@@ -107,7 +130,12 @@ impl<B: ModelOps + RegionOps> C4Detector<B> {
             targets.len()
         );
         let device = images.device();
-        let features = self.backbone.trunk(images, mode);
+        let features = self.backbone.trunk(images, modes.trunk);
+        let features = if modes.frozen_trunk {
+            features.detach()
+        } else {
+            features
+        };
         let [_, _, height, width] = features.dims();
         let (logits, deltas) = self.rpn_head.forward(features.clone());
         let (scores, offsets) = (host(logits.clone()), host(deltas.clone()));
@@ -129,7 +157,7 @@ impl<B: ModelOps + RegionOps> C4Detector<B> {
             let sampled = sampled_regions(boxes, objects, &config.second, key.of(image, 1));
             regions.extend(sampled.into_iter().map(|region| (image, region)));
         }
-        self.region_losses(features, &regions, targets, config, mode, [rpn_cls, rpn_loc])
+        self.region_losses(features, &regions, targets, config, modes.regions, [rpn_cls, rpn_loc])
     }
 
     fn region_losses(
@@ -247,5 +275,5 @@ impl<B: ModelOps + RegionOps> C4Detector<B> {
 }
 
 fn mask_of(objects: &ImageTargets, object: usize, corners: &Corners, bins: usize) -> Option<Vec<bool>> {
-    polygon_target(objects.polygons.get(object)?, corners, bins).ok()
+    objects.outlines.get(object)?.as_ref()?.target(corners, bins)
 }
