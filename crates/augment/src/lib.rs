@@ -76,7 +76,7 @@ pub use pipeline::apply_draw;
 pub use planar::{PlanarImage8, RgbPlanes};
 pub use presets::ViewPreset;
 pub use region::{ImageRegion, WantedBox};
-pub use resize::{resize_bicubic, resize_bicubic_into};
+pub use resize::{resize_bicubic, resize_bicubic_into, resize_bilinear};
 pub use rng::{SHUFFLE_STREAM, keyed_rng};
 pub use view_group::ViewGroup;
 pub use views::Views;

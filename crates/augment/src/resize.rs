@@ -1,7 +1,7 @@
-//! Bicubic resize of a crop box with antialiasing: Pillow's `image.crop(box).resize(size, BICUBIC)`.
+//! Resize of a crop box with antialiasing: Pillow's `image.crop(box).resize(size, BICUBIC)`, or `BILINEAR`.
 //!
-//! The filter is Pillow's (Catmull-Rom, a = -0.5, widened by the scale when shrinking, 8 bits between the directions);
-//! the work is done by `fast_image_resize`, whose fixed-point weights have 16 bits where Pillow's have 32, so single
+//! The filters are Pillow's (Catmull-Rom, a = -0.5, or a triangle, widened by the scale when shrinking, 8 bits between the
+//! directions); the work is done by `fast_image_resize`, whose fixed-point weights have 16 bits where Pillow's have 32, so single
 //! values may differ by 1. Its own two-dimensional resize goes vertically first; overshoot that is clipped to [0, 255] in
 //! between makes that differ by 8 and more, so the two directions are two calls here, horizontal first as in Pillow. The
 //! box is cropped before: the filter sees nothing outside it, as in torchvision. This file must not know how the box was
@@ -37,6 +37,22 @@ pub fn resize_bicubic(image: &Image8, crop: CropBox, width: usize, height: usize
     }
 }
 
+/// [`resize_bicubic`] of a whole image by Pillow's bilinear filter (antialiased), as detection pipelines resize.
+///
+/// # Panics
+/// If a side is 0.
+#[must_use]
+pub fn resize_bilinear(image: &Image8, width: usize, height: usize) -> PlanarImage8 {
+    let mut scratch = ResizeScratch {
+        bilinear: true,
+        ..ResizeScratch::default()
+    };
+    let mut output = PlanarImage8::default();
+    let whole = CropBox::whole(image.width(), image.height());
+    scratch.resize(image, whole, width, height, &mut output);
+    output
+}
+
 /// [`resize_bicubic`] into `output`, which gets the new shape, with scratch buffers of the thread: the first operation of
 /// a view.
 ///
@@ -55,6 +71,8 @@ thread_local! {
 #[derive(Default)]
 struct ResizeScratch {
     resizer: Resizer,
+    /// The filter is a triangle.
+    bilinear: bool,
     /// The crop, resized horizontally.
     between: Vec<u8>,
     /// The result of [`ResizeScratch::resize_rgb`].
@@ -118,7 +136,11 @@ impl ResizeScratch {
         let [left, top, crop_width, crop_height] = [crop.left, crop.top, crop.width, crop.height].map(|v| v as u32);
         let source = TypedCroppedImage::from_ref(&whole, left, top, crop_width, crop_height).expect(SIZED);
         let mut between = TypedImage::<P>::from_buffer(width as u32, crop_height, &mut self.between).expect(SIZED);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+        let filter = match self.bilinear {
+            true => FilterType::Bilinear,
+            false => FilterType::CatmullRom,
+        };
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
         self.resizer.resize_typed(&source, &mut between, &options).expect(SIZED);
         // A crop of all of it: with views of the same types as above, the crate's kernels are compiled once.
         let between = TypedImageRef::<P>::from_buffer(width as u32, crop_height, &self.between).expect(SIZED);

@@ -126,6 +126,19 @@ pub enum DataError {
         /// What is wrong with it.
         reason: DecodeError,
     },
+    /// An image has another size than its annotation says.
+    #[error(
+        "{} has {} x {} pixels, and its annotation says {} x {}, so its boxes would not fit; correct one of them",
+        path.display(), found[0], found[1], annotated[0], annotated[1]
+    )]
+    SizeDiffers {
+        /// The file.
+        path: PathBuf,
+        /// Height and width of the decoded image.
+        found: [usize; 2],
+        /// Height and width in the annotation.
+        annotated: [usize; 2],
+    },
     /// The file of an image is not there or must not be read.
     #[error("cannot read {}: {source}; restore or remove it, or set data.bad_images to \"skip\"", path.display())]
     Unreadable {
@@ -207,8 +220,10 @@ impl DataError {
     /// Whether the error is about one file's content, so that loading can continue without this file.
     #[must_use]
     pub fn is_bad_image(&self) -> bool {
-        matches!(self, Self::BadImage { .. } | Self::Unreadable { .. })
-            || matches!(self, Self::Set(error) if error.is_bad_image())
+        matches!(
+            self,
+            Self::BadImage { .. } | Self::Unreadable { .. } | Self::SizeDiffers { .. }
+        ) || matches!(self, Self::Set(error) if error.is_bad_image())
     }
 
     /// The file or folder that the error is about, if any.
@@ -227,6 +242,7 @@ impl DataError {
             | Self::MixedFolder { path, .. }
             | Self::UnknownClass { path, .. }
             | Self::Unreadable { path, .. }
+            | Self::SizeDiffers { path, .. }
             | Self::BadImage { path, .. } => Some(path),
             Self::Voc(error) => Some(error.path()),
             Self::List(error) => Some(error.path()),

@@ -13,6 +13,7 @@ mod cache;
 mod classes;
 mod coco;
 mod decoded;
+mod detection;
 mod epoch;
 mod error;
 mod eval;
@@ -54,6 +55,10 @@ pub use coco::{
     Segmentation, parse_coco, read_coco,
 };
 pub use decoded::DecodedSet;
+pub use detection::{
+    DetectionError, DetectionImage, DetectionLayout, DetectionObject, DetectionParts, DetectionProblem,
+    DetectionProblems, DetectionSet, DetectionSets, open_detection,
+};
 pub use epoch::EpochIter;
 pub use error::DataError;
 pub use eval::eval_pixels;

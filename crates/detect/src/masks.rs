@@ -27,6 +27,54 @@ pub fn polygon_target(polygons: &[Vec<f64>], corners: &Corners, bins: usize) -> 
     Ok(Rle::from_polygons(bins, bins, &shifted.collect::<Vec<_>>())?.to_mask())
 }
 
+/// The part of a mask of `size` (height and width), row by row, within a box of the same pixels, as `bins` × `bins` values: the mean of
+/// bilinear samples of each bin is at least one half, as detectron2 cuts bit masks by RoIAlign.
+///
+/// # Panics
+/// If there is not one value per pixel.
+pub(crate) fn pixel_target(mask: &[bool], size: [usize; 2], corners: &[f64; 4], bins: usize) -> MaskTarget {
+    let [height, width] = size;
+    assert_eq!(mask.len(), height * width, "a mask of {size:?}");
+    let [x1, y1, x2, y2] = *corners;
+    let (rows, columns) = (bin_taps([y1, y2], bins, height), bin_taps([x1, x2], bins, width));
+    let mut target = Vec::with_capacity(bins * bins);
+    for row in &rows {
+        for column in &columns {
+            let of_row = |&(y, down): &(usize, f64)| {
+                let on = column.iter().filter(|&&(x, _)| mask[y * width + x]);
+                down * on.map(|&(_, across)| across).sum::<f64>()
+            };
+            target.push(row.iter().map(of_row).sum::<f64>() >= 0.5);
+        }
+    }
+    target
+}
+
+/// The pixels of each bin along one axis with their weights, as RoIAlign's (aligned, as many samples as a bin has pixels).
+fn bin_taps([start, end]: [f64; 2], bins: usize, pixels: usize) -> Vec<Vec<(usize, f64)>> {
+    let side = (end - start) / bins as f64;
+    let samples = side.ceil().clamp(0.0, pixels as f64 + 2.0) as usize;
+    let last = pixels as f64 - 1.0;
+    let of_bin = |bin: usize| {
+        let mut taps = Vec::new();
+        for sample in 0..samples {
+            let at = start - 0.5 + (bin as f64 + (sample as f64 + 0.5) / samples as f64) * side;
+            if !(at >= -1.0 && at <= pixels as f64) {
+                continue;
+            }
+            let at = at.clamp(0.0, last);
+            let left = at.floor();
+            let weight = 1.0 / samples as f64;
+            taps.push((left as usize, weight * (left + 1.0 - at)));
+            if at > left {
+                taps.push((left as usize + 1, weight * (at - left)));
+            }
+        }
+        taps
+    };
+    (0..bins).map(of_bin).collect()
+}
+
 /// Pastes probabilities, `bins` × `bins` row by row, into an image of `size` (height and width): bilinear at the middles of pixels, zero
 /// outside, an object from one half.
 ///
@@ -91,6 +139,28 @@ mod tests {
             assert_eq!(Rle::from_mask(bins, bins, &target).unwrap().to_compressed(), runs);
         }
         assert!(polygon_target(&[vec![0.0; 4]], &corners, 14).is_err());
+    }
+
+    /// Values of torchvision's `roi_align(mask, boxes, 14, 1.0, 0, True) >= 0.5`: how many, the sum of their indices, the first and the last.
+    #[test]
+    fn pixels_are_cut_as_by_detectron2() {
+        let (height, width) = (20i64, 30i64);
+        let inside = |at: i64| {
+            let (y, x) = (at / width, at % width);
+            (y - 9).pow(2) * 3 + (x - 13).pow(2) * 2 < 220 || (x > 22 && y > 12)
+        };
+        let mask: Vec<bool> = (0..height * width).map(inside).collect();
+        for (corners, expected) in [
+            ([3.3, 2.1, 24.7, 18.2], [166, 15_858, 2, 195]),
+            ([10.0, 5.0, 14.0, 8.5], [196, 19_110, 0, 195]),
+            ([20.5, 10.2, 30.0, 20.0], [130, 13_947, 0, 195]),
+        ] {
+            let target = pixel_target(&mask, [20, 30], &corners, 14);
+            let on: Vec<usize> = (0..target.len()).filter(|&at| target[at]).collect();
+            let found = [on.len(), on.iter().sum(), on[0], on[on.len() - 1]];
+            assert_eq!(found, expected, "{corners:?}");
+        }
+        assert_eq!(pixel_target(&mask, [20, 30], &[5.0; 4], 14), [false; 196]);
     }
 
     /// Values of torch's `grid_sample`, as detectron2's `paste_masks_in_image` calls it.

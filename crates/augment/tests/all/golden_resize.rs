@@ -5,7 +5,7 @@
 
 use crate::common;
 
-use barlow_augment::{CropBox, EvalTransform, Normalization, resize_bicubic};
+use barlow_augment::{CropBox, EvalTransform, Normalization, resize_bicubic, resize_bilinear};
 use common::{formula, smooth};
 
 #[track_caller]
@@ -52,6 +52,30 @@ fn shrinking_a_crop_is_pillows() {
         &expected,
         "smooth",
     );
+}
+
+/// Smaller both ways, and larger one way.
+#[test]
+fn bilinear_is_pillows() {
+    // np.asarray(formula(17, 11).resize((6, 5), BILINEAR))[:, :, 0].reshape(-1).tolist()
+    let expected = [
+        101, 122, 127, 131, 155, 100, 129, 142, 124, 137, 143, 119, 147, 141, 124, 126, 147, 113, 124, 108, 112, 131,
+        127, 110, 110, 142, 146, 146, 144, 125,
+    ];
+    let resized = resize_bilinear(&formula(17, 11).into(), 6, 5);
+    assert_within_one(resized.plane(0), &expected, "red");
+    // np.asarray(formula(17, 11).resize((21, 7), BILINEAR))[:, :, 1].reshape(-1).tolist()
+    let expected = [
+        113, 144, 178, 178, 144, 178, 95, 93, 127, 142, 93, 127, 161, 195, 193, 105, 57, 76, 110, 144, 174, 162, 104,
+        113, 139, 136, 151, 90, 106, 140, 150, 142, 76, 73, 107, 157, 196, 74, 64, 100, 150, 194, 55, 101, 162, 191,
+        163, 124, 86, 121, 138, 103, 78, 131, 114, 83, 84, 148, 201, 104, 90, 155, 213, 138, 172, 162, 138, 127, 90,
+        83, 140, 166, 137, 132, 95, 116, 155, 158, 87, 169, 81, 79, 161, 234, 93, 101, 93, 87, 92, 75, 70, 66, 105,
+        149, 54, 141, 89, 90, 124, 40, 127, 64, 76, 126, 111, 72, 123, 121, 125, 166, 132, 76, 75, 87, 93, 116, 116,
+        134, 115, 98, 171, 113, 170, 169, 99, 18, 163, 95, 73, 97, 137, 144, 190, 150, 112, 129, 177, 183, 127, 116,
+        152, 154, 78, 172, 181, 105, 38,
+    ];
+    let resized = resize_bilinear(&formula(17, 11).into(), 21, 7);
+    assert_within_one(resized.plane(1), &expected, "green");
 }
 
 #[test]

@@ -123,6 +123,12 @@ impl CocoSet {
         self.missing
     }
 
+    /// Name of the first of them.
+    #[must_use]
+    pub fn first_missing(&self) -> Option<&str> {
+        self.first_missing.as_deref()
+    }
+
     /// One line on everything that was skipped or changed; `None` if nothing was.
     #[must_use]
     pub fn notice(&self) -> Option<String> {

@@ -61,6 +61,12 @@ impl CocoProblems {
         self.found[problem as usize].map_or(0, |(count, _)| count)
     }
 
+    /// Id of the first annotation with a problem.
+    #[must_use]
+    pub fn first(&self, problem: CocoProblem) -> Option<i64> {
+        self.found[problem as usize].map(|(_, first)| first)
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -83,12 +83,12 @@ fn folders(path: &Path) -> Result<Vec<PathBuf>, DataError> {
 }
 
 /// The file that lists a split.
-pub(super) fn list_file(root: &Path, split: &str) -> PathBuf {
+pub(crate) fn list_file(root: &Path, split: &str) -> PathBuf {
     root.join("ImageSets").join("Main").join(format!("{split}.txt"))
 }
 
 /// The lines of a list that are not blank, with their numbers.
-pub(super) fn read_ids(file: &Path) -> Result<Vec<(usize, String)>, DataError> {
+pub(crate) fn read_ids(file: &Path) -> Result<Vec<(usize, String)>, DataError> {
     let read_error = |source| DataError::Read {
         path: file.into(),
         source,
@@ -117,7 +117,7 @@ pub(super) fn read_ids(file: &Path) -> Result<Vec<(usize, String)>, DataError> {
 }
 
 /// The image files by name and by name without extension; of `a.jpg` and `a.png` the first is used for `a`.
-pub(super) fn image_files(root: &Path) -> Result<HashMap<OsString, OsString>, DataError> {
+pub(crate) fn image_files(root: &Path) -> Result<HashMap<OsString, OsString>, DataError> {
     let mut files = HashMap::new();
     for name in list(&root.join("JPEGImages"))?.images.iter() {
         let stem = Path::new(name).file_stem().unwrap_or(name);

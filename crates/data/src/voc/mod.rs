@@ -11,5 +11,6 @@ mod voc_set;
 pub use annotation::{AnnotatedObject, Annotation, parse_annotation};
 pub use boxes::BoundingBox;
 pub use error::VocError;
-pub(crate) use layout::find_voc;
+pub(crate) use layout::{find_voc, image_files, list_file, read_ids};
 pub use voc_set::VocSet;
+pub(crate) use voc_set::read_annotation;

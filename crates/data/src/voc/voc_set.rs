@@ -218,7 +218,8 @@ impl ImageSource for VocSet {
     }
 }
 
-fn read_annotation(path: &Path) -> Result<Annotation, DataError> {
+/// Reads an annotation file.
+pub(crate) fn read_annotation(path: &Path) -> Result<Annotation, DataError> {
     let bad = |reason| VocError::BadAnnotation {
         path: path.into(),
         reason,

@@ -7,6 +7,7 @@ mod cifar;
 mod cifar_format;
 mod common;
 mod counting;
+mod detection;
 mod folders;
 mod formats;
 mod groups;

@@ -100,17 +100,38 @@ impl<B: ModelOps> ResNet<B> {
 
     /// The last stage, [N, F, h, w].
     fn map(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 4> {
+        self.last_stage(self.trunk(images, mode), mode)
+    }
+
+    /// Maps of the third stage: what two-stage detectors cut their regions out of.
+    ///
+    /// # Shapes
+    /// - `images`: [N, C, H, W], normalised
+    /// - returns [N, [`trunk_dim`](Self::trunk_dim), ⌈H / 16⌉, ⌈W / 16⌉] with the ImageNet stem, quarters with the CIFAR stem
+    pub fn trunk(&self, images: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 4> {
         let mut x = self.bn1.forward_relu(self.conv1.forward(images), mode);
         if self.max_pool {
             x = max_pool2d(x, STEM_WINDOW);
         }
-        for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4]
-            .into_iter()
-            .flatten()
-        {
-            x = block.forward(x, mode);
-        }
-        x
+        let stages = [&self.layer1, &self.layer2, &self.layer3];
+        stages.into_iter().flatten().fold(x, |x, block| block.forward(x, mode))
+    }
+
+    /// Maps of the fourth stage, from those of the third.
+    ///
+    /// # Shapes
+    /// - `x`: [N, [`trunk_dim`](Self::trunk_dim), H, W]
+    /// - returns [N, F, ⌈H / 2⌉, ⌈W / 2⌉]
+    pub fn last_stage(&self, x: Tensor<B, 4>, mode: NormMode) -> Tensor<B, 4> {
+        self.layer4.iter().fold(x, |x, block| block.forward(x, mode))
+    }
+}
+
+impl<B: Backend> ResNet<B> {
+    /// Channels of the third stage.
+    pub fn trunk_dim(&self) -> usize {
+        let last = self.layer3.last().expect("every depth has blocks in every stage");
+        last.out_channels()
     }
 }
 
