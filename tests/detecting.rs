@@ -168,7 +168,16 @@ fn a_stopped_detector_is_continued_by_the_same_command() {
     let (run, data) = (folder.path().join("run"), folder.path().join("cards"));
     smoke("cpu", &run).args(["--epochs", "1"]).succeed();
     rectangles(&data);
-    let long = || detect(&run, &data).args(["--set", "train.steps=40", "--set", "train.checkpoint_every=40"]);
+    let long = || {
+        detect(&run, &data).args([
+            "--set",
+            "train.steps=40",
+            "--set",
+            "train.checkpoint_every=40",
+            "--threads",
+            "1",
+        ])
+    };
     let mut running = long().spawn();
     let below = run.join("detect/cards-box-pre-trained-0");
     running.wait_for(&below.join("metrics.jsonl"), |text| text.lines().count() >= 3);

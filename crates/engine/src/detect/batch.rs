@@ -8,8 +8,8 @@ use barlow_augment::{Image8, Normalization, flip_horizontal, keyed_rng, resize_b
 use barlow_data::{DataError, DetectionSet};
 use barlow_detect::{ImageTargets, LEAST_SIDE, resized, view_object};
 use rand::RngExt;
-use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 /// Stream of a view's draws in [`keyed_rng`]: no other draw of a run has it.
 const VIEW_STREAM: u64 = 1 << 32;
@@ -110,6 +110,9 @@ pub struct DetectionBatch {
     pub(super) skipped: Skipped,
 }
 
+/// A view with its targets, and the images before it that could not be decoded.
+type Made = (Option<(View, ImageTargets)>, Vec<(usize, DataError)>);
+
 /// Makes batches.
 pub struct TrainViews<'a> {
     set: &'a DetectionSet,
@@ -176,11 +179,7 @@ impl<'a> TrainViews<'a> {
         let images: Vec<usize> = (0..size as u64)
             .map(|slot| self.order.at(step * size as u64 + slot))
             .collect();
-        let made: Vec<_> = images
-            .par_iter()
-            .enumerate()
-            .map(|(slot, &image)| self.view_or_next(image, step, slot as u64))
-            .collect();
+        let made = self.made(&images, step);
         let mut views = Vec::with_capacity(size);
         for made in made {
             let (view, bad) = made?;
@@ -203,14 +202,30 @@ impl<'a> TrainViews<'a> {
         })
     }
 
+    /// The views of a step's images, by threads of their own: those of the global pool compute the step before, and may wait for these.
+    fn made(&self, images: &[usize], step: u64) -> Vec<Result<Made>> {
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let part = images.len().div_ceil(threads).max(1);
+        let of_part = |(number, images): (usize, &[usize])| -> Vec<Result<Made>> {
+            let slots = (number * part) as u64..;
+            let made = images.iter().zip(slots);
+            made.map(|(&image, slot)| self.view_or_next(image, step, slot))
+                .collect()
+        };
+        let mut parts = images.chunks(part).enumerate();
+        let Some(first) = parts.next() else { return Vec::new() };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = parts.map(|part| scope.spawn(move || of_part(part))).collect();
+            let mut made = of_part(first);
+            for other in others {
+                made.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            made
+        })
+    }
+
     /// The view of an image, or of the next one that can be decoded, with the errors of those before it.
-    #[expect(clippy::type_complexity, reason = "a view and what went wrong before it")]
-    fn view_or_next(
-        &self,
-        image: usize,
-        step: u64,
-        slot: u64,
-    ) -> Result<(Option<(View, ImageTargets)>, Vec<(usize, DataError)>)> {
+    fn view_or_next(&self, image: usize, step: u64, slot: u64) -> Result<Made> {
         let (mut image, mut bad) = (image, Vec::new());
         while bad.len() < self.order.len() {
             match self.set.decode(image) {

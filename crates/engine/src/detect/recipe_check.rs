@@ -47,12 +47,12 @@ impl DetectRecipe {
             let fits = (1..=16).contains(&values.len()) && values.iter().all(|&value| positive(value));
             check(key, format!("{values:?}"), fits, "1 to 16 numbers above 0")?;
         }
-        let fits = (2..=64).contains(&model.bins) && model.bins.is_multiple_of(2);
+        let fits = (4..=64).contains(&model.bins) && model.bins.is_multiple_of(2);
         check(
             "model.bins",
             model.bins,
             fits,
-            "an even number in [2, 64], which the fourth stage halves",
+            "an even number in [4, 64], which the fourth stage halves",
         )?;
         counts("model.mask_channels", model.mask_channels, 1 << 16)?;
         let sides = &views.short_sides;

@@ -384,10 +384,16 @@ pub(super) fn detect(args: &RunArgs, detect: &DetectArgs, stop: StopFlag) -> Res
         sets: Vec::new(),
         ..args.clone()
     };
-    let baselines = detect.baseline.iter().map(|baseline| match baseline {
-        DetectBaselineArg::Random => DetectorStart::Random,
-        DetectBaselineArg::Frozen => DetectorStart::Frozen,
-    });
+    let mut starts = vec![DetectorStart::PreTrained];
+    for baseline in &detect.baseline {
+        let start = match baseline {
+            DetectBaselineArg::Random => DetectorStart::Random,
+            DetectBaselineArg::Frozen => DetectorStart::Frozen,
+        };
+        if !starts.contains(&start) {
+            starts.push(start);
+        }
+    }
     Ok(DetectRequest {
         evaluation: evaluation(&of_run, &detect.probe, stop)?,
         name,
@@ -396,7 +402,7 @@ pub(super) fn detect(args: &RunArgs, detect: &DetectArgs, stop: StopFlag) -> Res
             DetectTaskArg::Box => DetectTask::Box,
             DetectTaskArg::Mask => DetectTask::Mask,
         },
-        starts: std::iter::once(DetectorStart::PreTrained).chain(baselines).collect(),
+        starts,
     })
 }
 
