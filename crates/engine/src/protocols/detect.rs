@@ -323,7 +323,7 @@ impl Start<'_> {
             recipe: &request.recipe,
             task: request.task,
             start,
-            resnet: self.resnet.clone(),
+            resnet: *self.resnet,
             conv_init: run.config.model.conv_init,
             weights: self.weights,
             origin: self.origin,
