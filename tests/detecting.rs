@@ -39,6 +39,7 @@ fn detect(run: &Path, data: &Path) -> Program {
     let keys = [
         "train.steps=4",
         "train.log_every=1",
+        "train.precise_norm=2",
         "train.checkpoint_every=2",
         "views.short_sides=[48]",
         "views.test_short_side=48",

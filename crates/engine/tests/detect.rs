@@ -73,6 +73,7 @@ fn recipe(sets: &[&str]) -> DetectRecipe {
         "optimizer.warmup_steps=2",
         "optimizer.milestones=[]",
         "train.log_every=2",
+        "train.precise_norm=2",
     ];
     let layers = Layers {
         recipe: Some("detect-bccd".to_owned()),
@@ -236,6 +237,7 @@ fn shapes_are_learned_to_a_mask_ap50_of_one_half() {
         "train.steps=600",
         "train.batch_size=4",
         "train.log_every=20",
+        "train.precise_norm=50",
     ]);
     let trained = train(&folder.path().join("run"), &recipe, &sets, Watcher::default(), 16)
         .result

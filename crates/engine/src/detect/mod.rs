@@ -9,6 +9,7 @@ mod job;
 mod load;
 mod order;
 mod pictures;
+mod precise;
 mod predict;
 mod recipe;
 mod recipe_check;

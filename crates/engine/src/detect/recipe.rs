@@ -200,6 +200,8 @@ pub struct TrainSection {
     pub batch_size: usize,
     /// Images that are computed at once; the gradients of a step's parts are summed. Batch statistics are then those of a part. Default: all.
     pub micro_batch: Option<usize>,
+    /// Batches over which the norms' running statistics are estimated anew before the test (PreciseBN); 0 tests with those of training.
+    pub precise_norm: u64,
     /// Steps between two lines of metrics.
     pub log_every: u64,
     /// Steps between two checkpoints.
@@ -214,6 +216,7 @@ impl Default for TrainSection {
             steps: 24_000,
             batch_size: 16,
             micro_batch: None,
+            precise_norm: 200,
             log_every: 20,
             checkpoint_every: 1000,
             keep: 2,

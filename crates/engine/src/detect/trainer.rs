@@ -3,14 +3,15 @@
 //! A run has the folder, the log, the checkpoints and the lock of any other; killed and resumed, it ends with the same bytes on the CPU.
 
 use super::batch::{DetectionBatch, TrainViews, padded};
-use super::job::{DetectorJob, DetectorStart, TrainedDetector};
+use super::job::{DetectTask, DetectorJob, DetectorStart, TrainedDetector};
+use super::precise::precise_statistics;
 use super::predict::Prediction;
 use super::recipe::NormChoice;
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::console::Status;
 use crate::error::RunError;
-use crate::evaluation::Watch;
+use crate::evaluation::{EvaluationError, Watch};
 use crate::files::write_atomic;
 use crate::host_memory;
 use crate::metrics::{Metric, MetricsLog, MetricsSink, ReadingMeans, Readings, TrainingMetric};
@@ -137,19 +138,12 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
     fn train(&mut self) -> Result<(), RunError> {
         let job = self.job;
         let steps = job.recipe.train.steps;
-        let views = TrainViews::new(
-            &job.sets.train,
-            &job.recipe.views,
-            job.normalization,
-            job.seed,
-            job.task == super::job::DetectTask::Mask,
-        );
         let from = self.progress.step;
         job.console.start(from, steps);
         // The thread ends when its batches are no longer taken.
         let (sender, receiver) = sync_channel::<Result<DetectionBatch>>(AHEAD);
         let trained = std::thread::scope(|scope| {
-            let mut views = views;
+            let mut views = views(job);
             let size = job.recipe.train.batch_size;
             scope.spawn(move || {
                 for step in from..steps {
@@ -350,17 +344,17 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
 
     fn test(self) -> Result<TrainedDetector, RunError> {
         let job = self.job;
-        let detector = self.detector.expect("present between two steps").valid();
+        let watch = Watch {
+            console: job.console,
+            stop: job.stop,
+        };
+        let detector = self.precise(&watch)?;
         let prediction = Prediction {
             set: &job.sets.test,
             views: &job.recipe.views,
             normalization: job.normalization,
             config: job.step_config(false),
             most: job.recipe.eval.detections,
-        };
-        let watch = Watch {
-            console: job.console,
-            stop: job.stop,
         };
         let found = prediction.run(&detector, &watch, &self.device)?;
         if let Some(line) = found.skipped.line("test") {
@@ -372,6 +366,50 @@ impl<'a, B: TrainBackend> Trainer<'a, B> {
             seconds: self.earlier_seconds + self.started.elapsed().as_secs_f64(),
         })
     }
+}
+
+impl<B: TrainBackend> Trainer<'_, B> {
+    /// The trained detector with the statistics of further training batches, whose weights change no more.
+    fn precise(&self, watch: &Watch<'_>) -> Result<C4Detector<B::InnerBackend>, EvaluationError> {
+        let job = self.job;
+        let train = &job.recipe.train;
+        let detector = self.detector.as_ref().expect("present between two steps").valid();
+        if train.precise_norm == 0 || job.recipe.model.norm == NormChoice::Frozen {
+            return Ok(detector);
+        }
+        let what = "estimating the norms' statistics".to_owned();
+        let mut phase = watch.phase(what, train.precise_norm as usize);
+        let mut views = views(job);
+        // One pass a batch, as large as those of training.
+        let size = train.micro_batch.unwrap_or(train.batch_size);
+        precise_statistics(detector, train.precise_norm, |detector, number| {
+            phase.at(number as usize)?;
+            let step = train.steps + number;
+            let batch = views.batch(step, size)?;
+            let images: Vec<_> = batch.views.iter().map(|(view, _)| view).collect();
+            let sizes: Vec<[usize; 2]> = images.iter().map(|view| view.size).collect();
+            let targets: Vec<ImageTargets> = batch.views.iter().map(|(_, targets)| targets.clone()).collect();
+            let (values, shape) = padded(&images, job.normalization.channels(), job.recipe.views.size_divisor);
+            let pixels = Tensor::from_data(TensorData::new(values, shape), &self.device);
+            let key = StepKey {
+                seed: job.seed,
+                step,
+                first_image: 0,
+            };
+            detector.losses(pixels, &sizes, &targets, &self.config, &key, self.modes);
+            Ok(())
+        })
+    }
+}
+
+fn views<'a>(job: &'a DetectorJob<'a>) -> TrainViews<'a> {
+    TrainViews::new(
+        &job.sets.train,
+        &job.recipe.views,
+        job.normalization,
+        job.seed,
+        job.task == DetectTask::Mask,
+    )
 }
 
 /// The backbone with the run's weights, or with random ones.
