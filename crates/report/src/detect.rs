@@ -97,11 +97,7 @@ impl BoxKind {
 
 /// The page as a complete HTML document.
 pub fn detect_page(page: &DetectPage) -> String {
-    let charts: Vec<Drawing> = page
-        .curves
-        .iter()
-        .map(|curve| chart(curve, &(0..curve.series.len()).map(Look::nth).collect::<Vec<_>>()))
-        .collect();
+    let charts: Vec<Drawing> = page.curves.iter().map(curve_drawing).collect();
     let pictures: Vec<Drawing> = page.pictures.iter().enumerate().map(picture).collect();
     let content = html! {
         header {
@@ -122,6 +118,16 @@ pub fn detect_page(page: &DetectPage) -> String {
         (section("facts", "Data, recipe and machine", &value_table(&page.facts)))
     };
     document(&page.title, &Thumbnails::default(), &content)
+}
+
+/// A chart whose legend has names alone: the last value of a curve of precision says nothing.
+fn curve_drawing(curve: &Curve) -> Drawing {
+    let looks: Vec<Look> = (0..curve.series.len()).map(Look::nth).collect();
+    let mut drawing = chart(curve, &looks);
+    for ((_, text), series) in drawing.legend.iter_mut().zip(&curve.series) {
+        *text = html! { (series.name) };
+    }
+    drawing
 }
 
 fn grid(drawings: &[Drawing]) -> Markup {
@@ -243,6 +249,7 @@ mod tests {
         for part in [
             "<h1>cells &lt;1&gt;</h1>",
             "<th scope=\"row\">pre-trained</th><td>0.5</td>",
+            "<span>RBC</span>",
             "missed object: &lt;WBC&gt;",
             "2 correct detections",
             "a&amp;b.jpg: 2 correct detections, 1 missed object",

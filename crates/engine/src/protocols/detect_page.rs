@@ -8,7 +8,7 @@ use barlow_data::DetectionSet;
 use barlow_report::{Curve, DetectPage, DetectTable, Series, detect_page};
 
 /// Most pictures on a page.
-const PICTURES: usize = 12;
+const PICTURES: usize = 8;
 
 /// The page of the detectors of a run; `facts` are names and values.
 ///
@@ -147,7 +147,7 @@ fn precision(title: &str, classes: &[ClassScores]) -> Vec<Curve> {
     let mut shown: Vec<&ClassScores> = classes.iter().filter(|class| !class.precision50.is_empty()).collect();
     shown.sort_by_key(|class| std::cmp::Reverse(class.objects));
     shown.truncate(MOST);
-    let curve = |overlap: &str, of: fn(&ClassScores) -> &Vec<f64>| Curve {
+    let curve = |overlap: &str, of: fn(&ClassScores) -> &Vec<f64>, ap: fn(&ClassScores) -> Option<f64>| Curve {
         title: format!("{title}, overlap {overlap}"),
         series: shown
             .iter()
@@ -155,7 +155,7 @@ fn precision(title: &str, classes: &[ClassScores]) -> Vec<Curve> {
                 let last = of(class).len().saturating_sub(1).max(1) as f64;
                 let points = of(class).iter().enumerate();
                 Series::line(
-                    class.name.clone(),
+                    format!("{} (AP {})", class.name, number(ap(class))),
                     points.map(|(at, &precision)| (at as f64 / last, precision)).collect(),
                 )
             })
@@ -168,7 +168,7 @@ fn precision(title: &str, classes: &[ClassScores]) -> Vec<Curve> {
         return Vec::new();
     }
     vec![
-        curve(".50", |class| &class.precision50),
-        curve(".75", |class| &class.precision75),
+        curve(".50", |class| &class.precision50, |class| class.ap50),
+        curve(".75", |class| &class.precision75, |class| class.ap75),
     ]
 }
