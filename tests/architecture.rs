@@ -26,6 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "barlow-augment",
             "barlow-data",
+            "barlow-detect",
             "barlow-eval",
             "barlow-loss",
             "barlow-model",
@@ -80,7 +81,7 @@ const NETWORK_CLIENTS: &[&str] = &["curl", "hf-hub", "hyper", "reqwest", "ureq"]
 
 /// Upper limit of the lines of `crates/train/src`: the program is a command line on top of `barlow-engine`.
 /// Some 190 lines a command, half of them flags and help.
-const PROGRAM_LINES: usize = 4100;
+const PROGRAM_LINES: usize = 4300;
 
 /// Ordinary and build dependencies of every member.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

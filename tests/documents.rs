@@ -68,7 +68,7 @@ fn every_command_of_the_documents_parses() {
 fn parses(document: &str, line: &str, folder: &Path) -> bool {
     if let Some((_, example)) = line.split_once("--example ") {
         let name = example.split(' ').next().unwrap_or_default();
-        let files = ["train", "loss"].map(|place| root().join(format!("crates/{place}/examples/{name}.rs")));
+        let files = ["train", "loss", "engine"].map(|place| root().join(format!("crates/{place}/examples/{name}.rs")));
         let exists = files.iter().any(|file| file.exists());
         assert!(exists, "{document}: {line}: there is no such example");
         return false;
@@ -164,9 +164,12 @@ fn every_recipe_is_known_by_name_and_loads() {
     for entry in std::fs::read_dir(root().join("configs")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let by_name = layers(&name);
-        let by_path = layers(path.to_str().unwrap());
-        assert_eq!(by_name, by_path, "{name} is the file");
+        let file = path.to_str().unwrap();
+        if name.starts_with("detect-") {
+            assert_eq!(detector(&name), detector(file), "{name} is the file");
+        } else {
+            assert_eq!(layers(&name), layers(file), "{name} is the file");
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(
             text.starts_with("# ") && text.contains("train"),
@@ -176,7 +179,7 @@ fn every_recipe_is_known_by_name_and_loads() {
     }
     assert_eq!(
         count,
-        barlow_engine::config::RECIPES.len(),
+        barlow_engine::config::RECIPES.len() + barlow_engine::detect::DETECT_RECIPES.len(),
         "every recipe is compiled in"
     );
 }
@@ -187,6 +190,15 @@ fn layers(recipe: &str) -> (String, barlow_engine::config::Config) {
         ..Default::default()
     };
     barlow_engine::config::load(&layers).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A detector's recipe.
+fn detector(recipe: &str) -> (String, barlow_engine::detect::DetectRecipe) {
+    let layers = barlow_engine::config::Layers {
+        recipe: Some(recipe.to_owned()),
+        ..Default::default()
+    };
+    barlow_engine::detect::load_detect_recipe(&layers).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

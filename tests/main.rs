@@ -8,6 +8,7 @@ mod bench;
 mod config_reference;
 mod contract;
 mod datasets;
+mod detecting;
 mod documents;
 mod evaluating;
 mod examples;

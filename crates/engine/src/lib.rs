@@ -10,6 +10,7 @@ pub mod config;
 pub mod conformance;
 pub mod console;
 pub mod context;
+pub mod detect;
 pub mod device;
 pub mod embed;
 pub mod error;

@@ -9,6 +9,7 @@ mod chart;
 mod classes;
 mod compare;
 mod data;
+mod detect;
 mod drawing;
 mod encode;
 mod figures;
@@ -27,6 +28,7 @@ pub use data::{
     AccuracyRow, ClassResults, ConfigChange, Correlation, Curve, Evaluation, EvaluationTable, GalleryRow, MapPoint,
     Picture, Portrait, ReportData, Series, Shown, Thumbnails, WorstPair,
 };
+pub use detect::{BoxKind, DetectPage, DetectPicture, DetectTable, DrawnBox, detect_page};
 pub use figures::{Figure, figures};
 pub use page::{render, render_many};
 pub use study::{MeasuredPoint, MeasuredSeries, StudyFigure, StudyPage, study_page};

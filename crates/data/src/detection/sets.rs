@@ -92,10 +92,7 @@ fn chosen(
                 longer.next().is_none().then_some(first)
             })
         };
-        let found = words
-            .iter()
-            .filter_map(|word| free(&word))
-            .find(|name| !taken.contains(name));
+        let found = words.iter().filter_map(free).find(|name| !taken.contains(name));
         found.cloned().ok_or_else(|| DetectionError::NoPart {
             path: root.into(),
             part,

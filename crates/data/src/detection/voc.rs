@@ -39,14 +39,14 @@ fn located(root: &Path, part: &str) -> Result<(PathBuf, String), DetectionError>
     })
 }
 
-/// An image of a part with the classes' names, and what was wrong with it.
-type Read = (Option<(DetectionImage, Vec<String>)>, DetectionProblems);
+/// An image with the names of its objects' classes, whose numbers are still 0.
+type Named = (DetectionImage, Vec<String>);
 
-/// The images of a part and their objects' class names, and what was wrong. Numbers of classes are still 0.
-pub(super) fn read_part(
-    root: &Path,
-    part: &str,
-) -> Result<(Vec<(DetectionImage, Vec<String>)>, DetectionProblems), DetectionError> {
+/// An image of a part, and what was wrong with it.
+type Read = (Option<Named>, DetectionProblems);
+
+/// The images of a part, and what was wrong.
+pub(super) fn read_part(root: &Path, part: &str) -> Result<(Vec<Named>, DetectionProblems), DetectionError> {
     let (voc, name) = located(root, part)?;
     let ids = read_ids(&list_file(&voc, &name))?;
     let files = image_files(&voc)?;
@@ -168,7 +168,7 @@ fn detection_object(
 }
 
 /// All class names of images, sorted: VOC's own order.
-pub(super) fn class_names<'a>(images: impl IntoIterator<Item = &'a (DetectionImage, Vec<String>)>) -> Vec<String> {
+pub(super) fn class_names<'a>(images: impl IntoIterator<Item = &'a Named>) -> Vec<String> {
     let names: BTreeSet<&str> = images
         .into_iter()
         .flat_map(|(_, names)| names.iter().map(String::as_str))
@@ -178,7 +178,7 @@ pub(super) fn class_names<'a>(images: impl IntoIterator<Item = &'a (DetectionIma
 
 /// The images with the numbers of their objects' classes; objects of other classes are dropped and counted.
 pub(super) fn numbered(
-    images: Vec<(DetectionImage, Vec<String>)>,
+    images: Vec<Named>,
     classes: &[String],
     problems: &mut DetectionProblems,
 ) -> Vec<DetectionImage> {

@@ -4,7 +4,8 @@
 //! names the key and the layer it came from.
 
 use super::suggest::explain_unknown;
-use super::{Config, ConfigError, DEFAULT_RECIPE, RECIPES, find_recipe, nearest};
+use super::{Config, ConfigError, DEFAULT_RECIPE, RECIPES, nearest};
+use serde::de::DeserializeOwned;
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -34,33 +35,46 @@ impl Layers {
 /// # Errors
 /// [`ConfigError`], one line each.
 pub fn load(layers: &Layers) -> Result<(String, Config), ConfigError> {
-    let recipe = layers.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
-    let (name, origin, text) = read_recipe(recipe)?;
-    let mut table: Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| syntax(&origin, &text, &error))?;
-    // Read alone first: an error in the file must name the file, not a flag.
-    read_table(&table, &origin)?;
-    for given in &layers.sets {
-        let (key, value) = parse_set(given)?;
-        insert(&mut table, key, value, given)?;
-        read_table(&table, &format!("--set {given}"))?;
-    }
-    for (key, value) in &layers.flags {
-        insert(&mut table, key, value.clone(), key)?;
-    }
-    let config = read_table(&table, "command line")?;
+    let (name, config): (String, Config) = merged(layers, DEFAULT_RECIPE, RECIPES)?;
     config.validate()?;
     Ok((name, config))
 }
 
-fn read_recipe(given: &str) -> Result<(String, String, String), ConfigError> {
+/// Merges the layers over one of `recipes` (`default` if none is named) or a file; the numbers are not checked. Also returns the recipe's
+/// name.
+///
+/// # Errors
+/// [`ConfigError`], one line each.
+pub(crate) fn merged<T: DeserializeOwned>(
+    layers: &Layers,
+    default: &str,
+    recipes: &[(&str, &str)],
+) -> Result<(String, T), ConfigError> {
+    let recipe = layers.recipe.as_deref().unwrap_or(default);
+    let (name, origin, text) = read_recipe(recipe, recipes)?;
+    let mut table: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| syntax(&origin, &text, &error))?;
+    // Read alone first: an error in the file must name the file, not a flag.
+    read_table::<T>(&table, &origin)?;
+    for given in &layers.sets {
+        let (key, value) = parse_set(given)?;
+        insert(&mut table, key, value, given)?;
+        read_table::<T>(&table, &format!("--set {given}"))?;
+    }
+    for (key, value) in &layers.flags {
+        insert(&mut table, key, value.clone(), key)?;
+    }
+    Ok((name, read_table(&table, "command line")?))
+}
+
+fn read_recipe(given: &str, recipes: &[(&str, &str)]) -> Result<(String, String, String), ConfigError> {
     let path = Path::new(given);
     // A file wins over a recipe of the same name only if it looks like a path: `--config smoke` must not depend on what
     // happens to lie in the working directory.
     let looks_like_path = path.extension().is_some() || path.components().count() > 1;
-    if !looks_like_path && let Some(text) = find_recipe(given) {
-        return Ok((given.to_owned(), format!("recipe {given}"), text.to_owned()));
+    if !looks_like_path && let Some((_, text)) = recipes.iter().find(|(known, _)| *known == given) {
+        return Ok((given.to_owned(), format!("recipe {given}"), (*text).to_owned()));
     }
     match std::fs::read_to_string(path) {
         Ok(text) => {
@@ -72,7 +86,7 @@ fn read_recipe(given: &str) -> Result<(String, String, String), ConfigError> {
             Ok((name, path.display().to_string(), text))
         }
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-            let known: Vec<&str> = RECIPES.iter().map(|(name, _)| *name).collect();
+            let known: Vec<&str> = recipes.iter().map(|(name, _)| *name).collect();
             let hint = nearest(given, known.iter().copied());
             Err(ConfigError::NotFound {
                 name: given.to_owned(),
@@ -88,7 +102,7 @@ fn read_recipe(given: &str) -> Result<(String, String, String), ConfigError> {
 }
 
 /// Reads a whole table; an error names the key that does not fit.
-fn read_table(table: &Table, origin: &str) -> Result<Config, ConfigError> {
+fn read_table<T: DeserializeOwned>(table: &Table, origin: &str) -> Result<T, ConfigError> {
     serde_path_to_error::deserialize(table.clone()).map_err(|error| {
         let path = error.path().to_string();
         let message = error.inner().message().to_owned();

@@ -26,6 +26,7 @@ pub use config::Config;
 pub use data::{CacheName, DataCache, DataConfig, Normalize, NormalizeName};
 pub use default_rates::{DefaultRates, authors_rate, default_rates};
 pub use error::ConfigError;
+pub(crate) use load::merged;
 pub use load::{Layers, load};
 pub use locate::{DataPathError, locate_data};
 pub use model::{BackboneKind, ModelSection, VitSection};

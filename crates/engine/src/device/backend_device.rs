@@ -4,6 +4,7 @@ use super::{ComputeDevice, PreparedTraining, RunRequest};
 use crate::backend::TrainBackend;
 use crate::config::Config;
 use crate::conformance::{By, Case, Values};
+use crate::detect::{DetectorJob, TrainedDetector, train_detector};
 use crate::error::RunError;
 use crate::evaluation::{Network, initial_weights_of, network_of};
 use crate::run::Run;
@@ -81,6 +82,10 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
 
     fn initial_weights(&self, config: &Config, seed: u64) -> Result<StateDict> {
         initial_weights_of::<B::InnerBackend>(config, seed, &self.device)
+    }
+
+    fn train_detector(&self, job: &DetectorJob<'_>) -> Result<TrainedDetector, RunError> {
+        train_detector::<B>(job, &self.device)
     }
 
     fn conformance(&self, case: &Case, by: By) -> Values {

@@ -5,6 +5,7 @@ use crate::backend::DeviceLabel;
 use crate::config::Config;
 use crate::conformance::{By, Case, Values};
 use crate::console::Console;
+use crate::detect::{DetectorJob, TrainedDetector};
 use crate::error::RunError;
 use crate::evaluation::Network;
 use crate::run::RunOrigin;
@@ -39,6 +40,12 @@ pub trait ComputeDevice: Debug + Send + Sync {
     /// # Errors
     /// If the network is a custom one.
     fn initial_weights(&self, config: &Config, seed: u64) -> Result<StateDict>;
+
+    /// Trains a detector and tests it; one that has begun in its folder is continued.
+    ///
+    /// # Errors
+    /// As [`train_detector`](crate::detect::train_detector).
+    fn train_detector(&self, job: &DetectorJob<'_>) -> Result<TrainedDetector, RunError>;
 
     /// Computes a case of the conformance suite.
     fn conformance(&self, case: &Case, by: By) -> Values;

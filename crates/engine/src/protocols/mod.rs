@@ -1,7 +1,11 @@
-//! The evaluations of finished runs: kNN, linear classifiers, transfer to another data set and fine-tuning, each with its result in
+//! The evaluations of finished runs: kNN, linear classifiers, transfer to another data set, fine-tuning and
+//! detection, each with its result in
 //! `RUN/eval/NAME.json`. What is measured is in [`evaluation`](crate::evaluation) and `barlow-eval`; here are the runs, seeds and
 //! files around it.
 
+mod detect;
+mod detect_arm;
+mod detect_page;
 mod figures;
 mod finetune;
 mod knn;
@@ -13,6 +17,8 @@ mod provenance;
 mod request;
 mod svm;
 
+pub use detect::{DetectRequest, RunDetected, detect};
+pub use detect_arm::{DetectArm, DetectSeed};
 pub use figures::{Figures, Spread, spreads};
 pub use finetune::{ArmOverRuns, FinetuneArm, FinetuneRequest, FinetuneSeed, RunFinetuned, finetune, over_runs};
 pub use knn::{KnnDetail, knn};

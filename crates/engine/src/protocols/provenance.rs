@@ -14,8 +14,9 @@ pub struct Provenance {
     pub data: String,
     /// Its images.
     pub images: ImagesEvaluated,
-    /// How they were prepared.
-    pub pixels: Pixels,
+    /// How they were prepared; absent where a recipe says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pixels: Option<Pixels>,
     /// A hash of the weights, the images' names and labels, and the pixels' settings.
     pub network: String,
     /// Step of the checkpoint.
@@ -70,10 +71,10 @@ impl Provenance {
                 train_fingerprint: fingerprint(sources.train.as_ref()),
                 test_fingerprint: sources.test.as_ref().map(|test| fingerprint(test.as_ref())),
             },
-            pixels: Pixels {
+            pixels: Some(Pixels {
                 resize: config.eval.resize,
                 crop: config.eval.crop,
-            },
+            }),
             network: network_hash(weights, sources, config),
             step,
             run_seed: config.run.seed,

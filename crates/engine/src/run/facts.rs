@@ -199,8 +199,15 @@ fn described(name: String, fields: Map<String, Value>) -> Evaluation {
 
 fn table(name: String, records: &[Value]) -> EvaluationTable {
     let mut columns: Vec<String> = Vec::new();
-    for key in records.iter().filter_map(Value::as_object).flat_map(Map::keys) {
-        if !columns.contains(key) {
+    // Records within records, such as the seeds of an arm, stay in the file.
+    let nested = |value: &Value| {
+        value
+            .as_array()
+            .and_then(|list| list.first())
+            .is_some_and(Value::is_object)
+    };
+    for (key, value) in records.iter().filter_map(Value::as_object).flatten() {
+        if !columns.contains(key) && !nested(value) {
             columns.push(key.clone());
         }
     }
@@ -243,7 +250,7 @@ mod tests {
     fn an_evaluation_is_described_whatever_it_holds() {
         let Value::Object(fields) = json!({
             "linear_top1": 0.8525, "l2": 1e-6, "top5": null, "data": "a<b", "rates": [0.1, 0.2], "best": {"rate": 0.5},
-            "classes": [{"class": "x", "images": 4}, {"class": "y", "accuracy": 0.5}],
+            "classes": [{"class": "x", "images": 4, "seeds": [{"seed": 1}]}, {"class": "y", "accuracy": 0.5}],
         }) else {
             unreachable!()
         };
@@ -256,6 +263,7 @@ mod tests {
         assert_eq!(["rates", "best rate"].map(value), ["0.1, 0.2", "0.5"]);
         let table = &evaluation.tables[0];
         assert_eq!((table.name.as_str(), table.rows.len()), ("classes", 2));
+        assert_eq!(table.columns.len(), 3, "{:?}", table.columns);
         let cell = |row: usize, name: &str| &table.rows[row][table.columns.iter().position(|own| own == name).unwrap()];
         assert_eq!(
             [cell(0, "images"), cell(0, "accuracy"), cell(1, "accuracy")],

@@ -10,5 +10,6 @@ pub use error::SourceError;
 pub use image_cache::fits_in_memory;
 pub(crate) use images::fingerprint;
 pub use images::{ImageCounts, Images, Sources};
+pub(crate) use open::normalization;
 pub use open::{AllImages, labelled_part, open, open_all};
 pub use summary::{DataSummary, LeftOutEntry, PartSummary};

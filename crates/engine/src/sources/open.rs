@@ -176,7 +176,7 @@ fn read(config: &Config, may_write: bool, say: &dyn Fn(&str)) -> Result<(PathBuf
 }
 
 /// The statistics that the config says, or those of `train`.
-fn normalization(config: &Config, train: &dyn ImageSource) -> Result<Normalization, SourceError> {
+pub(crate) fn normalization(config: &Config, train: &dyn ImageSource) -> Result<Normalization, SourceError> {
     Ok(match &config.data.normalize {
         Normalize::Named(NormalizeName::Imagenet) => Normalization::imagenet(),
         Normalize::Named(NormalizeName::Data) => channel_statistics(train, config.data.bad_images)?,

@@ -27,7 +27,7 @@ pub(super) struct Args {
 }
 
 /// Flags that every command takes.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub(super) struct RunArgs {
     /// Backend to compute on
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Device")]
@@ -101,6 +101,8 @@ pub(super) enum Command {
     Finetune(FinetuneArgs),
     /// Evaluate a run's frozen features on another data set
     Transfer(TransferArgs),
+    /// Train detectors on a run's ResNet, on images with boxes or masks in VOC's layout or COCO's
+    Detect(DetectArgs),
     /// Write the features of every image of a folder to a file, for other programs
     Embed(EmbedArgs),
     /// Turn another program's file of weights into a run: torchvision's, timm's, solo-learn's, lightly's, VISSL's, ...
@@ -319,6 +321,38 @@ pub(super) enum TaskArg {
     Head,
     /// Support vector machines.
     Svm,
+}
+
+/// Flags of `detect`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct DetectArgs {
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// box: Faster R-CNN. mask: Mask R-CNN, for sets with masks
+    #[arg(long, value_enum, default_value_t)]
+    pub task: DetectTaskArg,
+    /// What is trained, too: from random weights, or from the run's with everything up to the third stage frozen
+    #[arg(long, value_name = "START", value_enum, value_delimiter = ',')]
+    pub baseline: Vec<DetectBaselineArg>,
+}
+
+/// The values of `detect --task`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum DetectTaskArg {
+    /// Boxes.
+    #[default]
+    Box,
+    /// Masks.
+    Mask,
+}
+
+/// The values of `detect --baseline`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DetectBaselineArg {
+    /// Random weights.
+    Random,
+    /// Frozen ones.
+    Frozen,
 }
 
 /// Flags of `knn`.

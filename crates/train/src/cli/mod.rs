@@ -89,6 +89,10 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             let stop = on_signals().map_err(anyhow::Error::from)?;
             commands::finetune::run(&resolve::finetune(&args.run, finetune, stop)?)
         }
+        Command::Detect(detect) => {
+            let stop = on_signals().map_err(anyhow::Error::from)?;
+            commands::detect::run(&resolve::detect(&args.run, detect, stop)?)
+        }
         Command::Transfer(transfer) => {
             let stop = on_signals().map_err(anyhow::Error::from)?;
             let (task, features) = resolve::transfer(&args.run, transfer)?;

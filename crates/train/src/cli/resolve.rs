@@ -1,8 +1,9 @@
 //! Resolves the command line: reads configs, finds devices and folders. Nothing is written or trained here.
 
 use super::args::{
-    DropsArg, EmbedArgs, ExportArgs, FeaturesArg, FinetuneArgs, JobsArgs, LayerArg, LinearArgs, PretrainArgs,
-    ProbeArgs, ProtocolArg, ResizeArg, RunArgs, ScheduleArg, StudyArgs, TaskArg, TransferArgs, WhatArg,
+    DetectArgs, DetectBaselineArg, DetectTaskArg, DropsArg, EmbedArgs, ExportArgs, FeaturesArg, FinetuneArgs, JobsArgs,
+    LayerArg, LinearArgs, PretrainArgs, ProbeArgs, ProtocolArg, ResizeArg, RunArgs, ScheduleArg, StudyArgs, TaskArg,
+    TransferArgs, WhatArg,
 };
 use crate::commands::embed::EmbeddingRequest;
 use crate::commands::export::ExportRequest;
@@ -15,12 +16,13 @@ use barlow_engine::config::{
     settle_rates,
 };
 use barlow_engine::console::Console;
+use barlow_engine::detect::{DetectTask, DetectorStart, load_detect_recipe};
 use barlow_engine::device::RunRequest;
 use barlow_engine::embed::Layer;
 use barlow_engine::error::RunError;
 use barlow_engine::evaluation::{FeatureLayer, FeatureOptions, SgdProtocol, SgdSchedule};
 use barlow_engine::finetune::{FinetuneSchedule, FinetuneSettings, LabelledPart};
-use barlow_engine::protocols::{EvaluatedRun, EvaluationRequest, FinetuneRequest};
+use barlow_engine::protocols::{DetectRequest, EvaluatedRun, EvaluationRequest, FinetuneRequest};
 use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
 use barlow_engine::sources::{self, Sources};
@@ -362,6 +364,45 @@ pub(super) fn finetune(args: &RunArgs, finetune: &FinetuneArgs, stop: StopFlag) 
             schedule,
             ..default
         },
+    })
+}
+
+/// The request of `detect`. `--set` is of the detector's recipe, not of the run's.
+pub(super) fn detect(args: &RunArgs, detect: &DetectArgs, stop: StopFlag) -> Result<DetectRequest, RunError> {
+    let batch_size = args.batch_size.map(|size| integer("--batch-size", size as u64));
+    let layers = Layers {
+        recipe: args.config.clone(),
+        sets: args.sets.clone(),
+        flags: batch_size
+            .transpose()?
+            .map(|size| ("train.batch_size", size))
+            .into_iter()
+            .collect(),
+    };
+    let (name, recipe) = load_detect_recipe(&layers).map_err(RunError::usage)?;
+    let of_run = RunArgs {
+        sets: Vec::new(),
+        ..args.clone()
+    };
+    let mut starts = vec![DetectorStart::PreTrained];
+    for baseline in &detect.baseline {
+        let start = match baseline {
+            DetectBaselineArg::Random => DetectorStart::Random,
+            DetectBaselineArg::Frozen => DetectorStart::Frozen,
+        };
+        if !starts.contains(&start) {
+            starts.push(start);
+        }
+    }
+    Ok(DetectRequest {
+        evaluation: evaluation(&of_run, &detect.probe, stop)?,
+        name,
+        recipe,
+        task: match detect.task {
+            DetectTaskArg::Box => DetectTask::Box,
+            DetectTaskArg::Mask => DetectTask::Mask,
+        },
+        starts,
     })
 }
 

@@ -1,6 +1,6 @@
 //! clap's output in the program's own style: help and version on standard output, a usage error as one line.
 
-use super::args::{Args, Command, ProtocolArg, RunArgs, TaskArg};
+use super::args::{Args, Command, DetectArgs, FinetuneArgs, ProtocolArg, RunArgs, TaskArg};
 use super::version;
 use crate::console::Terminal;
 use crate::exit::{EXIT_DONE, EXIT_USAGE};
@@ -119,16 +119,31 @@ pub(super) fn refuse_what_is_not_read(command: &Command, run: &RunArgs) -> Resul
         }
         Command::Linear(_) => ("linear", PROBE),
         Command::Transfer(_) => ("transfer", TRAINED_HEAD),
-        Command::Finetune(finetune) if finetune.probe.no_cache => {
+        Command::Finetune(FinetuneArgs { probe, .. }) | Command::Detect(DetectArgs { probe, .. }) if probe.no_cache => {
             return Err(RunError::usage(
-                "--no-cache does nothing with finetune, which caches no features; remove it",
+                "--no-cache does nothing with finetune and detect, which cache no features; remove it",
             ));
         }
-        Command::Finetune(finetune) if finetune.probe.untrained => {
+        Command::Finetune(FinetuneArgs { probe, .. }) | Command::Detect(DetectArgs { probe, .. })
+            if probe.untrained =>
+        {
             return Err(RunError::usage(
-                "finetune has --baseline, which trains from initial weights; remove --untrained",
+                "finetune and detect have --baseline, which trains from initial weights; remove --untrained",
             ));
         }
+        Command::Detect(_) => (
+            "detect",
+            &[
+                "--backend",
+                "--device",
+                "--threads",
+                "--config",
+                "--set",
+                "--data",
+                "--batch-size",
+                "--seed",
+            ],
+        ),
         Command::Finetune(_) => (
             "finetune",
             &[

@@ -4,6 +4,7 @@ pub mod bench;
 #[cfg(feature = "cpu")]
 pub mod conformance;
 pub mod data;
+pub mod detect;
 pub mod devices;
 pub mod embed;
 pub mod export;
