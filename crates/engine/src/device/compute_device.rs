@@ -7,6 +7,7 @@ use crate::conformance::{By, Case, Values};
 use crate::console::Console;
 use crate::error::RunError;
 use crate::evaluation::Network;
+use crate::ranks::group::Group;
 use crate::run::RunOrigin;
 use crate::sources::Sources;
 use crate::stop::StopFlag;
@@ -78,4 +79,6 @@ pub struct RunRequest {
     pub dry_run: bool,
     /// A folder in which runs share evaluations of equal untrained networks, if any.
     pub baselines: Option<PathBuf>,
+    /// The rank of this process in a run that several train together.
+    pub group: Arc<dyn Group>,
 }
