@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("barlow-loss", &["barlow-simd"]),
     ("barlow-eval", &["barlow-simd"]),
     ("barlow-detect", &["barlow-eval", "barlow-model", "barlow-ops"]),
+    ("barlow-group", &[]),
     ("barlow-report", &[]),
     ("barlow-weights", &[]),
     (
@@ -62,6 +63,7 @@ const WITHOUT_BURN: &[&str] = &[
     "barlow-augment",
     "barlow-simd",
     "barlow-eval",
+    "barlow-group",
     "barlow-report",
     "barlow-weights",
 ];

@@ -57,6 +57,23 @@ impl HostBatch {
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
+    /// The images `rows` alone.
+    ///
+    /// # Panics
+    /// If there are no such images.
+    #[must_use]
+    pub fn rows(mut self, rows: Range<usize>) -> Self {
+        for view in &mut self.views {
+            let image = self.channels * view.size * view.size;
+            view.pixels.truncate(rows.end * image);
+            view.pixels.drain(..rows.start * image);
+        }
+        self.labels = self.labels[rows.clone()].to_vec();
+        self.indices = self.indices[rows.clone()].to_vec();
+        self.n = rows.len();
+        self
+    }
+
     /// Moves the views to the device, in the backend's float type; the host memory is handed over, not copied here.
     #[must_use]
     pub fn to_device<B: Backend>(self, device: &B::Device) -> DeviceBatch<B> {

@@ -26,6 +26,8 @@ pub(crate) struct BatchMaker {
     pub(crate) source: Arc<dyn ImageSource>,
     pub(crate) config: LoaderConfig,
     views: Views,
+    /// Which part of every batch is made, of how many.
+    share: (usize, usize),
     /// The error of each bad image found so far, by its number.
     bad: Mutex<BTreeMap<usize, String>>,
 }
@@ -36,8 +38,15 @@ impl BatchMaker {
             source,
             config,
             views,
+            share: (0, 1),
             bad: Mutex::default(),
         }
+    }
+
+    /// Makes only part `index` of `count` of every batch.
+    pub(crate) fn set_share(&mut self, index: usize, count: usize) {
+        assert!(index < count, "part {index} of {count} of a batch");
+        self.share = (index, count);
     }
 
     /// Number of images in the set.
@@ -52,8 +61,16 @@ impl BatchMaker {
         len / batch + usize::from(keeps_last && len % batch >= 2)
     }
 
-    /// The positions in the order of the images of batch `step` of a pass.
+    /// The positions in the order of the images of batch `step` of a pass that are made here.
     pub(crate) fn positions(&self, coverage: Coverage, step: usize) -> Range<usize> {
+        let all = self.positions_of_all(coverage, step);
+        let (index, count) = self.share;
+        let start = |index: usize| all.start + index * all.len() / count;
+        start(index)..start(index + 1)
+    }
+
+    /// The positions of the images of the whole batch.
+    fn positions_of_all(&self, coverage: Coverage, step: usize) -> Range<usize> {
         let (len, batch) = (self.source.len(), self.config.batch_size);
         let first = step * batch;
         let is_last = step + 1 == self.steps(coverage);
@@ -161,7 +178,7 @@ fn by_image(views: &mut [HostView], n: usize) -> Vec<&mut [f32]> {
     let mut images: Vec<_> = views
         .iter_mut()
         .map(|view| {
-            let values = view.pixels.len() / n;
+            let values = (view.pixels.len() / n.max(1)).max(1);
             view.pixels.chunks_exact_mut(values)
         })
         .collect();

@@ -49,6 +49,18 @@ impl ViewLoader {
         })
     }
 
+    /// Makes only part `index` of `count` of every batch, rows `[index · n / count, (index + 1) · n / count)`: the share of one of several
+    /// processes. Images, views and order are those of the whole batch. A part may be empty if a batch has fewer images than parts.
+    ///
+    /// # Panics
+    /// If there is no such part, or an epoch has begun.
+    #[must_use]
+    pub fn with_share(mut self, index: usize, count: usize) -> Self {
+        let maker = Arc::get_mut(&mut self.maker).expect("set before an epoch begins");
+        maker.set_share(index, count);
+        self
+    }
+
     /// Number of batches in an epoch.
     #[must_use]
     pub fn steps_per_epoch(&self) -> usize {

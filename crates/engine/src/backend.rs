@@ -8,12 +8,12 @@ use std::fmt;
 
 /// A Burn backend with the operations of a training step.
 pub trait TrainBackend:
-    AutodiffBackend<InnerBackend: ModelOps + RegionOps + OptimOps> + ModelOps + RegionOps + LossOps
+    AutodiffBackend<InnerBackend: ModelOps + RegionOps + OptimOps + LossOps> + ModelOps + RegionOps + LossOps
 {
 }
 
 impl<B> TrainBackend for B where
-    B: AutodiffBackend<InnerBackend: ModelOps + RegionOps + OptimOps> + ModelOps + RegionOps + LossOps
+    B: AutodiffBackend<InnerBackend: ModelOps + RegionOps + OptimOps + LossOps> + ModelOps + RegionOps + LossOps
 {
 }
 

@@ -68,6 +68,20 @@ impl fmt::Display for Status {
     }
 }
 
+/// Prints nothing: that of a rank whose messages another one prints.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SilentConsole;
+
+impl Console for SilentConsole {
+    fn line(&self, _: &str) {}
+
+    fn warn(&self, _: &str) {}
+
+    fn asked(&self, _: &str) {}
+
+    fn status(&self, _: &Status) {}
+}
+
 /// Plain lines on standard error.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainConsole {

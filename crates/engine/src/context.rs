@@ -25,6 +25,6 @@ pub struct RunContext {
     pub stop: StopFlag,
     /// A folder in which runs share untrained evaluations.
     pub baselines: Option<PathBuf>,
-    /// Keeps other processes out of the run's folder.
-    pub(crate) _lock: RunLock,
+    /// Keeps other processes out of the run's folder; rank 0 alone has it.
+    pub(crate) _lock: Option<RunLock>,
 }

@@ -14,12 +14,22 @@ pub enum RunError {
     Failed(anyhow::Error),
     /// The run was asked to stop; a checkpoint was written.
     Interrupted(String),
+    /// Another rank of the run failed or was interrupted, and prints it.
+    OnAnotherRank(Box<RunError>),
 }
 
 impl RunError {
     /// A usage error from any error whose message is one clear line.
     pub fn usage(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
         Self::Usage(anyhow::Error::msg(message))
+    }
+
+    /// The error itself, whichever rank it occurred on.
+    pub fn kind(&self) -> &Self {
+        match self {
+            Self::OnAnotherRank(error) => error.kind(),
+            error => error,
+        }
     }
 
     /// The message for the user on one line; with `verbose` every cause on a separate line.
@@ -38,6 +48,7 @@ impl RunError {
                 }
             }
             Self::Interrupted(message) => message.clone(),
+            Self::OnAnotherRank(error) => error.render(verbose),
         }
     }
 }
@@ -47,6 +58,7 @@ impl fmt::Display for RunError {
         match self {
             Self::Usage(error) | Self::Failed(error) => f.write_str(&one_line(&distinct_causes(error).join(": "))),
             Self::Interrupted(message) => f.write_str(message),
+            Self::OnAnotherRank(error) => error.fmt(f),
         }
     }
 }
@@ -56,6 +68,7 @@ impl std::error::Error for RunError {
         match self {
             Self::Usage(error) | Self::Failed(error) => error.source(),
             Self::Interrupted(_) => None,
+            Self::OnAnotherRank(error) => error.source(),
         }
     }
 }

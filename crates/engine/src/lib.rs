@@ -26,6 +26,7 @@ pub mod plan;
 mod portrait;
 pub mod program;
 pub mod protocols;
+pub mod ranks;
 pub mod run;
 pub mod run_dir;
 pub mod sources;

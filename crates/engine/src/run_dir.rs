@@ -73,6 +73,11 @@ impl RunDir {
         Ok(())
     }
 
+    /// The folder of a run that another process writes; neither made nor looked at.
+    pub(crate) fn of_another_rank(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// Makes the folder of a new run.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use barlow_data::{DeviceBatch, HostBatch, HostView};
 use barlow_engine::method::{Clock, EmaTiming, MethodInputs};
 use barlow_engine::methods::{LossSection, MethodKind, MethodSection};
 use barlow_engine::optim::{LearningRates, Optimizer, Rule, Sgd, StepRates};
+use barlow_engine::ranks::Ranks;
 use barlow_engine::training::{Profile, StepContext, Teacher, step_gradients};
 use barlow_model::{
     Backbone, HostTensor, Linear, LinearConfig, Model, NormMode, ParamKind, ProjectorConfig, StateDict,
@@ -159,6 +160,7 @@ fn two_steps_are_pytorchs() {
                 clock,
                 seed: 0,
                 profile: &profile,
+                ranks: &Ranks::alone(),
             };
             let batch: DeviceBatch<Diff> = batch().to_device(&FlexDevice);
             let gradients = step_gradients(&context, method.as_mut(), batch);

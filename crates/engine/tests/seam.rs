@@ -12,6 +12,7 @@ use barlow_engine::method::{
 };
 use barlow_engine::metrics::{Metric, MetricsSink};
 use barlow_engine::optim::{ParamRule, RateRule, Select};
+use barlow_engine::ranks::Ranks;
 use barlow_engine::run::Run;
 use barlow_engine::sources::Sources;
 use barlow_engine::stop::StopFlag;
@@ -239,6 +240,7 @@ fn gradients(passes: Passes, micro_batch: Option<usize>) -> (Vec<f32>, StateDict
         clock: clock(0),
         seed: 3,
         profile: &profile,
+        ranks: &Ranks::alone(),
     };
     let step = match micro_batch {
         Some(images) => cached_step_gradients(&context, &mut method, &batch(), images, &FlexDevice),

@@ -33,8 +33,8 @@ pub use conv::{ConvOps, conv2d, grouped_conv2d, reference};
 pub use geometry::ConvGeometry;
 pub use model_ops::ModelOps;
 pub use norm::{
-    Affine, Epilogue, NormGradients, NormOps, NormSaved, Normalized, Statistics, batch_norm_eval, batch_norm_train,
-    reference as norm_reference,
+    Affine, Epilogue, NormGradients, NormOps, NormPeers, NormSaved, Normalized, Statistics, SyncedNormalized,
+    batch_norm_eval, batch_norm_synced, batch_norm_train, reference as norm_reference,
 };
 pub use pool::{MaxPooled, PoolOps, Window, max_pool2d, mean_pool2d, reference as pool_reference};
 pub use region::{RegionOps, Regions, RoiAlign, reference as region_reference, roi_align};

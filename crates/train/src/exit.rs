@@ -13,9 +13,9 @@ pub const EXIT_INTERRUPTED: u8 = 130;
 
 /// The exit code of an error.
 pub fn exit_code(error: &RunError) -> u8 {
-    match error {
+    match error.kind() {
         RunError::Usage(_) => EXIT_USAGE,
-        RunError::Failed(_) => EXIT_FAILED,
+        RunError::Failed(_) | RunError::OnAnotherRank(_) => EXIT_FAILED,
         RunError::Interrupted(_) => EXIT_INTERRUPTED,
     }
 }

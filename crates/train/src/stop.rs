@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks the run to stop at the next step, the second ends the program at once.
+//! Ctrl-C, SIGTERM and SIGUSR1, which job schedulers send before the end of a job's time: the first asks the run to stop at the next step, the second ends the program at once.
 
 use crate::exit::EXIT_INTERRUPTED;
 use barlow_engine::stop::StopFlag;
@@ -25,6 +25,13 @@ pub fn on_signals() -> Result<StopFlag, ctrlc::Error> {
         drop(writeln!(std::io::stderr(), "{line}"));
     })?;
     #[cfg(unix)]
+    {
+        drop(USR1.set(flag.clone()));
+        let handler: extern "C" fn(libc::c_int) = on_usr1;
+        // SAFETY: a plain system call; the handler only stores a flag.
+        unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
+    }
+    #[cfg(unix)]
     if ignored {
         // SAFETY: a plain system call with constants.
         unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
@@ -38,6 +45,18 @@ pub fn stop_at_end_of_input(stop: StopFlag) {
         drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
         stop.set();
     });
+}
+
+/// The flag that SIGUSR1 sets. A second one changes nothing: some schedulers send it to every process of a job and to its launcher,
+/// which passes it on.
+#[cfg(unix)]
+static USR1: std::sync::OnceLock<StopFlag> = std::sync::OnceLock::new();
+
+#[cfg(unix)]
+extern "C" fn on_usr1(_: libc::c_int) {
+    if let Some(flag) = USR1.get() {
+        flag.set();
+    }
 }
 
 /// Whether a signal is ignored now.

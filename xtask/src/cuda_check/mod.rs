@@ -4,11 +4,16 @@
 //! architecture, with every candidate of its tuning, and passes it to a stub NVRTC that saves the source (`stubs/compiler.rs`).
 //! NVIDIA's own compiler then compiles the same sources with the same options. That proves that they compile, not that their
 //! results are correct.
+//!
+//! With `--ledger` it counts instead what a training step launches, reads and writes (`ledger`).
 
 mod compile;
 mod kernel;
+mod ledger;
 mod nvrtc;
 mod recipes;
+#[path = "stubs/signature.rs"]
+mod signature;
 pub mod stub_driver;
 mod toolkit;
 
@@ -24,11 +29,11 @@ use stub_driver::StubDriver;
 /// What to check.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Architectures, as compute capabilities without the dot; CubeCL uses sm_90a for 90
-    #[arg(long, value_delimiter = ',', default_values_t = [75, 80, 90])]
+    /// Architectures, as compute capabilities without the dot; CubeCL uses sm_90a for 90 [default: 75,80,90; with --ledger: 80]
+    #[arg(long, value_delimiter = ',')]
     arch: Vec<u32>,
-    /// Recipes whose kernels are compiled; --list prints all of them
-    #[arg(long, value_delimiter = ',', default_values_t = ["smoke".to_owned(), "losses".to_owned()])]
+    /// Recipes whose kernels are compiled; --list prints all of them [default: smoke,losses; with --ledger: smoke]
+    #[arg(long, value_delimiter = ',')]
     recipe: Vec<String>,
     /// Check every recipe
     #[arg(long)]
@@ -45,10 +50,24 @@ pub struct Options {
     /// Folder that NVIDIA's compiler is fetched into [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
     toolkits: Option<PathBuf>,
+    #[command(flatten)]
+    ledger: ledger::LedgerOptions,
 }
 
 /// Checks, and prints a table.
-pub fn run(options: Options) -> Result<()> {
+pub fn run(mut options: Options) -> Result<()> {
+    let is_ledger = options.ledger.ledger;
+    if options.arch.is_empty() {
+        options.arch = if is_ledger { vec![80] } else { vec![75, 80, 90] };
+    }
+    if options.recipe.is_empty() {
+        let names: &[&str] = if is_ledger { &["smoke"] } else { &["smoke", "losses"] };
+        options.recipe = names.iter().map(|&name| name.to_owned()).collect();
+    }
+    let toolkits = || options.toolkits.clone().map_or_else(cache_folder, Ok);
+    if is_ledger {
+        return ledger::run(&options.ledger, &options.recipe, &options.arch, &toolkits()?);
+    }
     if options.list {
         for Recipe { name, flags } in RECIPES {
             eprintln!("{name:18} train --backend cuda {}", flags.join(" "));
@@ -65,7 +84,7 @@ pub fn run(options: Options) -> Result<()> {
             "there is no recipe {name}; --list prints all of them"
         );
     }
-    let toolkit = toolkit::toolkit(&options.toolkits.map_or_else(cache_folder, Ok)?)?;
+    let toolkit = toolkit::toolkit(&toolkits()?)?;
     let nvrtc = Nvrtc::open(&toolkit)?;
     let program = crate::workspace::program()?;
     let stub_driver = StubDriver::build()?;

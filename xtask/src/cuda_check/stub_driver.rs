@@ -11,6 +11,12 @@ const STUBS: [(&str, &str); 2] = [
     ("libnvrtc", include_str!("stubs/compiler.rs")),
 ];
 
+/// Modules of the stub driver.
+const MODULES: [(&str, &str); 2] = [
+    ("launches.rs", include_str!("stubs/launches.rs")),
+    ("signature.rs", include_str!("stubs/signature.rs")),
+];
+
 /// A folder with the stub CUDA driver and the stub NVRTC.
 pub struct StubDriver {
     folder: tempfile::TempDir,
@@ -20,6 +26,10 @@ impl StubDriver {
     /// Builds the libraries.
     pub fn build() -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        for (name, source) in MODULES {
+            let file = folder.path().join(name);
+            std::fs::write(&file, source).with_context(|| format!("cannot write {}", file.display()))?;
+        }
         for (name, source) in STUBS {
             let (file, built) = (
                 folder.path().join(format!("{name}.rs")),

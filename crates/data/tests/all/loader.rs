@@ -126,6 +126,40 @@ fn a_resumed_epoch_has_the_same_remaining_batches() {
     assert!(batches(&loader, 5, 99).is_empty());
 }
 
+/// The parts of several processes, one after the other, are the batches of one.
+#[test]
+fn shares_of_a_batch_are_its_rows() {
+    let dir = two_classes(9);
+    let source = source(&dir);
+    let config = LoaderConfig {
+        batch_size: 7,
+        drop_last: false,
+        ..CONFIG
+    };
+    let whole = batches(&loader(&source, config), 2, 0);
+    let sizes = |batches: &[HostBatch]| batches.iter().map(|batch| batch.n).collect::<Vec<_>>();
+    assert_eq!(sizes(&whole), [7, 7, 4]);
+    for count in [1, 2, 3, 5] {
+        let mut next = vec![0; whole.len()];
+        for index in 0..count {
+            let part = loader(&source, config).with_share(index, count);
+            assert_eq!(part.steps_per_epoch(), whole.len());
+            for (step, part) in batches(&part, 2, 0).into_iter().enumerate() {
+                let rows = next[step]..next[step] + part.n;
+                assert!(
+                    part == whole[step].clone().rows(rows.clone()),
+                    "part {index} of {count}, step {step}"
+                );
+                next[step] = rows.end;
+            }
+        }
+        assert_eq!(next, [7, 7, 4]);
+    }
+    let part = loader(&source, config).with_share(1, 3);
+    let of_set: usize = part.whole_set(9).map(|batch| batch.unwrap().n).sum();
+    assert_eq!(of_set, 6);
+}
+
 #[test]
 fn the_last_batch_is_dropped_or_kept_but_never_a_single_image() {
     let dir = two_classes(9);

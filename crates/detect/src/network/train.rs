@@ -86,16 +86,16 @@ pub struct DetectConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepModes {
     /// Norms from the stem to the third stage.
-    pub trunk: NormMode,
+    pub trunk: NormMode<'static>,
     /// Norms of the fourth stage and the extra one, over all sampled regions.
-    pub regions: NormMode,
+    pub regions: NormMode<'static>,
     /// No gradient goes into the third stage.
     pub frozen_trunk: bool,
 }
 
 impl StepModes {
     /// One mode everywhere, and everything learns.
-    pub fn all(mode: NormMode) -> Self {
+    pub fn all(mode: NormMode<'static>) -> Self {
         Self {
             trunk: mode,
             regions: mode,

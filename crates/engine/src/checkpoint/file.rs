@@ -53,7 +53,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If a parameter or a buffer holds NaN or infinity: no run could continue from there.
-    pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
+    pub(crate) fn into_bytes(self) -> Result<Vec<u8>> {
         let mut tensors = StateDict::new();
         for (prefix, group) in [
             ("model", self.model),
@@ -92,7 +92,11 @@ impl Checkpoint {
         Self::of_bytes(&bytes).map_err(|error| named(error.downcast_ref::<OtherFormat>().is_none(), error))
     }
 
-    fn of_bytes(bytes: &[u8]) -> Result<Self> {
+    /// The checkpoint of [`into_bytes`](Self::into_bytes).
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`], without the path.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Result<Self> {
         Self::of_safetensors(read_safetensors(bytes)?)
     }
 

@@ -34,7 +34,8 @@ pub use rates::{peak_rates, rule, settle_rates};
 pub use recipes::{DEFAULT_RECIPE, RECIPES, find_recipe};
 pub use resolved::ResolvedConfig;
 pub use sections::{
-    EvalConfig, LinearEvaluation, OptimizerConfig, OptimizerKind, Precision, RunConfig, ScheduleConfig, TrainConfig,
+    EvalConfig, LinearEvaluation, OptimizerConfig, OptimizerKind, Precision, RunConfig, ScheduleConfig, SyncNorm,
+    TrainConfig,
 };
 pub use suggest::nearest;
 pub use validate::MOST_THREADS;

@@ -130,6 +130,9 @@ pub struct TrainConfig {
     /// Images per micro-batch (≥ 2), if N of them do not fit the device: the same gradients in two passes, except that batch norm
     /// inside the network sees only this many images. A step takes a fifth to a third longer.
     pub micro_batch: Option<usize>,
+    /// Whose images give the statistics of a batch norm where several processes train together: those of all, of a node, or of
+    /// each process alone. With `all` a run is the one that a single process trains, whatever their number.
+    pub sync_norm: SyncNorm,
     /// Steps between two lines of metrics.
     pub log_every: u64,
     /// Epochs between two checkpoints.
@@ -138,12 +141,26 @@ pub struct TrainConfig {
     pub keep: usize,
 }
 
+/// The processes whose batch norms are synchronised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncNorm {
+    /// All processes of the run.
+    #[default]
+    All,
+    /// The processes of each node.
+    Node,
+    /// None: each process has its own statistics; those of the first are saved.
+    None,
+}
+
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             epochs: 1000,
             batch_size: 2048,
             micro_batch: None,
+            sync_norm: SyncNorm::All,
             log_every: 100,
             checkpoint_every: 1,
             keep: 2,

@@ -6,6 +6,7 @@ use crate::evaluation::to_host;
 use crate::method::{Clock, Method, MethodInputs};
 use crate::methods::{LossSection, MethodSection};
 use crate::optim::{AdamW, Lars, LearningRates, OptimOps, Optimizer, Rule, Sgd, Update};
+use crate::ranks::Ranks;
 use crate::training::{Profile, StepContext, cached_step_gradients, step_gradients};
 use barlow_augment::ViewsConfig;
 use barlow_data::{DeviceBatch, HostBatch, HostView};
@@ -167,7 +168,11 @@ fn method<B: TrainBackend>() -> Box<dyn Method<B>> {
     MethodSection::default().build(&loss, &inputs)
 }
 
-fn context<'a, B: TrainBackend>(model: &'a Model<B>, profile: &'a Profile) -> StepContext<'a, B, BuiltinBackbone<B>> {
+fn context<'a, B: TrainBackend>(
+    model: &'a Model<B>,
+    profile: &'a Profile,
+    ranks: &'a Ranks,
+) -> StepContext<'a, B, BuiltinBackbone<B>> {
     StepContext {
         model,
         teacher: None,
@@ -178,6 +183,7 @@ fn context<'a, B: TrainBackend>(model: &'a Model<B>, profile: &'a Profile) -> St
         },
         seed: 0,
         profile,
+        ranks,
     }
 }
 
@@ -195,7 +201,7 @@ fn step<B: TrainBackend>(
         indices: (0..16).collect(),
     };
     let profile = Profile::off();
-    let gradients = step_gradients(&context(&model, &profile), method().as_mut(), batch).gradients;
+    let gradients = step_gradients(&context(&model, &profile, &Ranks::alone()), method().as_mut(), batch).gradients;
     optimizer.step(model, gradients, RATES)
 }
 
@@ -279,7 +285,8 @@ fn cached<B: TrainBackend>(device: &B::Device) -> StateDict {
     };
     let model = model::<B>(device);
     let profile = Profile::off();
-    let context = context(&model, &profile);
+    let ranks = Ranks::alone();
+    let context = context(&model, &profile, &ranks);
     let gradients = cached_step_gradients(&context, method().as_mut(), &batch, 8, device).gradients;
     named(&Optimizer::new(rules()[0].1).step(model, gradients, RATES))
 }

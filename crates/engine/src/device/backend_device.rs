@@ -59,6 +59,7 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
             profile,
             dry_run,
             baselines,
+            group,
         } = request;
         let builder = Run::builder::<B>(config, self.device.clone())
             .recipe(recipe)
@@ -68,7 +69,8 @@ impl<B: TrainBackend> ComputeDevice for BackendDevice<B> {
             .stop(stop)
             .profile(profile)
             .dry_run(dry_run)
-            .baselines(baselines);
+            .baselines(baselines)
+            .group(group);
         let builder = match images {
             Some(images) => builder.images(images),
             None => builder,

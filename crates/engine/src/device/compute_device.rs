@@ -8,6 +8,7 @@ use crate::console::Console;
 use crate::detect::{DetectorJob, TrainedDetector};
 use crate::error::RunError;
 use crate::evaluation::Network;
+use crate::ranks::group::Group;
 use crate::run::RunOrigin;
 use crate::sources::Sources;
 use crate::stop::StopFlag;
@@ -85,4 +86,6 @@ pub struct RunRequest {
     pub dry_run: bool,
     /// A folder in which runs share evaluations of equal untrained networks, if any.
     pub baselines: Option<PathBuf>,
+    /// The rank of this process in a run that several train together.
+    pub group: Arc<dyn Group>,
 }

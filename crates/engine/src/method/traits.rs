@@ -2,6 +2,7 @@
 
 use super::{Clock, LossOutput, MethodBatch, MethodPlan, MethodSpec, Outlook, WholeSet};
 use crate::backend::TrainBackend;
+use crate::ranks::Ranks;
 use barlow_data::HostBatch;
 use barlow_model::{Heads, ParamKind, StateDict};
 use burn::tensor::Tensor;
@@ -42,6 +43,13 @@ pub trait Method<B: TrainBackend>: Send {
 
     /// The loss of a batch.
     fn loss(&mut self, heads: &Heads<B>, batch: MethodBatch<'_, B>) -> LossOutput<B>;
+
+    /// The loss of a batch that is spread over ranks, from this rank's rows of each view's embeddings, if its work can be divided
+    /// among the ranks: the loss and the readings are those of the whole batch, and gradients of the embeddings this rank's exact
+    /// share. There must be no exchange in the backward pass. Without it every rank calls [`loss`](Method::loss) with the rows of all.
+    fn loss_of_share(&mut self, _embeddings: &[Tensor<B, 2>], _ranks: &Ranks) -> Option<LossOutput<B>> {
+        None
+    }
 
     /// Before anything is computed in a step; may change the heads' values (SwAV's unit prototypes).
     fn before_step(&mut self, heads: Heads<B>, _clock: Clock) -> Heads<B> {

@@ -5,9 +5,11 @@ use crate::method::{
     Chart, LargeTensor, LossOutput, Method, MethodAbout, MethodBatch, MethodDefinition, MethodInputs, MethodKeyError,
     MethodPlan, MethodSpec, Outlook, two,
 };
+use crate::ranks::Ranks;
 use crate::toml_word::toml_word;
 use barlow_loss::{BarlowTwinsLoss, BarlowTwinsLossConfig, LossForm, Normalization, Objective, loss_start};
 use barlow_model::{Heads, HeadsConfig, NormMode, ProjectorConfig};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 pub(super) const NAME: &str = "barlow-twins";
@@ -193,5 +195,14 @@ impl<B: TrainBackend> Method<B> for BarlowTwins {
         };
         let z_b = if self.stop_gradient { z_b.detach() } else { z_b };
         self.loss.forward(z_a, z_b).into()
+    }
+
+    fn loss_of_share(&mut self, embeddings: &[Tensor<B, 2>], ranks: &Ranks) -> Option<LossOutput<B>> {
+        if self.plan.spec.heads.predictor.is_some() {
+            return None;
+        }
+        let [z_a, z_b] = two(embeddings.to_vec());
+        let z_b = if self.stop_gradient { z_b.detach() } else { z_b };
+        Some(self.loss.forward_with_peers(z_a, z_b, ranks).into())
     }
 }

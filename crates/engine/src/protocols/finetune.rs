@@ -10,6 +10,7 @@ use crate::device::RunRequest;
 use crate::error::RunError;
 use crate::files::write_json;
 use crate::finetune::{ClassifierAccuracy, FinetuneSettings, LabelledPart, classifier_accuracy, finetune_config};
+use crate::ranks::group::Alone;
 use crate::run::RunOrigin;
 use crate::run_dir::RunDir;
 use crate::sources::{Sources, labelled_part};
@@ -17,6 +18,7 @@ use crate::weights::{GivenNetwork, Weights};
 use anyhow::Context;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What to fine-tune.
@@ -299,6 +301,7 @@ impl Arm<'_> {
             profile: false,
             dry_run: false,
             baselines: None,
+            group: Arc::new(Alone::default()),
         };
         let accuracy = evaluation.device.run(|device| {
             device.prepare(run_request)?.train()?;

@@ -6,6 +6,7 @@ use crate::config::{Config, ConfigError, ResolvedConfig};
 use crate::console::{Console, PlainConsole};
 use crate::method::{Method, MethodDefinition, MethodInputs, TwinLoss, TwinLossMethod};
 use crate::metrics::MetricsSink;
+use crate::ranks::group::{Alone, Group};
 use crate::sources::Sources;
 use crate::stop::StopFlag;
 use crate::training::TrainBackbone;
@@ -56,6 +57,7 @@ pub struct RunBuilder<'a, B: TrainBackend, M = BuiltinBackbone<B>> {
     pub(super) profile: bool,
     pub(super) dry_run: bool,
     pub(super) baselines: Option<PathBuf>,
+    pub(super) group: Arc<dyn Group>,
 }
 
 impl Run {
@@ -79,6 +81,7 @@ impl Run {
             profile: false,
             dry_run: false,
             baselines: None,
+            group: Arc::new(Alone::default()),
         }
     }
 }
@@ -151,6 +154,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
             profile: self.profile,
             dry_run: self.dry_run,
             baselines: self.baselines,
+            group: self.group,
         }
     }
 
@@ -202,6 +206,12 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
     /// check of this machine's memory, so that the plan can be printed in any case.
     pub fn dry_run(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }
+    }
+
+    /// The rank that this process or thread is in a run that several train together. Every rank builds the same run; the batch size is
+    /// that of all ranks together, and rank 0 alone writes, prints and evaluates.
+    pub fn group(self, group: Arc<dyn Group>) -> Self {
+        Self { group, ..self }
     }
 
     /// A folder in which runs share evaluations before the first step: the network's are read from it, if a run with equal weights,

@@ -1,19 +1,22 @@
 //! An open run: its folder is locked, and it can be trained.
 
+use super::RunOrigin;
 use super::origin::OpenFolder;
 use super::ready::{Experiment, Ready};
 use super::{examples, portray, results};
 use crate::backend::TrainBackend;
 use crate::checkpoint::{Checkpoint, Progress};
-use crate::config::{Change, Config, rule};
+use crate::config::{Change, Config, SyncNorm, flat, rule};
 use crate::console::Console;
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::files::{write_atomic, write_json};
 use crate::metrics::{MetricsLog, MetricsSink, TensorBoard};
 use crate::optim::Optimizer;
-use crate::plan::loader_config;
+use crate::plan::{Plan, loader_config};
 use crate::program::Started;
+use crate::ranks::Ranks;
+use crate::sources::Sources;
 use crate::summary::Summary;
 use crate::training::{Phase, Profile, Standing, TrainBackbone, Trainer, TrainerParts};
 use crate::weights::{HeadsFit, Weights};
@@ -35,6 +38,7 @@ enum State<'a, B: TrainBackend, M: TrainBackbone<B>> {
 
 struct Opened<'a, B: TrainBackend, M: TrainBackbone<B>> {
     context: RunContext,
+    ranks: Ranks,
     checkpoint: Option<Checkpoint>,
     /// Initial weights, and the parts of the heads that are loaded from them.
     weights: Option<(Weights, HeadsFit)>,
@@ -48,6 +52,15 @@ struct Opened<'a, B: TrainBackend, M: TrainBackbone<B>> {
 pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
     ready: Ready<'a, B, M>,
 ) -> Result<OpenRun<'a, B, M>, RunError> {
+    let train = &ready.plan.config.train;
+    let ranks = Ranks::new(ready.group.clone(), train.sync_norm, train.batch_size);
+    ranks.caught(|| begin_together(ready, &ranks))
+}
+
+fn begin_together<'a, B: TrainBackend, M: TrainBackbone<B>>(
+    ready: Ready<'a, B, M>,
+    ranks: &Ranks,
+) -> Result<OpenRun<'a, B, M>, RunError> {
     let Ready {
         plan,
         sources,
@@ -57,20 +70,26 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
         console,
         stop,
         baselines,
+        group: _,
         experiment,
     } = ready;
-    if stop.is_set() {
-        return Err(RunError::Interrupted(
-            "interrupted before anything was written".to_owned(),
-        ));
+    let [stopping] = ranks.count([stop.is_set()]);
+    if stopping > 0 {
+        let interrupted = RunError::Interrupted("interrupted before anything was written".to_owned());
+        return Err(match ranks.is_first() {
+            true => interrupted,
+            false => RunError::OnAnotherRank(Box::new(interrupted)),
+        });
     }
+    let identity = (flat(&plan.config), env!("CARGO_PKG_VERSION"), sources.images());
+    check_equal(&format!("{identity:?}"), ranks)?;
     let OpenFolder {
         run,
         lock,
         weights,
         checkpoint,
         changed,
-    } = origin.open(&plan, &sources, console.as_ref())?;
+    } = open_folder(origin, &plan, &sources, console.as_ref(), ranks)?;
     let opened = Opened {
         context: RunContext {
             plan,
@@ -82,6 +101,7 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
             baselines,
             _lock: lock,
         },
+        ranks: ranks.clone(),
         checkpoint,
         weights: weights.zip(fit),
         experiment,
@@ -92,7 +112,96 @@ pub(super) fn begin<'a, B: TrainBackend, M: TrainBackbone<B>>(
         &changed,
         opened.weights.as_ref(),
     );
+    if !ranks.is_alone() {
+        let place = ranks.group().place();
+        let (size, sync) = (place.size, opened.context.plan.config.train.sync_norm);
+        opened.context.console.line(&format!(
+            "ranks       {size}, {} on {}; batch norm over {}",
+            place.local_size,
+            place.host,
+            match sync {
+                SyncNorm::All => "all of them",
+                SyncNorm::Node => "those of a node",
+                SyncNorm::None => "the images of each",
+            }
+        ));
+    }
     Ok(OpenRun(State::Open(Box::new(opened))))
+}
+
+/// Checks that all ranks have the config, the program and the images of rank 0.
+fn check_equal(own: &str, ranks: &Ranks) -> Result<(), RunError> {
+    let first = ranks.of_first(own.as_bytes().to_vec());
+    let place = ranks.group().place();
+    ranks.agreed(if first == own.as_bytes() {
+        Ok(())
+    } else {
+        Err(RunError::usage(format!(
+            "[{place}] this rank has another config, other images or another version of the program than rank 0; start all ranks with the \
+             same files"
+        )))
+    })
+}
+
+/// [`RunOrigin::open`] by rank 0; the others get what the run starts from.
+fn open_folder(
+    origin: RunOrigin,
+    plan: &Plan,
+    sources: &Sources,
+    console: &dyn Console,
+    ranks: &Ranks,
+) -> Result<OpenFolder, RunError> {
+    if ranks.is_alone() {
+        return origin.open(plan, sources, console);
+    }
+    if ranks.is_first() {
+        let mut folder = None;
+        ranks.on_first(
+            || {
+                let opened = folder.insert(origin.open(plan, sources, console)?);
+                let checkpoint = opened.checkpoint.clone().map(Checkpoint::into_bytes).transpose()?;
+                Ok(Start {
+                    root: opened.run.root().to_owned(),
+                    checkpoint,
+                })
+            },
+            Start::to_bytes,
+            Start::of_bytes,
+        )?;
+        return Ok(folder.expect("opened above"));
+    }
+    let Start { root, checkpoint } = ranks.on_first(|| Ok(Start::default()), Start::to_bytes, Start::of_bytes)?;
+    let checkpoint = checkpoint.map(|bytes| Checkpoint::of_bytes(&bytes)).transpose()?;
+    Ok(origin.join(&root, checkpoint))
+}
+
+/// What rank 0 tells the others of the folder.
+#[derive(Default)]
+struct Start {
+    root: PathBuf,
+    checkpoint: Option<Vec<u8>>,
+}
+
+impl Start {
+    /// The length of the path, the path, and the checkpoint.
+    fn to_bytes(&self) -> Vec<u8> {
+        let root = self.root.to_string_lossy();
+        let mut bytes = (root.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(root.as_bytes());
+        bytes.extend(self.checkpoint.iter().flatten());
+        bytes
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        let Some((length, rest)) = bytes.split_first_chunk() else {
+            return Self::default();
+        };
+        let (root, checkpoint) = rest.split_at(rest.len().min(u64::from_le_bytes(*length) as usize));
+        Self {
+            root: PathBuf::from(String::from_utf8_lossy(root).into_owned()),
+            checkpoint: (!checkpoint.is_empty()).then(|| checkpoint.to_vec()),
+        }
+    }
 }
 
 /// Prints the plan, the origin of the initial state, and warnings that the user should see before training starts.
@@ -173,7 +282,8 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> OpenRun<'a, B, M> {
         } else {
             Profile::off()
         };
-        train(*opened, &profile)
+        let ranks = opened.ranks.clone();
+        ranks.caught(|| train(*opened, &profile))
     }
 }
 
@@ -184,6 +294,7 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
     let started = Instant::now();
     let Opened {
         context,
+        ranks,
         checkpoint,
         weights,
         experiment,
@@ -200,7 +311,12 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
     let config = &plan.config;
     let views = Views::new(&plan.method.views, context.sources.normalization.clone()).map_err(RunError::usage)?;
     let loader = ViewLoader::new(context.sources.train.clone(), views, loader_config(config));
-    let loader = loader.map_err(RunError::usage)?;
+    let mut loader = loader.map_err(RunError::usage)?;
+    // Derived views are computed from the whole batch.
+    if plan.method.derived.is_empty() {
+        let place = ranks.group().place();
+        loader = loader.with_share(place.rank, place.size);
+    }
     let mut model = initialised(model, initialise, config);
     if let Some((weights, fit)) = &weights {
         model = weights.load(model, fit)?;
@@ -227,24 +343,33 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         optimizer: Some(rule.name().to_owned()),
         ..progress
     };
-    if is_new {
-        write_json(&context.run.data(), &context.sources.summary())?;
-        write_json(&context.run.report_data("started.json"), &Started::now(&plan.recipe))?;
-        examples::save(&context)?;
-        if config.eval.untrained {
-            let network = model.valid();
-            let name = portray::name_of_start(progress.from.as_deref());
-            portray::save_correlation::<B, M>(&context, name, &network, &device)?;
-        }
-    }
     let step = progress.step;
-    let log = MetricsLog::open(&context.run.metrics(), step, step == plan.schedule.total_steps)?;
-    let board = TensorBoard::create(&context.run.tensorboard(), step)?;
-    let mut sinks: Vec<Box<dyn MetricsSink>> = vec![Box::new(log), Box::new(board)];
-    sinks.extend(more_sinks);
+    let mut sinks: Vec<Box<dyn MetricsSink>> = Vec::new();
+    ranks.decided_by_first(|| {
+        if is_new {
+            write_json(&context.run.data(), &context.sources.summary())?;
+            write_json(&context.run.report_data("started.json"), &Started::now(&plan.recipe))?;
+            examples::save(&context)?;
+            if config.eval.untrained {
+                let network = model.valid();
+                let name = portray::name_of_start(progress.from.as_deref());
+                portray::save_correlation::<B, M>(&context, name, &network, &device)?;
+            }
+        }
+        let log = MetricsLog::open(&context.run.metrics(), step, step == plan.schedule.total_steps)?;
+        sinks.push(Box::new(log));
+        sinks.push(Box::new(TensorBoard::create(&context.run.tensorboard(), step)?));
+        sinks.extend(more_sinks);
+        Ok(true)
+    })?;
+    let report: Box<dyn FnMut(&Standing)> = match ranks.is_first() {
+        true => Box::new(report_writer(&context)),
+        false => Box::new(|_| {}),
+    };
     let mut trainer = Trainer::new(TrainerParts {
         context: &context,
         profile,
+        ranks: ranks.clone(),
         device: device.clone(),
         model,
         method,
@@ -252,11 +377,11 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
         loader,
         sinks,
         progress,
-        report: Box::new(report_writer(&context)),
+        report,
         started,
     });
     if let Some(checkpoint) = checkpoint {
-        trainer.restore(&checkpoint)?;
+        ranks.agreed(trainer.restore(&checkpoint).map_err(RunError::Failed))?;
     }
     if changed || weights.is_some() {
         trainer.save(false)?;
@@ -264,19 +389,31 @@ fn train<B: TrainBackend, M: TrainBackbone<B>>(
     if weights.is_some() {
         // `config.toml` makes the folder resumable. If it were written before the checkpoint, a run killed in between would
         // resume from newly initialised weights.
-        write_atomic(&context.run.config(), text.as_bytes())?;
+        ranks.decided_by_first(|| {
+            write_atomic(&context.run.config(), text.as_bytes())?;
+            Ok(true)
+        })?;
     }
     let measured = if step == 0 && config.eval.untrained {
-        trainer.measure_untrained()
+        ranks.decided_by_first(|| {
+            trainer.measure_untrained()?;
+            Ok(true)
+        })
     } else {
-        Ok(())
+        Ok(true)
     };
-    let outcome = measured.and_then(|()| trainer.run());
+    let outcome = measured.and_then(|_| trainer.run());
     context.console.finish();
     let steps = trainer.steps() - step;
     let outcome = outcome.and_then(|()| {
-        let finished = trainer.finish()?;
-        Ok(profile.time(Phase::Monitors, || results::write(&context, &finished, &device))?)
+        let work = || {
+            let finished = trainer.finish()?;
+            let summary = profile.time(Phase::Monitors, || results::write(&context, &finished, &device))?;
+            Ok(Some(summary))
+        };
+        let encode = |summary: &Option<Summary>| serde_json::to_vec(summary).unwrap_or_default();
+        let summary = ranks.on_first(work, encode, |bytes| serde_json::from_slice(bytes).unwrap_or_default())?;
+        summary.ok_or_else(|| RunError::Failed(anyhow::anyhow!("rank 0 has no summary")))
     });
     // Printed for an interrupted or failed run, too.
     for line in profile.table(steps) {

@@ -36,7 +36,8 @@ pub enum RunOrigin {
 /// The locked folder of a run, with the state that the run starts from.
 pub(super) struct OpenFolder {
     pub run: RunDir,
-    pub lock: RunLock,
+    /// Rank 0's.
+    pub lock: Option<RunLock>,
     pub weights: Option<Weights>,
     /// The checkpoint to resume from; `None` if the run has none yet.
     pub checkpoint: Option<Checkpoint>,
@@ -68,10 +69,13 @@ impl RunOrigin {
     /// # Errors
     /// [`RunError::Usage`] if the folder of a new run holds a run or other files, or if the config differs from the stored one
     /// in a way that was not accepted.
-    pub(super) fn finished(&self, config: &ResolvedConfig) -> Result<Option<Summary>, RunError> {
+    pub(super) fn finished(&self, config: &ResolvedConfig, is_first: bool) -> Result<Option<Summary>, RunError> {
         match self {
             Self::New { root, .. } => {
-                RunDir::check_free(root).map_err(RunError::usage)?;
+                // The first rank, which makes the folder, checks it for all.
+                if is_first {
+                    RunDir::check_free(root).map_err(RunError::usage)?;
+                }
                 Ok(None)
             }
             Self::Resume {
@@ -113,6 +117,21 @@ impl RunOrigin {
         }
     }
 
+    /// The folder that rank 0 has opened, as another rank sees it.
+    pub(super) fn join(self, root: &Path, checkpoint: Option<Checkpoint>) -> OpenFolder {
+        let weights = match self {
+            Self::New { weights, .. } => weights.map(|(weights, _)| weights),
+            Self::Resume { .. } => None,
+        };
+        OpenFolder {
+            run: RunDir::of_another_rank(root),
+            lock: None,
+            weights,
+            checkpoint,
+            changed: Vec::new(),
+        }
+    }
+
     /// Creates the folder of a new run, or reads the newest usable checkpoint of an existing one. The folder is locked against
     /// other processes. Call [`RunOrigin::finished`] first.
     ///
@@ -137,7 +156,7 @@ impl RunOrigin {
                 });
                 Ok(OpenFolder {
                     run,
-                    lock,
+                    lock: Some(lock),
                     weights,
                     checkpoint: None,
                     changed: Vec::new(),
@@ -167,7 +186,7 @@ impl RunOrigin {
                 }
                 Ok(OpenFolder {
                     run,
-                    lock,
+                    lock: Some(lock),
                     weights: None,
                     checkpoint: kept.checkpoint,
                     changed,

@@ -5,12 +5,14 @@ use super::open_run::{OpenRun, begin};
 use super::origin::RunOrigin;
 use super::ready::{Experiment, Ready};
 use crate::backend::TrainBackend;
+use crate::config::SyncNorm;
 use crate::config::{Config, ResolvedConfig};
-use crate::console::Console;
+use crate::console::{Console, SilentConsole};
 use crate::error::RunError;
 use crate::host_memory;
 use crate::method::MethodSpec;
 use crate::plan::{Parameters, Plan};
+use crate::ranks::Ranks;
 use crate::run_dir::default_root;
 use crate::sources;
 use crate::summary::Summary;
@@ -84,8 +86,16 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> RunBuilder<'a, B, M> {
     /// # Errors
     /// [`RunError::Usage`] if the config is invalid, the run cannot start or resume in its folder with this config, the images
     /// cannot be opened or do not fill a batch, the backbone or the initial weights do not match the config, or the run does
-    /// not fit this machine's memory or the device's buffers.
+    /// not fit this machine's memory or the device's buffers; [`RunError::OnAnotherRank`] if that is so on another rank.
     pub fn prepare(mut self) -> Result<PreparedRun<'a, B, M>, RunError> {
+        let ranks = Ranks::new(self.group.clone(), SyncNorm::None, 0);
+        if !ranks.is_first() {
+            self.console = Arc::new(SilentConsole);
+        }
+        ranks.caught(|| ranks.agreed(self.prepare_here()))
+    }
+
+    fn prepare_here(mut self) -> Result<PreparedRun<'a, B, M>, RunError> {
         self.config.validate().map_err(RunError::usage)?;
         let origin = match (self.origin.take(), self.out.take()) {
             (Some(origin), _) => origin,
@@ -124,6 +134,7 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
         profile,
         dry_run,
         baselines,
+        group,
         ..
     } = builder;
     let mut config = ResolvedConfig::new(config);
@@ -135,7 +146,7 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
         config = config.with_statistics_of(stored);
     }
     // Before the images are opened, which may take minutes for a large data set.
-    if let Some(summary) = origin.finished(&config)? {
+    if let Some(summary) = origin.finished(&config, group.place().is_first())? {
         return Ok(PreparedRun(State::Finished(Box::new(summary), origin, console)));
     }
     let sources = match images {
@@ -144,8 +155,15 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
     };
     let config = config.with_statistics(&sources.normalization);
     check_batch(config.train.batch_size, sources.counts().train)?;
+    check_ranks(config.train.batch_size, group.place().size)?;
     let largest_buffer = B::largest_buffer(&device);
     let method = method(&config, &config.method_inputs(largest_buffer));
+    if group.place().size > 1 && method.spec().whole_set_scores.is_some() {
+        return Err(RunError::usage(format!(
+            "{} needs passes over the whole training set, which one process makes; run it without mpirun",
+            method.spec().kind
+        )));
+    }
     if method.spec().uses_labels {
         check_labels(method.spec(), sources.counts().classes)?;
     }
@@ -167,7 +185,12 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
     let plan = Plan::new(recipe, config, about, sources.counts(), parameters, largest_buffer);
     let plan = plan.map_err(RunError::usage)?;
     plan.check_buffers().map_err(RunError::usage)?;
-    if !dry_run && let Some(available) = host_memory::physical() {
+    // The plan's memory is that of the whole batch.
+    let is_alone = group.place().size == 1;
+    if !dry_run
+        && is_alone
+        && let Some(available) = host_memory::physical()
+    {
         let on_host = label.backend == "cpu";
         plan.memory().check(available, on_host).map_err(RunError::usage)?;
     }
@@ -180,6 +203,7 @@ fn prepare<'a, B: TrainBackend, M: TrainBackbone<B>>(
         console,
         stop,
         baselines,
+        group,
         experiment: Experiment {
             device,
             model,
@@ -221,6 +245,16 @@ fn check_labels(spec: &MethodSpec, classes: usize) -> Result<(), RunError> {
         )));
     }
     Ok(())
+}
+
+/// Checks that every rank has an image of each batch.
+fn check_ranks(batch_size: usize, ranks: usize) -> Result<(), RunError> {
+    if ranks <= batch_size {
+        return Ok(());
+    }
+    Err(RunError::usage(format!(
+        "there are {ranks} ranks and train.batch_size is {batch_size}, so that some have no image; start fewer ranks"
+    )))
 }
 
 /// Checks that an epoch has at least one step, which [`Plan::new`] requires: incomplete batches are dropped.

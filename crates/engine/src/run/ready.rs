@@ -6,6 +6,7 @@ use crate::console::Console;
 use crate::method::Method;
 use crate::metrics::MetricsSink;
 use crate::plan::Plan;
+use crate::ranks::group::Group;
 use crate::sources::Sources;
 use crate::stop::StopFlag;
 use crate::training::TrainBackbone;
@@ -26,6 +27,8 @@ pub(super) struct Ready<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub stop: StopFlag,
     /// Where untrained evaluations are shared.
     pub baselines: Option<PathBuf>,
+    /// The rank of this process or thread.
+    pub group: Arc<dyn Group>,
     pub experiment: Experiment<'a, B, M>,
 }
 

@@ -8,6 +8,7 @@ use super::repeats::{Repeats, Timing};
 use crate::backend::TrainBackend;
 use crate::method::{Clock, EmaTiming, Method, MethodInputs, MethodSpec, WholeSet};
 use crate::methods::{LossSection, MethodKind, MethodSection};
+use crate::ranks::Ranks;
 use crate::training::{Profile, StepContext, Teacher, step_gradients};
 use barlow_augment::ViewsConfig;
 use barlow_data::{DeviceBatch, HostBatch, HostView};
@@ -190,6 +191,7 @@ fn one_step<B: TrainBackend>(
         clock: CLOCK,
         seed: 0,
         profile: &profile,
+        ranks: &Ranks::alone(),
     };
     let results = black_box(step_gradients(&context, method, batch));
     if let Some(teacher) = &mut teacher {

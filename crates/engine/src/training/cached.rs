@@ -7,12 +7,12 @@
 //! a device's share in data-parallel training; all else is the one-pass step to rounding.
 
 use super::TrainBackbone;
-use super::pending::pending;
+use super::loss_stage::{LossGradients, OwnPart, loss_stage};
 use super::profile::Phase;
-use super::step::{StepContext, StepGradients, forward};
+use super::step::{StepContext, StepGradients, dot, forward};
 use super::teacher::Teacher;
 use crate::backend::TrainBackend;
-use crate::method::{Method, MethodBatch};
+use crate::method::Method;
 use barlow_data::HostBatch;
 use barlow_model::NormMode;
 use burn::module::AutodiffModule;
@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// As [`step_gradients`](super::step_gradients), `micro_batch` images of one pass at a time.
+///
+/// On several ranks `micro_batch` is the number of images of this rank; all ranks have as many micro-batches.
 ///
 /// The running statistics are updated once for every micro-batch of each pass, pass by pass, with the second forward pass; a
 /// teacher's with its only one.
@@ -37,14 +39,13 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     device: &B::Device,
 ) -> StepGradients<B::InnerBackend> {
     assert!(micro_batch > 0, "a micro-batch of no images");
-    let StepContext { model, profile, .. } = context;
+    let StepContext {
+        model, profile, ranks, ..
+    } = context;
     let groups = method.spec().groups_of_views();
     let by_head = method.spec().passes_by_head();
     let of_teacher = method.spec().passes_of_teacher();
-    let parts: Vec<Range<usize>> = (0..batch.n)
-        .step_by(micro_batch)
-        .map(|start| start..batch.n.min(start + micro_batch))
-        .collect();
+    let parts = ranks.micro_batches(batch.n, micro_batch);
 
     let of_teacher = match context.teacher {
         Some(teacher) => teacher_embeddings(context, teacher, batch, &of_teacher, &parts, device),
@@ -60,7 +61,7 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
             });
             let output = profile.time(Phase::Forward, || {
                 let keys = context.keys(passes, rows.clone());
-                forward(&plain, images, NormMode::TrainFrozenStats, &keys)
+                forward(&plain, images, ranks.norm_mode(NormMode::TrainFrozenStats), &keys)
             });
             for (&view, (h, z)) in passes.iter().flatten().zip(output) {
                 representations[view].push(h);
@@ -77,33 +78,23 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
             .collect()
     };
     let representations = of_online(&mut representations);
-    let embeddings: Vec<Tensor<B, 2>> = of_online(&mut embeddings)
-        .into_iter()
-        .map(|z| Tensor::from_inner(z).require_grad())
-        .collect();
-
     let mut sum = GradientsAccumulator::new();
-    let (readings, of_embeddings) = profile.time(Phase::Loss, || {
-        let batch = MethodBatch {
-            embeddings: embeddings.clone(),
-            teacher: of_teacher,
-            teacher_heads: context.teacher.map(|teacher| &teacher.model().heads),
-            groups: &groups,
-            indices: &batch.indices,
-            labels: &batch.labels,
-            clock: context.clock,
-            seed: context.seed,
-        };
-        let output = method.loss(&model.heads, batch);
-        let readings = pending(&output);
-        let mut gradients = output.loss.backward();
-        // A view whose gradient the loss stops has none.
-        let of = embeddings.iter().map(|z| z.grad_remove(&mut gradients));
-        let of: BTreeMap<usize, _> = online.iter().copied().zip(of).collect();
-        // Those of predictor and prototypes; the network's others come with the second pass.
-        sum.accumulate(*model, GradientsParams::from_grads(gradients, *model));
-        (readings, of)
-    });
+    let part = OwnPart {
+        embeddings: of_online(&mut embeddings),
+        teacher: of_teacher,
+        groups: &groups,
+        indices: &batch.indices,
+        labels: &batch.labels,
+    };
+    let LossGradients {
+        readings,
+        of_embeddings,
+        of_heads,
+    } = loss_stage(context, method, part);
+    // Those of predictor and prototypes; the network's others come with the second pass. A view whose gradient the loss stops has
+    // none.
+    sum.accumulate(*model, of_heads);
+    let of_embeddings: BTreeMap<usize, _> = online.iter().copied().zip(of_embeddings).collect();
 
     for passes in &by_head {
         let gradients: Vec<_> = passes.iter().flatten().map(|view| &of_embeddings[view]).collect();
@@ -111,16 +102,14 @@ pub fn cached_step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
             let images = profile.time(Phase::ToDevice, || images::<B>(batch, passes, rows, device));
             let output = profile.time(Phase::Forward, || {
                 let keys = context.keys(passes, rows.clone());
-                forward(*model, images, NormMode::Train, &keys)
+                forward(*model, images, ranks.norm_mode(NormMode::Train), &keys)
             });
             profile.time(Phase::Backward, || {
-                // The gradient of this sum for z is that of the loss.
-                let terms = output.into_iter().zip(&gradients);
-                let terms = terms.filter_map(|((_, z), gradient)| {
-                    let gradient = gradient.as_ref()?.clone().narrow(0, rows.start, rows.len());
-                    Some((z * Tensor::from_inner(gradient)).sum())
+                let views = output.into_iter().zip(&gradients).map(|((_, z), gradient)| {
+                    let rows_of = |all: &Tensor<B::InnerBackend, 2>| all.clone().narrow(0, rows.start, rows.len());
+                    (z, gradient.as_ref().map(rows_of))
                 });
-                let Some(dot) = terms.reduce(|sum, term| sum + term) else {
+                let Some(dot) = dot(views) else {
                     return;
                 };
                 let gradients = GradientsParams::from_grads(dot.backward(), *model);
@@ -162,7 +151,9 @@ fn teacher_embeddings<B: TrainBackend, M: TrainBackbone<B>>(
                 let of_view = |&view: &usize| batch.rows_to_device::<B::InnerBackend>(view, rows.clone(), device);
                 pass.iter().map(of_view).collect()
             });
-            let of_part = context.profile.time(Phase::Forward, || teacher.forward(images));
+            let of_part = context
+                .profile
+                .time(Phase::Forward, || teacher.forward(images, context.ranks));
             for (&view, z) in pass.iter().zip(of_part) {
                 embeddings[view].push(z);
             }

@@ -1,8 +1,10 @@
 //! Tests of cached gradients against one graph over the whole batch, and against the sum of micro-batch losses.
 
 use super::*;
+use crate::method::MethodBatch;
 use crate::method::{Clock, MethodInputs, WholeSet};
 use crate::methods::{LossSection, MethodKind, MethodSection};
+use crate::ranks::Ranks;
 use crate::training::{Profile, Teacher, step_gradients};
 use barlow_augment::ViewsConfig;
 use barlow_data::HostView;
@@ -163,6 +165,7 @@ fn step(kind: MethodKind, model: &Model<Diff>, micro_batch: Option<usize>) -> (V
         clock: CLOCK,
         seed: 0,
         profile: &profile,
+        ranks: &Ranks::alone(),
     };
     let batch = batch(kind);
     let step = match micro_batch {
@@ -284,6 +287,7 @@ fn drop_path_is_that_of_the_whole_batch() {
             clock: CLOCK,
             seed,
             profile: &profile,
+            ranks: &Ranks::alone(),
         };
         let batch = batch(kind).to_device::<Diff>(&FlexDevice);
         flat(step_gradients(&context, method(kind).as_mut(), batch).gradients, model)

@@ -5,6 +5,7 @@ mod backbone;
 mod cached;
 mod collapse;
 mod interval;
+mod loss_stage;
 mod online_probe;
 mod pending;
 mod profile;

@@ -2,6 +2,7 @@
 //! curve for the cost of a small matrix product. No gradient leaves it, so it does not affect the network.
 
 use crate::evaluation::to_host;
+use crate::ranks::Ranks;
 use barlow_eval::LinearModel;
 use barlow_model::{HostTensor, StateDict};
 use burn::tensor::activation::softmax;
@@ -34,11 +35,18 @@ impl<B: Backend> OnlineProbe<B> {
     }
 
     /// One step of SGD on the cross entropy of all views; gives the accuracy on the first view before the step, `[1]`, on the
-    /// device.
+    /// device. The rows are this rank's of a batch of `images`.
     ///
     /// # Panics
     /// If there is no view, or there are not as many labels as rows.
-    pub fn step(&mut self, representations: Vec<Tensor<B, 2>>, labels: &[usize], factor: f64) -> Tensor<B, 1> {
+    pub fn step(
+        &mut self,
+        representations: Vec<Tensor<B, 2>>,
+        labels: &[usize],
+        factor: f64,
+        ranks: &Ranks,
+        images: usize,
+    ) -> Tensor<B, 1> {
         let views = representations.len();
         let [n, features] = representations[0].dims();
         assert_eq!(n, labels.len(), "labels of a batch of {n}");
@@ -61,12 +69,17 @@ impl<B: Backend> OnlineProbe<B> {
                 let wanted = Tensor::<B, 2, Int>::from_data(TensorData::new(wanted, [n, 1]), &device);
                 correct = Some(logits.clone().argmax(1).equal(wanted).float().mean());
             }
-            let error = (softmax(logits, 1) - target.clone()) / (views * n) as f64;
+            let error = (softmax(logits, 1) - target.clone()) / (views * images) as f64;
             let [of_weight, of_bias] = gradients;
             gradients = [
                 of_weight + x.transpose().matmul(error.clone()),
                 of_bias + error.sum_dim(0),
             ];
+        }
+        let mut correct = correct.expect("there is a view");
+        if !ranks.is_alone() {
+            let share = n as f64 / images as f64;
+            (gradients, correct) = summed(gradients, correct * share, ranks);
         }
         let rate = RATE * factor;
         let moved = |value: Tensor<B, 2>, momentum: Tensor<B, 2>, gradient: Tensor<B, 2>| {
@@ -78,7 +91,7 @@ impl<B: Backend> OnlineProbe<B> {
         let (weight, of_weight) = moved(weight, of_weight, weight_gradient);
         let (bias, of_bias) = moved(bias, of_bias, bias_gradient);
         self.tensors = [weight, bias, of_weight, of_bias];
-        correct.expect("there is a view")
+        correct
     }
 
     /// The tensors on the host, by name.
@@ -122,6 +135,25 @@ impl<B: Backend> OnlineProbe<B> {
     }
 }
 
+/// Gradients and accuracy summed over the ranks.
+fn summed<B: Backend>(
+    gradients: [Tensor<B, 2>; 2],
+    correct: Tensor<B, 1>,
+    ranks: &Ranks,
+) -> ([Tensor<B, 2>; 2], Tensor<B, 1>) {
+    let device = correct.device();
+    let shapes = gradients.each_ref().map(|gradient| gradient.dims());
+    let mut values: Vec<f32> = gradients.into_iter().flat_map(to_host).collect();
+    values.extend(to_host(correct.reshape([1, 1])));
+    ranks.sum(&mut values);
+    let mut rest = values;
+    let gradients = shapes.map(|shape| {
+        let others = rest.split_off(shape[0] * shape[1]);
+        Tensor::from_data(TensorData::new(std::mem::replace(&mut rest, others), shape), &device)
+    });
+    (gradients, Tensor::from_data(TensorData::new(rest, [1]), &device))
+}
+
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
     use super::*;
@@ -145,7 +177,7 @@ mod tests {
         let mut right = 0.0;
         for seed in from..to {
             let (views, labels) = batch(seed);
-            right = probe.step(views, &labels, 1.0).into_scalar();
+            right = probe.step(views, &labels, 1.0, &Ranks::alone(), 32).into_scalar();
         }
         right
     }
@@ -175,7 +207,7 @@ mod tests {
             }
         }
         let mut probe = OnlineProbe::new(3, 4, &FlexDevice);
-        probe.step(views, &labels, 1.0);
+        probe.step(views, &labels, 1.0, &Ranks::alone(), 32);
         let found = &probe.state()["weight"].data;
         for (found, expected) in found.iter().zip(expected) {
             assert!((f64::from(*found) - expected).abs() < 1e-7, "{found}, not {expected}");

@@ -1,16 +1,18 @@
 //! The gradients of a step in one pass: forward passes, the loss, one backward pass.
 
 use super::TrainBackbone;
+use super::loss_stage::{LossGradients, OwnPart, loss_stage};
 use super::pending::{PendingReadings, pending};
 use super::profile::{Phase, Profile};
 use super::rows::{apart, together};
 use super::teacher::Teacher;
 use crate::backend::TrainBackend;
 use crate::method::{Clock, Method, MethodBatch};
+use crate::ranks::Ranks;
 use barlow_data::DeviceBatch;
 use barlow_model::{Backbone, Model, NormMode, RowKeys};
 use barlow_ops::NormOps;
-use burn::optim::GradientsParams;
+use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use std::ops::Range;
@@ -37,20 +39,24 @@ pub struct StepContext<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub seed: u64,
     /// The time profile.
     pub profile: &'a Profile,
+    /// The ranks that the batch is spread over.
+    pub ranks: &'a Ranks,
 }
 
 impl<B: TrainBackend, M: TrainBackbone<B>> StepContext<'_, B, M> {
-    /// The keys of the images `rows` of the batch in each of some passes: the same whenever a pass is repeated.
+    /// The keys of the images `rows` of this rank's part of the batch in each of some passes: the same whenever a pass is repeated.
     pub(super) fn keys(&self, passes: &[Vec<usize>], rows: Range<usize>) -> Vec<RowKeys> {
+        let first = self.ranks.first_row();
+        let rows = first + rows.start..first + rows.end;
         let of_pass = |pass: &Vec<usize>| RowKeys::new(self.seed, self.clock.step, pass, rows.clone());
         passes.iter().map(of_pass).collect()
     }
 }
 
-/// A step without its update: the teacher's forward passes, the online ones, the loss, the backward pass.
+/// A step without its update on this rank's part of the batch: the teacher's forward passes, the online ones, the loss, the backward pass.
 ///
 /// Views go through the network as the method's spec says; each pass has its own batch statistics and updates the running ones
-/// once.
+/// once. On several ranks the gradients are this rank's share; they are still to be summed ([`Ranks::sum_gradients`]).
 pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     context: &StepContext<'_, B, M>,
     method: &mut dyn Method<B>,
@@ -60,6 +66,7 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         model,
         teacher,
         profile,
+        ranks,
         ..
     } = context;
     let groups = method.spec().groups_of_views();
@@ -70,7 +77,7 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     } = batch;
     let n = views.first().map_or(0, |view| view.dims()[0]);
     let of_teacher = profile.time(Phase::Forward, || match teacher {
-        Some(teacher) => teacher.embeddings(&views, &of_teacher),
+        Some(teacher) => teacher.embeddings(&views, &of_teacher, ranks),
         None => vec![None; views.len()],
     });
     let (representations, embeddings) = profile.time(Phase::Forward, || {
@@ -80,7 +87,7 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
             let mut take = |&view: &usize| views[view].take().expect("a view is in one pass");
             let images = passes.iter().map(|pass| pass.iter().map(&mut take).collect()).collect();
             let keys = context.keys(passes, 0..n);
-            let output = forward(*model, images, NormMode::Train, &keys);
+            let output = forward(*model, images, ranks.norm_mode(NormMode::Train), &keys);
             for (&view, (h, z)) in passes.iter().flatten().zip(output) {
                 outputs[view] = Some((h.inner(), z));
             }
@@ -88,6 +95,33 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
         // Views that the network does not see have none.
         outputs.into_iter().flatten().unzip::<_, _, Vec<_>, Vec<_>>()
     });
+    if !ranks.is_alone() {
+        let part = OwnPart {
+            embeddings: embeddings.iter().map(|z| z.clone().inner()).collect(),
+            teacher: of_teacher,
+            groups: &groups,
+            indices: &indices,
+            labels: &labels,
+        };
+        let LossGradients {
+            readings,
+            of_embeddings,
+            of_heads,
+        } = loss_stage(context, method, part);
+        let gradients = profile.time(Phase::Backward, || {
+            let mut sum = GradientsAccumulator::new();
+            sum.accumulate(*model, of_heads);
+            if let Some(dot) = dot(embeddings.into_iter().zip(of_embeddings)) {
+                sum.accumulate(*model, GradientsParams::from_grads(dot.backward(), *model));
+            }
+            sum.grads()
+        });
+        return StepGradients {
+            gradients,
+            readings,
+            representations,
+        };
+    }
     let (loss, readings) = profile.time(Phase::Loss, || {
         let batch = MethodBatch {
             embeddings,
@@ -111,6 +145,14 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     }
 }
 
+/// Σ z · gradient, whose gradient for z is that of the loss; `None` if no view has one.
+pub(super) fn dot<B: TrainBackend>(
+    views: impl Iterator<Item = (Tensor<B, 2>, Option<Tensor<B::InnerBackend, 2>>)>,
+) -> Option<Tensor<B, 1>> {
+    let terms = views.filter_map(|(z, gradient)| Some((z * Tensor::from_inner(gradient?)).sum()));
+    terms.reduce(|sum, term| sum + term)
+}
+
 /// Representations and embeddings of each view of some passes, which share one pass of the projector; `keys` of each pass are those
 /// of its rows.
 ///
@@ -119,7 +161,7 @@ pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
 pub(super) fn forward<B: NormOps, M: Backbone<B>>(
     model: &Model<B, M>,
     passes: Vec<Vec<Tensor<B, 4>>>,
-    mode: NormMode,
+    mode: NormMode<'_>,
     keys: &[RowKeys],
 ) -> Vec<(Tensor<B, 2>, Tensor<B, 2>)> {
     let counts: Vec<usize> = passes.iter().map(Vec::len).collect();

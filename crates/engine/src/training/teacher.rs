@@ -4,6 +4,7 @@ use super::TrainBackbone;
 use super::rows::{apart, together};
 use crate::backend::TrainBackend;
 use crate::method::{EmaTiming, TeacherSpec};
+use crate::ranks::Ranks;
 use barlow_model::{Model, NormMode, ParamKind, PathStack, StateDict, StateError, load_state_dict, state_dict};
 use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
@@ -41,9 +42,14 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Teacher<B, M> {
     }
 
     /// Embeddings of each view of one pass; updates the teacher's own running statistics.
-    pub(super) fn forward(&self, images: Vec<Tensor<B::InnerBackend, 4>>) -> Vec<Tensor<B::InnerBackend, 2>> {
+    pub(super) fn forward(
+        &self,
+        images: Vec<Tensor<B::InnerBackend, 4>>,
+        ranks: &Ranks,
+    ) -> Vec<Tensor<B::InnerBackend, 2>> {
         let count = images.len();
-        let output = self.model().forward(together(images), NormMode::Train);
+        let mode = ranks.norm_mode(NormMode::Train);
+        let output = self.model().forward(together(images), mode);
         apart(output.embeddings, count)
     }
 
@@ -52,11 +58,12 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Teacher<B, M> {
         &self,
         views: &[Tensor<B, 4>],
         passes: &[Vec<usize>],
+        ranks: &Ranks,
     ) -> Vec<Option<Tensor<B::InnerBackend, 2>>> {
         let mut embeddings = vec![None; views.len()];
         for pass in passes {
             let images = pass.iter().map(|&view| views[view].clone().inner());
-            for (&view, z) in pass.iter().zip(self.forward(images.collect())) {
+            for (&view, z) in pass.iter().zip(self.forward(images.collect(), ranks)) {
                 embeddings[view] = Some(z);
             }
         }

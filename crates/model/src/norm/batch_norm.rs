@@ -5,7 +5,7 @@
 
 use super::mode::NormMode;
 use super::statistic::RunningStatistic;
-use barlow_ops::{Epilogue, NormOps, batch_norm_eval, batch_norm_train};
+use barlow_ops::{Epilogue, NormOps, batch_norm_eval, batch_norm_synced, batch_norm_train};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
@@ -146,32 +146,43 @@ impl<B: NormOps> BatchNorm<B> {
         }
         let (n, s) = (shape[0], shape[2..].iter().product::<usize>());
 
-        let three = |x: Tensor<B, D>| in_f32(x.reshape([n, features, s]));
-        let (x, epilogue) = (three(x), epilogue.map(three));
+        let (x, epilogue) = (in_f32(x), epilogue.map(in_f32));
         let vector = |param: &Option<Param<Tensor<B, 1>>>| param.as_ref().map(|p| in_f32(p.val()));
         let (weight, bias) = (vector(&self.weight), vector(&self.bias));
         let y = if mode == NormMode::Eval {
             let statistics = [running_mean, self.running_var.value()].map(in_f32);
             batch_norm_eval(x, weight, bias, statistics, self.epsilon, epilogue)
         } else {
-            assert!(
-                n * s > 1,
-                "batch norm needs at least two values per channel in training modes, got x of shape {shape:?}"
-            );
-            let (y, mean, variance) = batch_norm_train(x, weight, bias, self.epsilon, epilogue);
-            if mode == NormMode::Train {
-                let unbiased = (n * s) as f64 / (n * s - 1) as f64;
+            let (y, mean, variance, count) = match mode.peers() {
+                None => {
+                    assert!(
+                        n * s > 1,
+                        "batch norm needs at least two values per channel in training modes, got x of shape {shape:?}"
+                    );
+                    let (y, mean, variance) = batch_norm_train(x, weight, bias, self.epsilon, epilogue);
+                    (y, mean, variance, (n * s) as f64)
+                }
+                Some(peers) => {
+                    let (y, [mean, variance], count) =
+                        batch_norm_synced(x, weight, bias, self.epsilon, epilogue, peers);
+                    assert!(
+                        count > 1.0,
+                        "batch norm needs at least two values per channel on all ranks together, got x of shape {shape:?}"
+                    );
+                    (y, mean, variance, count)
+                }
+            };
+            if mode.updates_statistics() {
                 self.update(&self.running_mean, mean);
-                self.update(&self.running_var, variance.mul_scalar(unbiased));
+                self.update(&self.running_var, variance.mul_scalar(count / (count - 1.0)));
             }
             y
         };
-        let y = if dtype == DType::F32 {
+        if dtype == DType::F32 {
             y
         } else {
             y.cast(FloatDType::from(dtype))
-        };
-        y.reshape(shape)
+        }
     }
 
     fn update(&self, statistic: &RunningStatistic<B>, batch: Tensor<B, 1>) {

@@ -230,8 +230,8 @@ fn vits_agree_with_timm() {
     ] {
         let networks = (vit::<Train>(config), vit::<Cpu>(config));
         let (with, without) = (
-            |net: &Vit<Train>, x, _| net.forward(x),
-            |net: &Vit<Cpu>, x, _| net.forward(x),
+            |net: &Vit<Train>, x, _: NormMode| net.forward(x),
+            |net: &Vit<Cpu>, x, _: NormMode| net.forward(x),
         );
         check(case, [images, 3, 12, 12], networks, with, without);
     }

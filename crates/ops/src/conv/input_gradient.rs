@@ -24,11 +24,12 @@ pub fn of_small_kernel<B: Backend>(
     let groups = groups(&input_shape, &weight.shape());
     let weight = Tensor::<B, 4>::from_primitive(TensorPrimitive::Float(weight));
     let output_gradient = Tensor::<B, 4>::from_primitive(TensorPrimitive::Float(output_gradient));
-    let [_, _, height, width] = input_shape.dims();
+    let [n, channels, height, width] = input_shape.dims();
     let [_, _, kernel, _] = weight.dims();
     let [_, _, out_height, out_width] = output_gradient.dims();
     let options = (&output_gradient.device(), output_gradient.dtype());
-    let mut gradient = Tensor::<B, 4>::zeros(input_shape, options);
+    // Channels last, as the convolutions on GPUs leave their outputs and read their inputs.
+    let mut gradient = Tensor::<B, 4>::zeros([n, height, width, channels], options);
     for row in 0..kernel {
         let Some([from_rows, to_rows]) = read_by(row, geometry, height, out_height) else {
             continue;
@@ -47,10 +48,11 @@ pub fn of_small_kernel<B: Backend>(
                 EVERY_PIXEL,
             );
             let values = Tensor::<B, 4>::from_primitive(TensorPrimitive::Float(values));
-            gradient = gradient.slice_assign([Slice::full(), Slice::full(), to_rows, to_columns], values);
+            let values = values.permute([0, 2, 3, 1]);
+            gradient = gradient.slice_assign([Slice::full(), to_rows, to_columns, Slice::full()], values);
         }
     }
-    gradient.into_primitive().tensor()
+    gradient.permute([0, 3, 1, 2]).into_primitive().tensor()
 }
 
 /// A tap's weights [C_out, C_in / groups, 1, 1] as those of the way back, [C_in, C_out / groups, 1, 1].

@@ -1,6 +1,7 @@
 //! Batch norm under autodiff: one node for y, whose gradients the inner backend computes. The statistics are constants.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::ops::FloatTensor;
@@ -9,7 +10,10 @@ use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 use burn_autodiff::{Autodiff, NodeId, grads};
 
-use super::{Affine, Epilogue, NormGradients, NormOps, NormSaved, Normalized, Statistics, reference};
+use super::{
+    Affine, Epilogue, NormGradients, NormOps, NormPeers, NormSaved, Normalized, Statistics, SyncedNormalized,
+    reference, synced,
+};
 
 impl<B: NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
     fn batch_norm_forward(
@@ -55,11 +59,40 @@ impl<B: NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
         };
         recorded(GivenStatistics, x, affine, epsilon, epilogue, forward).0
     }
+
+    fn batch_norm_synced_forward(
+        x: FloatTensor<Self>,
+        affine: Affine<Self>,
+        epsilon: f64,
+        epilogue: Epilogue<FloatTensor<Self>>,
+        peers: &Arc<dyn NormPeers>,
+    ) -> SyncedNormalized<Self> {
+        let mut count = 0.0;
+        let forward = |x, affine, epilogue| {
+            let synced = B::batch_norm_synced_forward(x, affine, epsilon, epilogue, peers);
+            count = synced.count;
+            synced.normalized
+        };
+        let rule = SyncedStatistics(Arc::clone(peers));
+        let (y, statistics) = recorded(rule, x, affine, epsilon, epilogue, forward);
+        let constant = <Self as AutodiffBackend>::from_inner;
+        SyncedNormalized {
+            normalized: Normalized {
+                y,
+                statistics: Statistics {
+                    mean: constant(statistics.mean),
+                    variance: constant(statistics.variance),
+                },
+            },
+            count,
+        }
+    }
 }
 
 /// The rule that computes the gradients.
-trait NormRule: Debug + Send + 'static {
+trait NormRule: Debug + Send + Sized + 'static {
     fn gradients<B: NormOps>(
+        self,
         saved: NormSaved<B>,
         output_gradient: FloatTensor<B>,
         wants_residual: bool,
@@ -72,6 +105,7 @@ struct BatchStatistics;
 
 impl NormRule for BatchStatistics {
     fn gradients<B: NormOps>(
+        self,
         saved: NormSaved<B>,
         output_gradient: FloatTensor<B>,
         wants_residual: bool,
@@ -85,8 +119,23 @@ impl NormRule for BatchStatistics {
 struct GivenStatistics;
 
 impl NormRule for GivenStatistics {
-    fn gradients<B: NormOps>(saved: NormSaved<B>, output_gradient: FloatTensor<B>, _: bool) -> NormGradients<B> {
+    fn gradients<B: NormOps>(self, saved: NormSaved<B>, output_gradient: FloatTensor<B>, _: bool) -> NormGradients<B> {
         reference::eval_backward(saved, output_gradient)
+    }
+}
+
+/// Mean and variance depend on the x of all ranks.
+#[derive(Debug)]
+struct SyncedStatistics(Arc<dyn NormPeers>);
+
+impl NormRule for SyncedStatistics {
+    fn gradients<B: NormOps>(
+        self,
+        saved: NormSaved<B>,
+        output_gradient: FloatTensor<B>,
+        wants_residual: bool,
+    ) -> NormGradients<B> {
+        synced::backward(saved, output_gradient, wants_residual, &self.0)
     }
 }
 
@@ -184,7 +233,7 @@ impl<B: NormOps, R: NormRule, const N: usize> Backward<B, N> for NormNode<R> {
         };
         let output_gradient = grads.consume::<B>(&ops.node);
         let wants_residual = ops.parents.get(3).is_some_and(Option::is_some);
-        let gradients = R::gradients(saved, output_gradient, wants_residual);
+        let gradients = self.0.gradients(saved, output_gradient, wants_residual);
         let of_parents = [
             Some(gradients.x),
             Some(gradients.weight),

@@ -26,7 +26,7 @@ pub struct Statistics<B: Backend> {
 /// Result of [`NormOps::batch_norm_forward`](super::NormOps::batch_norm_forward).
 #[derive(Debug)]
 pub struct Normalized<B: Backend> {
-    /// [N, C, S]
+    /// [N, C, …]
     pub y: FloatTensor<B>,
     /// The statistics of the batch.
     pub statistics: Statistics<B>,
@@ -35,7 +35,7 @@ pub struct Normalized<B: Backend> {
 /// What [`NormOps::batch_norm_backward`](super::NormOps::batch_norm_backward) needs from the forward pass.
 #[derive(Debug)]
 pub struct NormSaved<B: Backend> {
-    /// [N, C, S]
+    /// [N, C, …]
     pub x: FloatTensor<B>,
     /// As passed to the forward pass.
     pub affine: Affine<B>,
@@ -51,12 +51,12 @@ pub struct NormSaved<B: Backend> {
 /// Result of [`NormOps::batch_norm_backward`](super::NormOps::batch_norm_backward).
 #[derive(Debug)]
 pub struct NormGradients<B: Backend> {
-    /// [N, C, S]
+    /// [N, C, …]
     pub x: FloatTensor<B>,
     /// `[C]`
     pub weight: FloatTensor<B>,
     /// `[C]`
     pub bias: FloatTensor<B>,
-    /// [N, C, S]
+    /// [N, C, …]
     pub residual: Option<FloatTensor<B>>,
 }

@@ -3,6 +3,8 @@
 mod autodiff;
 #[cfg(feature = "cpu")]
 mod flex;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod gpu;
 mod ops;
 pub mod reference;
 mod types;

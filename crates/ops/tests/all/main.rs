@@ -4,7 +4,10 @@
 mod conv;
 mod conv_autodiff;
 mod grouped_conv;
+#[cfg(feature = "wgpu")]
+mod norm_gpu;
 mod norm_ops;
 mod pool_ops;
 mod region_ops;
+mod synced_norm;
 mod transformer_ops;

@@ -72,6 +72,15 @@ pub(super) struct RunArgs {
     /// With --resume: continue with the given config although it differs from the run's
     #[arg(long, global = true, requires = "resume", help_heading = "Run")]
     pub accept_changes: bool,
+    /// With several processes: how long one waits for the others before it ends the job
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        default_value_t = 600,
+        help_heading = "Run"
+    )]
+    pub timeout: u64,
     /// Print what would be done and exit
     #[arg(long, global = true, help_heading = "Run")]
     pub dry_run: bool,

@@ -15,11 +15,13 @@ use crate::exit::{EXIT_DONE, exit_code};
 use crate::stop::{on_signals, stop_at_end_of_input};
 use args::{Args, BenchArgs, BenchCommand, Command, ConformanceArgs, MetricArg, PretrainArgs, ProbeArgs, RunArgs};
 use barlow_engine::error::RunError;
+use barlow_engine::ranks::Job;
 use barlow_engine::stop::StopFlag;
 use barlow_eval::Metric;
 use barlow_train::device::{Selected, select};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
@@ -29,20 +31,33 @@ pub fn main() -> ExitCode {
     };
     barlow_engine::program::set_commit(version::COMMIT);
     let console = Terminal::new(args.run.quiet);
-    match guard::run(|| dispatch(&args)) {
-        Ok(()) => ExitCode::from(EXIT_DONE),
-        Err(error) => {
-            console.error(&error.render(args.run.verbose > 0));
-            ExitCode::from(exit_code(&error))
-        }
+    let mut job = Job::alone();
+    let result = guard::run(|| {
+        job = Job::join(Duration::from_secs(args.run.timeout), |name| std::env::var(name).ok())?;
+        dispatch(&args, &job)
+    });
+    let (line, code) = match &result {
+        Ok(()) => (None, EXIT_DONE),
+        Err(error) => (job.error_line(error, args.run.verbose > 0), exit_code(error)),
+    };
+    if let Some(line) = &line {
+        console.error(line);
     }
+    job.leave(line.is_some(), code);
+    ExitCode::from(code)
 }
 
-fn dispatch(args: &Args) -> Result<(), RunError> {
+fn dispatch(args: &Args, job: &Job) -> Result<(), RunError> {
     let pretrain = Command::Pretrain(PretrainArgs::default());
     let command = args.command.as_ref().unwrap_or(&pretrain);
     usage::refuse_what_is_not_read(command, &args.run)?;
-    resolve::set_threads(&args.run)?;
+    resolve::set_threads(&args.run, job.group().place().local_size)?;
+    let is_one_run = matches!(command, Command::Pretrain(pretrain) if pretrain.seeds.is_empty());
+    if !job.group().is_alone() && !is_one_run {
+        return Err(RunError::usage(
+            "several processes train one run together: only pretrain without --seeds; start this command without mpirun",
+        ));
+    }
     match command {
         Command::Pretrain(pretrain) => {
             // First of all: a signal must ask the run to stop, never kill it while it writes its first files.
@@ -57,7 +72,7 @@ fn dispatch(args: &Args) -> Result<(), RunError> {
             if pretrain.cell_of.is_some() {
                 stop_at_end_of_input(stop.clone());
             }
-            let (selected, request) = resolve::pretrain(&args.run, pretrain, stop)?;
+            let (selected, request) = resolve::pretrain(&args.run, pretrain, stop, job.group())?;
             commands::pretrain::run(&selected, request)
         }
         Command::Study(study) if study.study == "list" => {

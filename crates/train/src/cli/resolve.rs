@@ -23,21 +23,24 @@ use barlow_engine::error::RunError;
 use barlow_engine::evaluation::{FeatureLayer, FeatureOptions, SgdProtocol, SgdSchedule};
 use barlow_engine::finetune::{FinetuneSchedule, FinetuneSettings, LabelledPart};
 use barlow_engine::protocols::{DetectRequest, EvaluatedRun, EvaluationRequest, FinetuneRequest};
+use barlow_engine::ranks::group::Group;
 use barlow_engine::run::RunOrigin;
 use barlow_engine::run_dir::{RunDir, RunDirError, default_root};
 use barlow_engine::sources::{self, Sources};
 use barlow_engine::stop::StopFlag;
 use barlow_engine::study::{StudyRequest, StudySource};
 use barlow_engine::weights::{ExportPart, GivenNetwork, ImportedFile, Weights, split_last};
-use barlow_train::device::{BackendChoice, Selected, select};
+use barlow_train::device::{BackendChoice, BackendError, Selected, select};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Value;
 
-/// Sizes the pool that decodes images and that the CPU backend computes on.
-pub(super) fn set_threads(args: &RunArgs) -> Result<(), RunError> {
-    let Some(threads) = args.threads else { return Ok(()) };
+/// Sizes the pool that decodes images and that the CPU backend computes on. Processes of one machine share its cores.
+pub(super) fn set_threads(args: &RunArgs, processes: usize) -> Result<(), RunError> {
+    let share = || std::thread::available_parallelism().map_or(1, |cores| (cores.get() / processes).max(1));
+    let threads = args.threads.or_else(|| (processes > 1).then(share));
+    let Some(threads) = threads else { return Ok(()) };
     if threads == 0 {
         return Err(RunError::usage(
             "--threads 0: at least one thread is needed; remove it to use all cores",
@@ -114,12 +117,20 @@ pub(super) fn pretrain(
     args: &RunArgs,
     pretrain: &PretrainArgs,
     stop: StopFlag,
+    group: &Arc<dyn Group>,
 ) -> Result<(Selected, RunRequest), RunError> {
     let (origin, recipe, config) = match args.resume {
         true => resume(args)?,
         false => fresh(args, pretrain.from.as_deref())?,
     };
-    let selected = select(args.backend, args.device).map_err(RunError::usage)?;
+    // Each process of a machine takes a device of its own, if there are as many.
+    let place = group.place();
+    let own = args.device.or((place.size > 1).then_some(place.local_rank));
+    let selected = match select(args.backend, own) {
+        Err(BackendError::OutOfRange { .. }) if args.device.is_none() => select(args.backend, None),
+        selected => selected,
+    };
+    let selected = selected.map_err(RunError::usage)?;
     let request = RunRequest {
         recipe,
         config,
@@ -131,6 +142,7 @@ pub(super) fn pretrain(
         profile: args.profile,
         dry_run: args.dry_run,
         baselines: pretrain.cell_of.clone(),
+        group: group.clone(),
     };
     Ok((selected, request))
 }

@@ -13,18 +13,23 @@ use std::path::Path;
 /// [`RunError`], each one line.
 pub fn run(selected: &Selected, request: RunRequest) -> Result<(), RunError> {
     let dry_run = request.dry_run;
+    let is_first = request.group.place().is_first();
     let trained = selected.run(|device| {
         let prepared = device.prepare(request)?;
         if dry_run && let Some(plan) = prepared.plan() {
-            print_result(&prepared.report().join("\n"));
-            print_result(&format!("\n{}", plan.config.to_toml()));
+            if is_first {
+                print_result(&prepared.report().join("\n"));
+                print_result(&format!("\n{}", plan.config.to_toml()));
+            }
             return Ok::<_, RunError>(None);
         }
         let root = prepared.root().to_owned();
         Ok(Some((prepared.train()?, root)))
     })?;
     // None after a dry run.
-    if let Some((summary, root)) = trained {
+    if let Some((summary, root)) = trained
+        && is_first
+    {
         print_summary(&summary, &root);
     }
     Ok(())

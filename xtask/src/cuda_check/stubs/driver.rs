@@ -1,10 +1,15 @@
 //! A stub CUDA driver for machines without a GPU: it reports one GPU, allocates zeroed host memory as device memory, copies, and
 //! launches nothing. The results of a program on it are meaningless; the kernels that it would launch are the same as on a GPU.
 //!
+//! If `CUDA_CHECK_LAUNCHES` names a file, each launch and copy is appended to it (`launches.rs`).
+//!
 //! Built with `rustc` alone, as `libcuda.so`. Signatures and numbers are those of cuda.h.
 
+mod launches;
+mod signature;
+
 use std::collections::HashMap;
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::Mutex;
 
 const SUCCESS: c_int = 0;
@@ -147,6 +152,7 @@ pub unsafe extern "C" fn cuStreamCreate(stream: *mut usize, _flags: c_uint) -> c
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuStreamSynchronize(_stream: usize) -> c_int {
+    launches::wait();
     SUCCESS
 }
 
@@ -167,6 +173,7 @@ pub extern "C" fn cuEventRecord(_event: usize, _stream: usize) -> c_int {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuEventSynchronize(_event: usize) -> c_int {
+    launches::wait();
     SUCCESS
 }
 
@@ -210,11 +217,13 @@ pub extern "C" fn cuMemFreeHost(address: usize) -> c_int {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemcpyHtoDAsync_v2(to: usize, from: usize, bytes: usize, _stream: usize) -> c_int {
+    launches::copied("to-device", bytes);
     unsafe { copy(to, from, bytes) }
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemcpyDtoHAsync_v2(to: usize, from: usize, bytes: usize, _stream: usize) -> c_int {
+    launches::copied("to-host", bytes);
     unsafe { copy(to, from, bytes) }
 }
 
@@ -250,20 +259,29 @@ impl Side {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemcpy2DAsync_v2(what: *const Copy2d, _stream: usize) -> c_int {
     let what = unsafe { &*what };
+    let direction = if what.to.memory_type == 1 {
+        "to-host"
+    } else {
+        "to-device"
+    };
+    launches::copied(direction, what.width * what.height);
     for row in 0..what.height {
         unsafe { copy(what.to.row(row), what.from.row(row), what.width) };
     }
     SUCCESS
 }
 
+/// The image is the name of the kernel's source, from the stub NVRTC; its number is the handle of the module and of its function.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cuModuleLoadData(module: *mut usize, _image: *const c_void) -> c_int {
-    unsafe { give(module, HANDLE) }
+pub unsafe extern "C" fn cuModuleLoadData(module: *mut usize, image: *const c_void) -> c_int {
+    let name = unsafe { CStr::from_ptr(image.cast()) }.to_string_lossy();
+    let number = u64::from_str_radix(&name, 16).unwrap_or_default() as usize;
+    unsafe { give(module, number) }
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cuModuleGetFunction(function: *mut usize, _module: usize, _name: *const c_char) -> c_int {
-    unsafe { give(function, HANDLE) }
+pub unsafe extern "C" fn cuModuleGetFunction(function: *mut usize, module: usize, _name: *const c_char) -> c_int {
+    unsafe { give(function, module) }
 }
 
 #[unsafe(no_mangle)]
@@ -272,19 +290,21 @@ pub extern "C" fn cuFuncSetAttribute(_function: usize, _attribute: c_int, _value
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuLaunchKernel(
-    _function: usize,
-    _grid_x: c_uint,
-    _grid_y: c_uint,
-    _grid_z: c_uint,
+pub unsafe extern "C" fn cuLaunchKernel(
+    function: usize,
+    grid_x: c_uint,
+    grid_y: c_uint,
+    grid_z: c_uint,
     _block_x: c_uint,
     _block_y: c_uint,
     _block_z: c_uint,
     _shared: c_uint,
     _stream: usize,
-    _arguments: usize,
+    arguments: *const *const c_void,
     _extra: usize,
 ) -> c_int {
+    // SAFETY: the caller passes one pointer per argument of the kernel.
+    unsafe { launches::launched(function as u64, [grid_x, grid_y, grid_z], arguments) };
     SUCCESS
 }
 

@@ -211,7 +211,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     }
 
     /// Evaluates the network before its first step, or reads the evaluation of an equal one. The online probe knows nothing yet, so
-    /// that it is not read.
+    /// that it is not read. On rank 0 alone.
     ///
     /// # Errors
     /// [`RunError::Interrupted`] after a checkpoint was written; [`RunError::Failed`] if an image cannot be read.
@@ -268,7 +268,7 @@ impl<B: TrainBackend, M: TrainBackbone<B>> Trainer<'_, B, M> {
     ) -> Result<Option<Accuracy>, RunError> {
         match measured {
             Ok(accuracy) => Ok(accuracy),
-            Err(EvaluationError::Stopped(_)) => Err(self.interrupt()?),
+            Err(EvaluationError::Stopped(_)) => Err(self.interrupt_here()?),
             Err(EvaluationError::Failed(error)) => Err(error.into()),
         }
     }

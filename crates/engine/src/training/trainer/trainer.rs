@@ -10,6 +10,7 @@ use crate::evaluation::{EvaluationError, Watch};
 use crate::method::{Clock, EmaTiming, Method};
 use crate::metrics::{MetricsSink, ReadingMeans, Readings};
 use crate::optim::{Optimizer, StepRates};
+use crate::ranks::Ranks;
 use crate::training::collapse::CollapseWatch;
 use crate::training::interval::Interval;
 use crate::training::whole_set::whole_set;
@@ -18,7 +19,7 @@ use crate::training::{
     cached_step_gradients, step_gradients,
 };
 use anyhow::{Context, Result};
-use barlow_data::{EpochIter, HostBatch, ViewLoader};
+use barlow_data::{DataError, EpochIter, HostBatch, ViewLoader};
 use barlow_model::{Model, load_state_dict, named_shapes, state_dict};
 use burn::module::AutodiffModule;
 use burn::tensor::Tensor;
@@ -41,6 +42,8 @@ pub struct TrainerParts<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub context: &'a RunContext,
     /// Where the time goes.
     pub profile: &'a Profile,
+    /// The ranks that train the run together.
+    pub ranks: Ranks,
     /// Where it computes.
     pub device: B::Device,
     /// The network with the weights that the run starts from.
@@ -65,6 +68,7 @@ pub struct TrainerParts<'a, B: TrainBackend, M: TrainBackbone<B>> {
 pub struct Trainer<'a, B: TrainBackend, M: TrainBackbone<B>> {
     pub(super) context: &'a RunContext,
     pub(super) profile: &'a Profile,
+    pub(super) ranks: Ranks,
     pub(super) device: B::Device,
     /// Absent only while a step owns it.
     pub(super) model: Option<Model<B, M>>,
@@ -91,6 +95,10 @@ pub struct Trainer<'a, B: TrainBackend, M: TrainBackbone<B>> {
     /// Views whose representations the online probe learns from, by their numbers among those that the network sees: the largest,
     /// without derived ones.
     probed_views: Vec<usize>,
+    /// Whether any rank was asked to stop before the last step.
+    stopping: bool,
+    /// Whether every image of the batch has a label, on all ranks.
+    labelled: bool,
 }
 
 impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
@@ -99,6 +107,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         let TrainerParts {
             context,
             profile,
+            ranks,
             device,
             model,
             method,
@@ -125,6 +134,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         Self {
             context,
             profile,
+            ranks,
             device,
             model: Some(model),
             teacher,
@@ -143,6 +153,8 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             reported: None,
             started,
             probed_views,
+            stopping: false,
+            labelled: false,
         }
     }
 
@@ -197,7 +209,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             self.save(is_best)?;
         }
         while self.progress.step < plan.schedule.total_steps {
-            if self.context.stop.is_set() {
+            if self.is_stopped() {
                 return Err(self.interrupt()?);
             }
             let epoch = self.progress.step / plan.steps_per_epoch;
@@ -205,10 +217,33 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             self.end_epoch(epoch + 1)?;
         }
         // The last evaluation may take as long as many steps.
-        if self.context.stop.is_set() {
+        if self.is_stopped() {
             return Err(self.interrupt()?);
         }
         Ok(())
+    }
+
+    /// Whether any rank was asked to stop.
+    fn is_stopped(&self) -> bool {
+        let [asked] = self.ranks.count([self.context.stop.is_set()]);
+        asked > 0
+    }
+
+    /// The batch, if every rank has one. All ranks also learn here whether any was asked to stop, so that all leave after the same step.
+    fn agreed(&mut self, batch: Result<HostBatch, DataError>) -> Result<HostBatch, RunError> {
+        let labelled = batch
+            .as_ref()
+            .is_ok_and(|batch| batch.labels.iter().all(Option::is_some));
+        let flags = [batch.is_err(), self.context.stop.is_set(), !labelled];
+        let [failed, stopping, unlabelled] = self.ranks.count(flags);
+        self.stopping = stopping > 0;
+        self.labelled = unlabelled == 0;
+        match batch {
+            Ok(_) if failed > 0 => Err(RunError::OnAnotherRank(Box::new(RunError::Failed(anyhow::anyhow!(
+                "{failed} ranks have no next batch"
+            ))))),
+            batch => Ok(batch.map_err(anyhow::Error::from)?),
+        }
     }
 
     fn clock(&self) -> Clock {
@@ -255,7 +290,7 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             let Some(batch) = batch else {
                 break;
             };
-            let batch = batch.map_err(anyhow::Error::from)?;
+            let batch = self.agreed(batch)?;
             let waited = start.elapsed();
             let rates = self.rates(self.progress.step);
             self.step(batch, rates);
@@ -265,7 +300,11 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
                 self.log_interval(epoch + 1, rates.now)?;
             }
             // At the end of an epoch there is more to do before a checkpoint is whole; `run` checks again after it.
-            if context.stop.is_set() && !self.progress.step.is_multiple_of(plan.steps_per_epoch) {
+            let stopping = match self.ranks.is_alone() {
+                true => context.stop.is_set(),
+                false => self.stopping,
+            };
+            if stopping && !self.progress.step.is_multiple_of(plan.steps_per_epoch) {
                 drop(batches.take());
                 self.log_interval(epoch + 1, rates.now)?;
                 return Err(self.interrupt()?);
@@ -321,18 +360,24 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         let clock = self.clock();
         let seed = self.context.plan.config.run.seed;
         profile.time(Phase::DataWait, || self.method.derive(&mut batch, clock, seed));
+        // Derived views are computed from the whole batch, which every rank then has.
+        if !self.ranks.is_alone() && batch.n > self.ranks.share().len() {
+            batch = batch.rows(self.ranks.share());
+        }
         let mut model = self.model.take().expect("present between two steps");
         model.heads = self.method.before_step(model.heads, clock);
         if let Some(teacher) = &mut self.teacher {
             teacher.update(EmaTiming::BeforeForward, &model, clock.progress());
         }
         let labels: Option<Vec<usize>> = batch.labels.iter().copied().collect();
+        let labels = labels.filter(|_| self.labelled);
         let step = self.gradients(&model, batch, clock);
         let StepGradients {
             gradients,
             readings,
             representations,
         } = step;
+        let gradients = profile.time(Phase::Backward, || self.ranks.sum_gradients(gradients, &model));
         if let Some(weight_decay) = self.context.plan.weight_decay(clock.step) {
             self.optimizer.set_weight_decay(weight_decay);
         }
@@ -347,10 +392,11 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         self.model = Some(model);
         let correct = profile.time(Phase::Monitors, || {
             let (probe, labels) = (self.probe.as_mut()?, labels?);
-            let factor = labels.len() as f64 / 256.0;
+            let images = self.context.plan.config.train.batch_size;
+            let factor = images as f64 / 256.0;
             let mut views: Vec<_> = representations.into_iter().map(Some).collect();
             let probed = self.probed_views.iter().filter_map(|&view| views[view].take());
-            Some(probe.step(probed.collect(), &labels, factor))
+            Some(probe.step(probed.collect(), &labels, factor, &self.ranks, images))
         });
         self.pending.push(Pending { readings, correct });
         self.method.after_step(clock);
@@ -365,10 +411,11 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
             clock,
             seed: config.run.seed,
             profile: self.profile,
+            ranks: &self.ranks,
         };
         let (method, device) = (self.method.as_mut(), &self.device);
         match config.train.micro_batch {
-            Some(micro_batch) if micro_batch < batch.n => {
+            Some(micro_batch) if self.ranks.micro_batches(batch.n, micro_batch).len() > 1 => {
                 cached_step_gradients(&context, method, &batch, micro_batch, device)
             }
             _ => {
@@ -384,13 +431,18 @@ impl<'a, B: TrainBackend, M: TrainBackbone<B>> Trainer<'a, B, M> {
         if !self.progress.evaluation_due {
             return Ok(false);
         }
-        let measured = self.measure(Moment::DuringRun);
-        let accuracy = self.evaluated(measured)?;
+        let ranks = self.ranks.clone();
+        let is_best = ranks.decided_by_first(|| {
+            let measured = self.measure(Moment::DuringRun);
+            let accuracy = self.evaluated(measured)?;
+            self.progress.evaluation_due = false;
+            match accuracy {
+                Some(accuracy) => Ok(self.record(done, &accuracy)?),
+                None => Ok(false),
+            }
+        })?;
         self.progress.evaluation_due = false;
-        match accuracy {
-            Some(accuracy) => Ok(self.record(done, &accuracy)?),
-            None => Ok(false),
-        }
+        Ok(is_best)
     }
 
     fn end_epoch(&mut self, done: u64) -> Result<(), RunError> {

@@ -69,6 +69,60 @@ impl<'a> BackwardPass<'a> {
         x.into_par_iter().zip(dy).enumerate().flat_map_iter(run).collect()
     }
 
+    /// Overwrites `dy` with the gradient before the ReLU of a residual sum.
+    ///
+    /// # Panics
+    /// If no residual was added.
+    pub(super) fn mask(&self, level: Level, dy: InPlaceOrFresh<'_>) {
+        let Epilogue::AddRelu(y) = self.epilogue else {
+            panic!("the mask of a residual sum, and there is none");
+        };
+        let layout = self.layout;
+        if layout.is_empty() {
+            return;
+        }
+        layout.tasks(dy).into_par_iter().enumerate().for_each(|(index, dy)| {
+            let first = index * layout.run();
+            level.run(MaskTask { layout, first, y, dy });
+        });
+    }
+
+    /// The gradients of (bias, weight) of each channel; `dy` is masked by [`BackwardPass::mask`] if a residual was added.
+    pub(super) fn sums(&self, level: Level, x: &[f32], dy: &[f32]) -> Vec<[f32; 2]> {
+        let layout = self.layout;
+        if layout.is_empty() {
+            return vec![[0.0; 2]; layout.channels];
+        }
+        let tasks: Vec<usize> = (0..layout.channels).step_by(layout.run()).collect();
+        let run = |first| {
+            level.run(SumsTask {
+                pass: *self,
+                first,
+                x,
+                dy,
+            })
+        };
+        tasks.into_par_iter().flat_map_iter(run).collect()
+    }
+
+    /// Overwrites `out`, which is `dy` or, with [`Given::Dy`], x, with the gradient of x, from the means of dy and dy·x̂. `dy` is
+    /// masked by [`BackwardPass::mask`] if a residual was added.
+    pub(super) fn run_with(&self, level: Level, given: Given<'_>, means: [&[f32]; 2], out: InPlaceOrFresh<'_>) {
+        let layout = self.layout;
+        if layout.is_empty() {
+            return;
+        }
+        layout.tasks(out).into_par_iter().enumerate().for_each(|(index, out)| {
+            level.run(GradientTask {
+                pass: *self,
+                first: index * layout.run(),
+                given,
+                means,
+                out,
+            });
+        });
+    }
+
     /// Mean, factor of x − mean, and bias of the task's channels, as in the forward pass, and 1/σ.
     fn params(&self, first: usize) -> ChannelParams<'a> {
         let channels = first..first + self.layout.channels_of(first);
@@ -80,6 +134,121 @@ impl<'a> BackwardPass<'a> {
             scale: scale.map(|(inverse_std, weight)| inverse_std * weight).collect(),
             bias: &self.bias[channels],
             inverse_std,
+        }
+    }
+}
+
+/// The operand of the gradient of x that is not overwritten.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a> {
+    /// The gradient of y is overwritten.
+    X(&'a [f32]),
+    /// x is overwritten.
+    Dy(&'a [f32]),
+}
+
+struct MaskTask<'a> {
+    layout: NormLayout,
+    first: usize,
+    y: &'a [f32],
+    dy: ChannelRuns<'a>,
+}
+
+impl WithSimd for MaskTask<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        for image in 0..self.layout.images {
+            let y = Some(self.layout.piece(self.y, image, self.first));
+            map(simd, self.dy.part(image), 1, [], y, Masked);
+        }
+    }
+}
+
+struct SumsTask<'a> {
+    pass: BackwardPass<'a>,
+    first: usize,
+    x: &'a [f32],
+    dy: &'a [f32],
+}
+
+impl WithSimd for SumsTask<'_> {
+    type Output = Vec<[f32; 2]>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<[f32; 2]> {
+        let Self { pass, first, x, dy } = self;
+        let layout = pass.layout;
+        let ChannelParams {
+            mean,
+            scale,
+            bias,
+            inverse_std,
+        } = pass.params(first);
+        let mut sums = ChannelSums::new(layout, mean.len());
+        for image in 0..layout.images {
+            let (x, dy) = (layout.piece(x, image, first), layout.piece(dy, image, first));
+            match pass.epilogue {
+                Epilogue::Relu => sums.add(simd, [mean, &scale, bias], x, dy, MaskedProducts),
+                Epilogue::Nothing | Epilogue::AddRelu(_) => sums.add(simd, [mean], x, dy, Products),
+            }
+        }
+        let sums = sums.finish();
+        let sums = sums.iter().zip(&inverse_std);
+        sums.map(|([dy, product], &inverse_std)| [*dy as f32, (product * f64::from(inverse_std)) as f32])
+            .collect()
+    }
+}
+
+struct GradientTask<'a> {
+    pass: BackwardPass<'a>,
+    first: usize,
+    given: Given<'a>,
+    means: [&'a [f32]; 2],
+    out: ChannelRuns<'a>,
+}
+
+impl WithSimd for GradientTask<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            pass,
+            first,
+            given,
+            means,
+            mut out,
+        } = self;
+        let layout = pass.layout;
+        let pixels = layout.pixels;
+        let ChannelParams {
+            mean,
+            scale,
+            bias,
+            inverse_std,
+        } = pass.params(first);
+        let [through_mean, of_weight] = means.map(|means| &means[first..first + mean.len()]);
+        let through_variance = of_weight.iter().zip(&inverse_std);
+        let through_variance: Vec<f32> = through_variance.map(|(mean, inverse_std)| mean * inverse_std).collect();
+        let params = [mean, &scale[..], through_mean, &through_variance[..]];
+        for image in 0..layout.images {
+            match given {
+                Given::Dy(dy) => {
+                    let dy = Some(layout.piece(dy, image, first));
+                    map(simd, out.part(image), pixels, params, dy, Gradient);
+                }
+                Given::X(x) => {
+                    let (x, dy) = (Some(layout.piece(x, image, first)), out.part(image));
+                    if let Epilogue::Relu = pass.epilogue {
+                        let params = [mean, &scale, through_mean, &through_variance, bias];
+                        map(simd, dy, pixels, params, x, MaskedGradient);
+                    } else {
+                        map(simd, dy, pixels, params, x, GradientInPlace);
+                    }
+                }
+            }
         }
     }
 }

@@ -1,11 +1,10 @@
-//! The GPU backends use the default implementations: CubeCL's own convolution is tuned at run time, and the tensor ops of batch norm
-//! are fused.
+//! The operations whose default implementations the GPU backends use. Convolution, batch norm and pooling have a `gpu` module each.
 
 use burn_cubecl::cubecl::server::ComputeServer;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 use burn_fusion::{Fusion, FusionBackend};
 
-use crate::{ConvOps, NormOps, PoolOps, RegionOps, TransformerOps};
+use crate::{RegionOps, TransformerOps};
 
 macro_rules! default_implementations {
     ($($ops:ident),*) => {$(
@@ -24,4 +23,4 @@ macro_rules! default_implementations {
     )*};
 }
 
-default_implementations!(ConvOps, NormOps, PoolOps, RegionOps, TransformerOps);
+default_implementations!(RegionOps, TransformerOps);
