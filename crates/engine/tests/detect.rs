@@ -8,7 +8,8 @@ use barlow_engine::checkpoint::Checkpoint;
 use barlow_engine::config::Layers;
 use barlow_engine::console::Console;
 use barlow_engine::detect::{
-    DetectRecipe, DetectTask, DetectorJob, DetectorStart, TrainedDetector, load_detect_recipe, score, train_detector,
+    DetectRecipe, DetectTask, DetectorJob, DetectorStart, FoundSet, TrainedDetector, load_detect_recipe, score,
+    train_detector,
 };
 use barlow_engine::error::RunError;
 use barlow_engine::metrics;
@@ -164,7 +165,19 @@ fn a_stopped_detector_is_resumed_to_the_same_bytes() {
     assert_eq!(losses(&whole).iter().map(|(step, _)| *step).collect::<Vec<_>>(), [2, 4]);
     let found = |root: &Path| std::fs::read(root.join("detections.json")).unwrap();
     assert_eq!(found(&whole), found(&stopped));
-    assert_eq!(resumed.found, trained.result.unwrap().found);
+    let written = trained.result.unwrap().found;
+    assert_eq!(resumed.found, written);
+    let read = FoundSet::read(&sets.test, &whole.join("detections.json")).unwrap();
+    assert_eq!(read.len(), written.objects.len());
+    for (read, written) in read.iter().zip(&written.objects) {
+        assert_eq!(
+            (read.image, read.class, read.score),
+            (written.image, written.class, written.score)
+        );
+        assert!(read.mask.is_some() && read.mask == written.mask);
+        let corners = read.corners.iter().zip(written.corners);
+        assert!(corners.into_iter().all(|(read, written)| (read - written).abs() < 1e-3));
+    }
 
     // Other settings are another run.
     let mut other = recipe.clone();
