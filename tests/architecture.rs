@@ -27,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "barlow-augment",
             "barlow-data",
             "barlow-eval",
+            "barlow-group",
             "barlow-loss",
             "barlow-model",
             "barlow-ops",
