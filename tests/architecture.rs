@@ -28,6 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "barlow-data",
             "barlow-detect",
             "barlow-eval",
+            "barlow-group",
             "barlow-loss",
             "barlow-model",
             "barlow-ops",

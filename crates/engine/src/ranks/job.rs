@@ -1,6 +1,6 @@
 //! The job that a launcher such as `mpirun` has started this process for.
 
-use super::group::{Alone, Group, Launcher, launched};
+use barlow_group::{Alone, Group, Launcher, launched};
 use crate::error::RunError;
 use std::sync::Arc;
 use std::time::Duration;
