@@ -9,7 +9,7 @@
 //! candidates by the clock, and without a price it would select the one that is fastest to launch. The prices order the
 //! candidates of one operation; they predict no GPU.
 
-use crate::signature::Signature;
+use crate::signature::{self, Signature};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fs::File;
@@ -82,7 +82,7 @@ pub unsafe fn launched(number: u64, grid: [u32; 3], arguments: *const *const c_v
     };
     let [scalars, words, shapes] = unsafe { constants(signature, arguments) };
     if recorder.has_prices {
-        recorder.debt += price(signature, *rate, &words);
+        recorder.debt += price(signature, *rate, &scalars, &words);
     }
     if let Some(file) = &mut recorder.file {
         let list = |values: &[u64]| match values {
@@ -120,7 +120,7 @@ fn read(number: u64) -> Option<Priced> {
 }
 
 /// Seconds: reading and writing every buffer once, or the multiplications.
-fn price(signature: &Signature, rate: Option<f64>, words: &[u64]) -> f64 {
+fn price(signature: &Signature, rate: Option<f64>, scalars: &[u64], words: &[u64]) -> f64 {
     let buffers = signature.buffers.iter().zip(words);
     let sizes = buffers.map(|(buffer, &length)| (buffer, length as f64));
     let uses = |buffer: &crate::signature::Buffer| f64::from(u8::from(buffer.is_read) + u8::from(buffer.is_written));
@@ -128,12 +128,14 @@ fn price(signature: &Signature, rate: Option<f64>, words: &[u64]) -> f64 {
         .clone()
         .map(|(buffer, length)| length * buffer.element_bytes as f64 * uses(buffer))
         .sum();
-    // [m, k] · [k, n] = [m, n]: the product of the three sizes is (m·k·n)².
+    // b times [m, k] · [k, n] = [m, n]: the product of the three sizes is b³·(m·k·n)².
     let values: f64 = sizes
         .map(|(buffer, length)| length * buffer.width as f64)
         .take(3)
         .product();
-    let operations = rate.map_or(0.0, |rate| 2.0 * values.sqrt() / rate);
+    let operations = rate.map_or(0.0, |rate| {
+        2.0 * (values / signature::batch(scalars) as f64).sqrt() / rate
+    });
     LAUNCH + operations.max(bytes / BANDWIDTH)
 }
 
