@@ -249,13 +249,16 @@ fn operations(name: &str, scalars: &[u64], tensors: &[Tensor<'_>], values: [u64;
         // Weights are [C_out, k, k, C_in], and those of a transposed convolution [C_in, C_out, k, k]: each value of the output,
         // or of the transposed one's input, is used with all weights of one row.
         Kind::DirectConvolution => {
-            let [Some(first), Some(weights), Some(out)] = [0, 1, 2].map(|index| tensors.get(index)) else {
+            let Some(weights) = tensors.get(1) else {
                 return (kind, 0);
             };
             let rows = weights.shape.first().copied().unwrap_or(1).max(1);
-            let moved = if name.contains("transpose") { first } else { out };
-            let size = |tensor: &Tensor<'_>| tensor.shape.iter().product::<u64>();
-            (kind, 2 * size(moved) * size(weights) / rows)
+            let moved = if name.contains("transpose") {
+                values[0]
+            } else {
+                values[2]
+            };
+            (kind, 2 * moved * weights.shape.iter().product::<u64>() / rows)
         }
         kind => (kind, 0),
     }
@@ -367,12 +370,9 @@ mod tests {
         let (kind, operations) = super::operations("matmul_entry", &scalars, &[], [131_072, 65_536, 32_768]);
         assert_eq!((kind, operations), (Kind::Product, 2 * 4 * 128 * 256 * 64));
         let tensor = |shape: &'static [u64]| Tensor { shape, strides: &[] };
-        let direct = [
-            tensor(&[64, 16, 16, 3]),
-            tensor(&[4, 3, 3, 3]),
-            tensor(&[64, 16, 16, 4]),
-        ];
-        let (kind, operations) = super::operations("direct_conv2d_kernel", &[], &direct, [0; 3]);
+        // Kernels with a thread per output know the shapes of their inputs alone.
+        let direct = [tensor(&[64, 16, 16, 3]), tensor(&[4, 3, 3, 3])];
+        let (kind, operations) = super::operations("direct_conv2d_kernel", &[], &direct, [49_152, 108, 65_536]);
         assert_eq!((kind, operations), (Kind::DirectConvolution, 2 * 64 * 256 * 4 * 27));
     }
 }

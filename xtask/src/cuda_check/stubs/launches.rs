@@ -19,6 +19,10 @@ use std::time::Duration;
 
 /// Seconds of a launch that does nothing.
 const LAUNCH: f64 = 5e-6;
+/// Multiprocessors: fewer blocks use a part of the other rates.
+const PROCESSORS: f64 = 108.0;
+/// How much slower than these rates launches are, so that the host's own time, which varies, selects nothing.
+const SLOWER: f64 = 5.0;
 /// Bytes per second.
 const BANDWIDTH: f64 = 1.5e12;
 /// Operations per second of a kernel with matrix units, of a tiled product without them, and of a thread per output.
@@ -82,7 +86,7 @@ pub unsafe fn launched(number: u64, grid: [u32; 3], arguments: *const *const c_v
     };
     let [scalars, words, shapes] = unsafe { constants(signature, arguments) };
     if recorder.has_prices {
-        recorder.debt += price(signature, *rate, &scalars, &words);
+        recorder.debt += price(signature, *rate, grid, &scalars, &words);
     }
     if let Some(file) = &mut recorder.file {
         let list = |values: &[u64]| match values {
@@ -120,7 +124,7 @@ fn read(number: u64) -> Option<Priced> {
 }
 
 /// Seconds: reading and writing every buffer once, or the multiplications.
-fn price(signature: &Signature, rate: Option<f64>, scalars: &[u64], words: &[u64]) -> f64 {
+fn price(signature: &Signature, rate: Option<f64>, grid: [u32; 3], scalars: &[u64], words: &[u64]) -> f64 {
     let buffers = signature.buffers.iter().zip(words);
     let sizes = buffers.map(|(buffer, &length)| (buffer, length as f64));
     let uses = |buffer: &crate::signature::Buffer| f64::from(u8::from(buffer.is_read) + u8::from(buffer.is_written));
@@ -136,7 +140,9 @@ fn price(signature: &Signature, rate: Option<f64>, scalars: &[u64], words: &[u64
     let operations = rate.map_or(0.0, |rate| {
         2.0 * (values / signature::batch(scalars) as f64).sqrt() / rate
     });
-    LAUNCH + operations.max(bytes / BANDWIDTH)
+    let blocks: f64 = grid.iter().map(|&side| f64::from(side)).product();
+    let occupied = (blocks / PROCESSORS).clamp(1.0 / PROCESSORS, 1.0);
+    SLOWER * (LAUNCH + operations.max(bytes / BANDWIDTH) / occupied)
 }
 
 /// The scalars as words of 32 bits, the lengths of the buffers, and shapes and strides of tensors.
