@@ -10,8 +10,9 @@ use std::time::Instant;
 /// The test command of the README; CI runs exactly this.
 const TEST_COMMAND: &str = "cargo test --workspace --release";
 
-/// The stage that needs a certain platform and the network.
+/// The stages that need a certain platform and the network.
 const CUDA: &str = "cuda-check";
+const LEDGER: &str = "ledger";
 
 struct Stage {
     name: &'static str,
@@ -91,6 +92,12 @@ const STAGES: &[Stage] = &[
         command: "cargo xtask cuda-check --sample 20",
         environment: &[],
     },
+    // What a step launches; fails if maps are copied between memory orders again.
+    Stage {
+        name: LEDGER,
+        command: "cargo xtask cuda-check --ledger --most-relayouts 10",
+        environment: &[],
+    },
 ];
 
 /// Runs the stages in order and stops at the first that fails.
@@ -104,8 +111,11 @@ pub fn run() -> Result<()> {
         "README.md does not show `{TEST_COMMAND}`"
     );
     for stage in STAGES {
-        if stage.name == CUDA && !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-            eprintln!("== {CUDA} is skipped: NVIDIA's compiler is only fetched for Linux on x86-64");
+        if [CUDA, LEDGER].contains(&stage.name) && !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+            eprintln!(
+                "== {} is skipped: NVIDIA's compiler is only fetched for Linux on x86-64",
+                stage.name
+            );
             continue;
         }
         eprintln!("== {}: {}", stage.name, stage.command);

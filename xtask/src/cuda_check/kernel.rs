@@ -56,10 +56,12 @@ impl Kernel {
 
     /// Whether it is one of this project's own kernels, and not one of Burn's.
     pub fn is_ours(&self) -> bool {
-        // crates/loss/src/ops/gpu/kernels.rs; generic ones have the sizes of their types after the name.
-        ["sum_pieces", "sum_partials", "gradient"]
-            .iter()
-            .any(|own| self.name == *own || self.name.strip_prefix(own).is_some_and(|rest| rest.starts_with("_n_")))
+        // crates/ops/src/norm/gpu/kernels.rs and crates/loss/src/ops/gpu/kernels.rs; generic ones have the sizes of their types after
+        // the name.
+        self.name.starts_with("channel_")
+            || ["sum_pieces", "sum_partials", "gradient"]
+                .iter()
+                .any(|own| self.name == *own || self.name.strip_prefix(own).is_some_and(|rest| rest.starts_with("_n_")))
     }
 }
 
@@ -130,6 +132,12 @@ mod tests {
         );
         assert_eq!((broken.name, broken.options), (kernel.name, kernel.options));
         assert_eq!(name("__global__ void gradient(int x)"), Some("gradient"));
+        let named = |name: &str| Kernel {
+            name: name.to_owned(),
+            options: Vec::new(),
+            source: String::new(),
+        };
+        assert!(named("channel_moments_w_4").is_ours() && !named("gradients_n_4").is_ours());
     }
 
     #[test]

@@ -40,6 +40,10 @@ const LARGE_GROUPED: Convolution = Convolution(3, 2, 256, 256, 56, 2);
 const LARGE_GROUPS: usize = 32;
 /// Shapes of a batch norm's operand, [N, C, H, W].
 const NORM: [usize; 4] = [8, 6, 4, 4];
+/// Several blocks of rows for a GPU's sums, channels of whole vectors.
+const TALL_NORM: [usize; 4] = [9, 16, 23, 24];
+/// More channels than a block, few rows.
+const WIDE_NORM: [usize; 4] = [16, 260, 1, 1];
 const LARGE_NORM: [usize; 4] = [16, 64, 56, 56];
 /// Shapes of the features from which regions are cut, [N, C, H, W].
 const FEATURES: [usize; 4] = [2, 3, 7, 9];
@@ -67,7 +71,9 @@ pub(super) enum Operation {
 pub(super) fn all() -> Vec<Operation> {
     let mut operations = CONVOLUTIONS.map(Operation::Convolution).to_vec();
     operations.push(Operation::Grouped(GROUPED, GROUPS));
-    operations.extend(After::ALL.map(|after| Operation::Norm(after, NORM)));
+    for shape in [NORM, TALL_NORM, WIDE_NORM] {
+        operations.extend(After::ALL.map(|after| Operation::Norm(after, shape)));
+    }
     operations.extend([
         Operation::Pooling,
         Operation::RoiAlign(FEATURES),

@@ -3,6 +3,10 @@
 
 mod conv;
 mod conv_autodiff;
+#[cfg(feature = "wgpu")]
+mod conv_gpu;
+#[cfg(feature = "wgpu")]
+mod gpu_device;
 mod grouped_conv;
 #[cfg(feature = "wgpu")]
 mod norm_gpu;

@@ -1,43 +1,16 @@
-//! Batch norm's GPU kernels on WGPU against the CPU's, which `norm_ops` compares with torch: with and without the fusion layer, on maps in either
+//! Batch norm's GPU kernels on WGPU against the CPU's, which `norm_ops` compares with torch: below the fusion layer, on maps in either
 //! memory order.
-
-use std::io::{Write as _, stderr};
-use std::panic::catch_unwind;
-use std::sync::OnceLock;
 
 use barlow_ops::{Epilogue, NormOps, batch_norm_eval, batch_norm_train};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
-use burn_cubecl::CubeBackend;
 use burn_flex::Flex;
-use burn_wgpu::graphics::AutoGraphicsApi;
-use burn_wgpu::{Wgpu, WgpuDevice, WgpuRuntime};
+use burn_wgpu::WgpuDevice;
 
-/// The WGPU backend without the fusion layer.
-type Plain = CubeBackend<WgpuRuntime, f32, i32, u32>;
-/// The WGPU backend with the fusion layer, as programs use it.
-type Fused = Wgpu<f32, i32, u32>;
+use crate::gpu_device::{Fused, device};
 
 const EPSILON: f64 = 1e-5;
-
-/// The device shared by all tests. Without an adapter the tests are skipped with a message; in CI they fail.
-fn device() -> Option<WgpuDevice> {
-    static DEVICE: OnceLock<Option<WgpuDevice>> = OnceLock::new();
-    const MISSING: &str = "no WGPU adapter: install a Vulkan driver (mesa-vulkan-drivers)";
-    let device = DEVICE.get_or_init(|| {
-        let found =
-            catch_unwind(|| burn_wgpu::init_setup::<AutoGraphicsApi>(&WgpuDevice::default(), Default::default()));
-        if found.is_err() {
-            // Not with `eprintln!`, whose output the test harness captures.
-            let line = format!("SKIPPED, nothing tested: {MISSING}\n");
-            stderr().write_all(line.as_bytes()).unwrap();
-        }
-        found.is_ok().then(WgpuDevice::default)
-    });
-    assert!(device.is_some() || std::env::var_os("CI").is_none(), "{MISSING}");
-    device.clone()
-}
 
 /// Memory order of the maps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -161,12 +134,6 @@ fn compare<B: AutodiffBackend<Device = WgpuDevice> + NormOps>(device: &WgpuDevic
 
 #[test]
 fn kernels_compute_what_the_cpu_does() {
-    let Some(device) = device() else { return };
-    compare::<Autodiff<Plain>>(&device);
-}
-
-#[test]
-fn kernels_compute_what_the_cpu_does_below_the_fusion_layer() {
     let Some(device) = device() else { return };
     compare::<Autodiff<Fused>>(&device);
 }

@@ -1,6 +1,6 @@
 //! The stub driver's record (`stubs/launches.rs`), read and summed up: launches that are equal in kernel and sizes are one entry.
 
-use super::super::signature::{Buffer, Signature};
+use super::super::signature::{self, Buffer, Signature};
 use super::kind::Kind;
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, HashMap};
@@ -240,19 +240,25 @@ fn operations(name: &str, scalars: &[u64], tensors: &[Tensor<'_>], values: [u64;
     match kind {
         Kind::Product => match implicit_depth(scalars) {
             Some(depth) => (Kind::ImplicitGemm, (2.0 * out * depth as f64) as u64),
-            // [m, k] · [k, n] = [m, n]: the product of the three sizes is (m·k·n)².
-            None => (kind, (2.0 * (left * right * out).sqrt()) as u64),
+            // b times [m, k] · [k, n] = [m, n]: the product of the three sizes is b³·(m·k·n)².
+            None => {
+                let batch = signature::batch(scalars) as f64;
+                (kind, (2.0 * (left * right * out / batch).sqrt()) as u64)
+            }
         },
         // Weights are [C_out, k, k, C_in], and those of a transposed convolution [C_in, C_out, k, k]: each value of the output,
         // or of the transposed one's input, is used with all weights of one row.
         Kind::DirectConvolution => {
-            let [Some(first), Some(weights), Some(out)] = [0, 1, 2].map(|index| tensors.get(index)) else {
+            let Some(weights) = tensors.get(1) else {
                 return (kind, 0);
             };
             let rows = weights.shape.first().copied().unwrap_or(1).max(1);
-            let moved = if name.contains("transpose") { first } else { out };
-            let size = |tensor: &Tensor<'_>| tensor.shape.iter().product::<u64>();
-            (kind, 2 * size(moved) * size(weights) / rows)
+            let moved = if name.contains("transpose") {
+                values[0]
+            } else {
+                values[2]
+            };
+            (kind, 2 * moved * weights.shape.iter().product::<u64>() / rows)
         }
         kind => (kind, 0),
     }
@@ -264,7 +270,7 @@ fn implicit_depth(scalars: &[u64]) -> Option<u64> {
     let [.., depth, channels, padded, _, _, _, _, _] = scalars else {
         return None;
     };
-    let is_implicit = scalars.len() > 24 && padded >= channels && *channels > 0;
+    let is_implicit = scalars.len() > signature::PRODUCT_SCALARS && padded >= channels && *channels > 0;
     is_implicit.then_some(*depth)
 }
 
@@ -358,13 +364,15 @@ mod tests {
         scalars.extend([144, 16, 16, 1, 4, 8, 2, 1]);
         let (kind, operations) = super::operations("matmul_entry", &scalars, &[], [4096 * 4, 1152 * 4, 2048 * 4]);
         assert_eq!((kind, operations), (Kind::ImplicitGemm, 2 * 8192 * 144));
+        // Four products of [128, 256] · [256, 64].
+        let mut scalars = vec![4, 1, 2, 32_768];
+        scalars.resize(28, 7);
+        let (kind, operations) = super::operations("matmul_entry", &scalars, &[], [131_072, 65_536, 32_768]);
+        assert_eq!((kind, operations), (Kind::Product, 2 * 4 * 128 * 256 * 64));
         let tensor = |shape: &'static [u64]| Tensor { shape, strides: &[] };
-        let direct = [
-            tensor(&[64, 16, 16, 3]),
-            tensor(&[4, 3, 3, 3]),
-            tensor(&[64, 16, 16, 4]),
-        ];
-        let (kind, operations) = super::operations("direct_conv2d_kernel", &[], &direct, [0; 3]);
+        // Kernels with a thread per output know the shapes of their inputs alone.
+        let direct = [tensor(&[64, 16, 16, 3]), tensor(&[4, 3, 3, 3])];
+        let (kind, operations) = super::operations("direct_conv2d_kernel", &[], &direct, [49_152, 108, 65_536]);
         assert_eq!((kind, operations), (Kind::DirectConvolution, 2 * 64 * 256 * 4 * 27));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::stub_driver::StubDriver;
 use super::super::toolkit;
+use super::kind::Kind;
 use super::launches::Launches;
 use super::summary::Ledger;
 use super::wgpu_log::Log;
@@ -25,6 +26,9 @@ pub struct LedgerOptions {
     /// An already built program [default: built from this repository]
     #[arg(long, value_name = "FILE", requires = "ledger")]
     program: Option<PathBuf>,
+    /// Fail if relayouts are more of the bytes than this percentage; on the stub driver alone
+    #[arg(long, value_name = "PERCENT", requires = "ledger", conflicts_with = "backend")]
+    most_relayouts: Option<f64>,
     /// Save the ledgers in this file: JSON with every launch if its name ends in .json, else Markdown
     #[arg(long, value_name = "FILE", requires = "ledger")]
     out: Option<PathBuf>,
@@ -76,16 +80,16 @@ const STEPS_ALONE: [&str; 10] = [
 
 /// Makes the ledgers of these recipes on these architectures, prints them, and saves them.
 pub fn run(options: &LedgerOptions, recipes: &[String], arches: &[u32], toolkits: &Path) -> Result<()> {
-    let chosen: Vec<_> = RECIPES
-        .into_iter()
-        .filter(|(name, _)| recipes.iter().any(|recipe| recipe == name))
-        .collect();
     let names = RECIPES.map(|(name, _)| name).join(", ");
-    ensure!(
-        !chosen.is_empty(),
-        "there is no ledger of {}; --recipe takes {names}",
-        recipes.join(", ")
-    );
+    for recipe in recipes {
+        ensure!(
+            RECIPES.iter().any(|(name, _)| name == recipe),
+            "there is no ledger of {recipe}; --recipe takes {names}"
+        );
+    }
+    let chosen = RECIPES
+        .into_iter()
+        .filter(|(name, _)| recipes.iter().any(|recipe| recipe == name));
     let program = match &options.program {
         Some(program) => std::path::absolute(program).context("--program is not a file")?,
         None => crate::workspace::program()?,
@@ -129,6 +133,12 @@ pub fn run(options: &LedgerOptions, recipes: &[String], arches: &[u32], toolkits
                         step: runs.on_stub(&stub_driver, arch, &toolkit)?,
                     };
                     add(ledger.markdown(), ledger.json());
+                    let share = 100.0 * ledger.share_of(Kind::Relayout);
+                    if let Some(most) = options.most_relayouts
+                        && share > most
+                    {
+                        bail!("relayouts are {share:.1} % of the bytes of {recipe}, more than {most} %");
+                    }
                 }
             }
         }

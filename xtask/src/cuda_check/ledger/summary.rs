@@ -89,6 +89,12 @@ impl Ledger {
         total
     }
 
+    /// Share of a kind in the bytes that are read and written, in [0, 1].
+    pub fn share_of(&self, kind: Kind) -> f64 {
+        let of_kind = self.sums().get(&kind).map_or(0.0, Sum::bytes);
+        of_kind / self.total().bytes().max(1.0)
+    }
+
     /// Markdown: a table of kinds, and one of GPUs.
     pub fn markdown(&self) -> String {
         let (sums, total) = (self.sums(), self.total());
@@ -244,6 +250,7 @@ mod tests {
         let text = ledger.markdown();
         assert!(text.contains("| relayout | 4 | 6.0 MiB | 6.0 MiB | 75.0 % |"), "{text}");
         assert!(text.contains("| **all** | 5 | 8.0 MiB | 8.0 MiB | 100.0 % |"), "{text}");
+        assert!((ledger.share_of(Kind::Relayout) - 0.75).abs() < 1e-9 && ledger.share_of(Kind::Other) == 0.0);
         let json = ledger.json();
         assert_eq!(json["kinds"]["relayout"]["launches"], 4.0);
         assert_eq!(json["kernels"].as_array().unwrap().len(), 3);

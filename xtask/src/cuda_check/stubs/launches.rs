@@ -9,7 +9,7 @@
 //! candidates by the clock, and without a price it would select the one that is fastest to launch. The prices order the
 //! candidates of one operation; they predict no GPU.
 
-use crate::signature::Signature;
+use crate::signature::{self, Signature};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fs::File;
@@ -19,6 +19,10 @@ use std::time::Duration;
 
 /// Seconds of a launch that does nothing.
 const LAUNCH: f64 = 5e-6;
+/// Multiprocessors: fewer blocks use a part of the other rates.
+const PROCESSORS: f64 = 108.0;
+/// How much slower than these rates launches are, so that the host's own time, which varies, selects nothing.
+const SLOWER: f64 = 5.0;
 /// Bytes per second.
 const BANDWIDTH: f64 = 1.5e12;
 /// Operations per second of a kernel with matrix units, of a tiled product without them, and of a thread per output.
@@ -82,7 +86,7 @@ pub unsafe fn launched(number: u64, grid: [u32; 3], arguments: *const *const c_v
     };
     let [scalars, words, shapes] = unsafe { constants(signature, arguments) };
     if recorder.has_prices {
-        recorder.debt += price(signature, *rate, &words);
+        recorder.debt += price(signature, *rate, grid, &scalars, &words);
     }
     if let Some(file) = &mut recorder.file {
         let list = |values: &[u64]| match values {
@@ -120,7 +124,7 @@ fn read(number: u64) -> Option<Priced> {
 }
 
 /// Seconds: reading and writing every buffer once, or the multiplications.
-fn price(signature: &Signature, rate: Option<f64>, words: &[u64]) -> f64 {
+fn price(signature: &Signature, rate: Option<f64>, grid: [u32; 3], scalars: &[u64], words: &[u64]) -> f64 {
     let buffers = signature.buffers.iter().zip(words);
     let sizes = buffers.map(|(buffer, &length)| (buffer, length as f64));
     let uses = |buffer: &crate::signature::Buffer| f64::from(u8::from(buffer.is_read) + u8::from(buffer.is_written));
@@ -128,13 +132,17 @@ fn price(signature: &Signature, rate: Option<f64>, words: &[u64]) -> f64 {
         .clone()
         .map(|(buffer, length)| length * buffer.element_bytes as f64 * uses(buffer))
         .sum();
-    // [m, k] · [k, n] = [m, n]: the product of the three sizes is (m·k·n)².
+    // b times [m, k] · [k, n] = [m, n]: the product of the three sizes is b³·(m·k·n)².
     let values: f64 = sizes
         .map(|(buffer, length)| length * buffer.width as f64)
         .take(3)
         .product();
-    let operations = rate.map_or(0.0, |rate| 2.0 * values.sqrt() / rate);
-    LAUNCH + operations.max(bytes / BANDWIDTH)
+    let operations = rate.map_or(0.0, |rate| {
+        2.0 * (values / signature::batch(scalars) as f64).sqrt() / rate
+    });
+    let blocks: f64 = grid.iter().map(|&side| f64::from(side)).product();
+    let occupied = (blocks / PROCESSORS).clamp(1.0 / PROCESSORS, 1.0);
+    SLOWER * (LAUNCH + operations.max(bytes / BANDWIDTH) / occupied)
 }
 
 /// The scalars as words of 32 bits, the lengths of the buffers, and shapes and strides of tensors.

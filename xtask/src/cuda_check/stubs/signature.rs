@@ -36,6 +36,17 @@ pub struct Buffer {
     pub is_written: bool,
 }
 
+/// Scalars of cubek's product of batches; its implicit products have more.
+pub const PRODUCT_SCALARS: usize = 28;
+
+/// Number of products in a launch, from its scalars: the first word of a batch's layout.
+pub fn batch(scalars: &[u64]) -> u64 {
+    match scalars {
+        [batch, ..] if scalars.len() == PRODUCT_SCALARS => (*batch).max(1),
+        _ => 1,
+    }
+}
+
 impl Signature {
     /// Parses the source of a kernel; `None` if it is not one of CubeCL's.
     pub fn of(source: &str) -> Option<Self> {
