@@ -1,7 +1,7 @@
 //! The job that a launcher such as `mpirun` has started this process for.
 
-use barlow_group::{Alone, Group, Launcher, launched};
 use crate::error::RunError;
+use barlow_group::{Alone, Group, Launcher, launched};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,10 +140,8 @@ mod tests {
         let of_other = RunError::OnAnotherRank(Box::new(RunError::usage("x")));
         assert_eq!(job.error_line(&of_other, false), None);
         let [_, second] = <[Arc<dyn Group>; 2]>::try_from(barlow_group::Threads::new(2).ranks()).unwrap();
-        let job = Job {
-            group: second,
-            ..Job::alone()
-        };
+        let mut job = Job::alone();
+        job.group = second;
         let line = |error: &RunError| job.error_line(error, false).unwrap();
         assert_eq!(line(&RunError::usage("x")), "error: [rank 1 of 2 on localhost] x");
         assert_eq!(

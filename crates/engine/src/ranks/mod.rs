@@ -2,6 +2,7 @@
 
 mod gradients;
 mod job;
+#[expect(clippy::module_inception, reason = "the struct that the module is named after")]
 mod ranks;
 
 pub use barlow_group as group;
