@@ -1,11 +1,13 @@
 //! Backend extensions for Burn: convolution, batch norm, pooling, RoIAlign and the operations of transformers, each with its gradients.
 //!
 //! [`ConvOps`], [`NormOps`], [`PoolOps`], [`RegionOps`] and [`TransformerOps`] are traits over `B: Backend` with default implementations in Burn's own ops, so an
-//! empty impl supports a custom backend. `Flex`, the CPU backend, overrides them with kernels of this crate (feature `cpu`); CUDA
-//! and WGPU use the default implementations. Under `Autodiff` each operation is one node.
+//! empty impl supports a custom backend. `Flex`, the CPU backend, overrides them with kernels of this crate (feature `cpu`). CUDA
+//! and WGPU override batch norm with kernels and convolution and pooling in part, all on maps that are channels last in memory,
+//! as CubeCL's convolutions leave them; for the rest they use the default implementations. Under `Autodiff` each operation is one
+//! node.
 //!
 //! The modules have the same structure: `ops` (the trait and the functions on tensors), `reference` (the default
-//! implementation and the reference of the tests), `autodiff` and `flex`. This crate must not depend on layers or models.
+//! implementation and the reference of the tests), `autodiff`, `flex` and `gpu`. This crate must not depend on layers or models.
 //!
 //! # Undefined behaviour
 //!

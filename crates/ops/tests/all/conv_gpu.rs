@@ -37,21 +37,12 @@ fn results<B: AutodiffBackend + ConvOps>(case: Case, device: &B::Device) -> [Vec
 }
 
 fn compare<B: AutodiffBackend<Device = WgpuDevice> + ConvOps>(device: &WgpuDevice) {
-    let cases: [Case; 11] = [
-        [2, 8, 16, 8, 8, 3, 1, 1],
-        // No multiples of a tile or a vector, more rows than columns.
-        [3, 5, 7, 11, 6, 3, 1, 1],
-        [2, 3, 8, 17, 17, 7, 2, 3],
-        [4, 16, 32, 9, 8, 3, 2, 1],
-        // Tiles of registers, also with a stride and channels that fill no whole tile.
+    // Without strides, whose input gradients are CubeCL's: tuning them takes most of a minute, and conformance compares them.
+    let cases: [Case; 3] = [
         [2, 64, 64, 8, 8, 3, 1, 1],
-        [3, 36, 50, 9, 7, 3, 2, 1],
-        [2, 16, 40, 6, 6, 1, 1, 0],
-        // The last row and column are not read.
-        [2, 16, 40, 7, 8, 1, 2, 0],
-        [2, 8, 8, 9, 9, 2, 2, 0],
-        [1, 4, 4, 5, 5, 5, 1, 2],
-        [16, 8, 12, 16, 16, 1, 1, 0],
+        // No multiples of a tile or a vector.
+        [3, 36, 50, 9, 7, 3, 1, 1],
+        [1, 33, 35, 5, 6, 5, 1, 2],
     ];
     for case in cases {
         let expected = results::<Autodiff<Flex>>(case, &Default::default());

@@ -92,14 +92,10 @@ fn results<B: AutodiffBackend + NormOps>(
 
 fn compare<B: AutodiffBackend<Device = WgpuDevice> + NormOps>(device: &WgpuDevice) {
     for (shape, centre) in [
-        ([2, 8, 3, 5], 0.5),
         // Channels that are no multiple of a vector.
         ([3, 6, 4, 4], 0.5),
-        // Vectors, as in a projector; more channels than lanes.
-        ([16, 260, 1, 1], -0.5),
         // Several chunks of rows, and a mean that is large against the deviation.
         ([9, 16, 23, 24], 100.0),
-        ([40, 4, 32, 32], 0.1),
     ] {
         for epilogue in [Epilogue::Nothing, Epilogue::Relu, Epilogue::AddRelu(())] {
             let order = Order::ChannelsSecond;
