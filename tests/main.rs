@@ -20,6 +20,7 @@ mod machines;
 mod methods;
 mod mistakes;
 mod portability;
+mod ranks;
 mod resuming;
 mod studies;
 mod weights;
