@@ -21,6 +21,7 @@ mod machines;
 mod methods;
 mod mistakes;
 mod portability;
+mod ranks;
 mod resuming;
 mod studies;
 mod weights;
