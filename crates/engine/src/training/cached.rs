@@ -9,7 +9,8 @@
 use super::TrainBackbone;
 use super::loss_stage::{LossGradients, OwnPart, loss_stage};
 use super::profile::Phase;
-use super::step::{StepContext, StepGradients, dot, forward};
+use super::step::{StepGradients, dot, forward};
+use super::step_context::StepContext;
 use super::teacher::Teacher;
 use crate::backend::TrainBackend;
 use crate::method::Method;

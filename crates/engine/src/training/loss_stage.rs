@@ -8,7 +8,7 @@
 use super::TrainBackbone;
 use super::pending::{PendingReadings, pending};
 use super::profile::Phase;
-use super::step::StepContext;
+use super::step_context::StepContext;
 use crate::backend::TrainBackend;
 use crate::method::{LossOutput, Method, MethodBatch};
 use burn::module::{Module, ModuleVisitor, Param};

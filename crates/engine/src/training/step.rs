@@ -3,19 +3,17 @@
 use super::TrainBackbone;
 use super::loss_stage::{LossGradients, OwnPart, loss_stage};
 use super::pending::{PendingReadings, pending};
-use super::profile::{Phase, Profile};
+use super::profile::Phase;
 use super::rows::{apart, together};
-use super::teacher::Teacher;
+use super::step_context::StepContext;
 use crate::backend::TrainBackend;
-use crate::method::{Clock, Method, MethodBatch};
-use crate::ranks::Ranks;
+use crate::method::{Method, MethodBatch};
 use barlow_data::DeviceBatch;
 use barlow_model::{Backbone, Model, NormMode, RowKeys};
 use barlow_ops::NormOps;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use std::ops::Range;
 
 /// The results of a step before its update.
 pub struct StepGradients<B: Backend> {
@@ -25,32 +23,6 @@ pub struct StepGradients<B: Backend> {
     pub readings: PendingReadings<B>,
     /// [N, F] of each view that the network sees, without a graph.
     pub representations: Vec<Tensor<B, 2>>,
-}
-
-/// The inputs of a step besides its batch.
-pub struct StepContext<'a, B: TrainBackend, M: TrainBackbone<B>> {
-    /// The network.
-    pub model: &'a Model<B, M>,
-    /// The method's teacher.
-    pub teacher: Option<&'a Teacher<B, M>>,
-    /// The position of the step in the run.
-    pub clock: Clock,
-    /// The run's seed.
-    pub seed: u64,
-    /// The time profile.
-    pub profile: &'a Profile,
-    /// The ranks that the batch is spread over.
-    pub ranks: &'a Ranks,
-}
-
-impl<B: TrainBackend, M: TrainBackbone<B>> StepContext<'_, B, M> {
-    /// The keys of the images `rows` of this rank's part of the batch in each of some passes: the same whenever a pass is repeated.
-    pub(super) fn keys(&self, passes: &[Vec<usize>], rows: Range<usize>) -> Vec<RowKeys> {
-        let first = self.ranks.first_row();
-        let rows = first + rows.start..first + rows.end;
-        let of_pass = |pass: &Vec<usize>| RowKeys::new(self.seed, self.clock.step, pass, rows.clone());
-        passes.iter().map(of_pass).collect()
-    }
 }
 
 /// A step without its update on this rank's part of the batch: the teacher's forward passes, the online ones, the loss, the backward pass.

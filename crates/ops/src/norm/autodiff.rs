@@ -135,7 +135,17 @@ impl NormRule for SyncedStatistics {
         output_gradient: FloatTensor<B>,
         wants_residual: bool,
     ) -> NormGradients<B> {
-        synced::backward(saved, output_gradient, wants_residual, &self.0)
+        // The gradients of weight and bias stay this rank's share.
+        let (output_gradient, sums) = B::batch_norm_gradient_sums(&saved, output_gradient);
+        let means = synced::whole_means::<B>(&saved.x, &sums, &self.0);
+        let (x, residual) = B::batch_norm_input_gradient(saved, output_gradient, means, wants_residual);
+        let [bias, weight] = sums;
+        NormGradients {
+            x,
+            weight,
+            bias,
+            residual,
+        }
     }
 }
 

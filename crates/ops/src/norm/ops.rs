@@ -59,7 +59,13 @@ pub trait NormOps: Backend {
         epilogue: Epilogue<FloatTensor<Self>>,
         peers: &Arc<dyn NormPeers>,
     ) -> SyncedNormalized<Self> {
-        synced::forward(x, affine, epsilon, epilogue, peers)
+        let own = Self::batch_norm_statistics(x.clone());
+        let (statistics, count) = synced::whole_statistics::<Self>(&x, own, peers);
+        let y = Self::batch_norm_with(x, affine, statistics.clone(), epsilon, epilogue);
+        SyncedNormalized {
+            normalized: Normalized { y, statistics },
+            count,
+        }
     }
 
     /// Mean and biased variance of each channel.

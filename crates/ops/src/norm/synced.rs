@@ -1,4 +1,4 @@
-//! Batch norm with the statistics of a batch that is spread over several ranks, forward and backward.
+//! Batch norm with the statistics of a batch that is spread over several ranks: what they exchange, forward and backward.
 //!
 //! A rank computes the sums over its own part; one exchange in each direction adds them up, in f64 on the host. The gradients of
 //! weight and bias stay the rank's own share: summed over the ranks with all other gradients, they are those of the whole batch.
@@ -11,7 +11,7 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{DType, Tensor, TensorData};
 
 use super::tensors::{unwrap, wrap};
-use super::{Affine, Epilogue, NormGradients, NormOps, NormSaved, Normalized, Statistics};
+use super::{Normalized, Statistics};
 
 /// The ranks whose parts of a batch are normalised together.
 ///
@@ -22,7 +22,7 @@ pub trait NormPeers: Debug + Send + Sync {
     fn sum(&self, values: &mut [f64]);
 }
 
-/// Result of [`NormOps::batch_norm_synced_forward`].
+/// Result of [`NormOps::batch_norm_synced_forward`](super::NormOps::batch_norm_synced_forward).
 #[derive(Debug)]
 pub struct SyncedNormalized<B: Backend> {
     /// This rank's y, and the statistics of the whole batch.
@@ -31,23 +31,21 @@ pub struct SyncedNormalized<B: Backend> {
     pub count: f64,
 }
 
-pub(super) fn forward<B: NormOps>(
-    x: FloatTensor<B>,
-    affine: Affine<B>,
-    epsilon: f64,
-    epilogue: Epilogue<FloatTensor<B>>,
+/// Mean and biased variance of the whole batch from those of this rank's part `x`, and the values of a channel on all ranks.
+pub(super) fn whole_statistics<B: Backend>(
+    x: &FloatTensor<B>,
+    own: Statistics<B>,
     peers: &Arc<dyn NormPeers>,
-) -> SyncedNormalized<B> {
-    let options = options::<B>(&x);
-    let own = values_per_channel::<B>(&x);
-    let Statistics { mean, variance } = B::batch_norm_statistics(x.clone());
-    let (mean, variance) = (host::<B>(mean), host::<B>(variance));
+) -> (Statistics<B>, f64) {
+    let options = options::<B>(x);
+    let values = values_per_channel::<B>(x);
+    let (mean, variance) = (host::<B>(own.mean), host::<B>(own.variance));
     // The count, then Σx and Σx² of each channel. f64 has digits to spare for their difference, however large the mean is.
     let squares = mean
         .iter()
         .zip(&variance)
-        .map(|(mean, variance)| own * (variance + mean * mean));
-    let sums = std::iter::once(own).chain(mean.iter().map(|mean| own * mean));
+        .map(|(mean, variance)| values * (variance + mean * mean));
+    let sums = std::iter::once(values).chain(mean.iter().map(|mean| values * mean));
     let mut sums: Vec<f64> = sums.chain(squares).collect();
     peers.sum(&mut sums);
     let (count, sums) = (sums[0], &sums[1..]);
@@ -63,39 +61,26 @@ pub(super) fn forward<B: NormOps>(
         mean: device::<B>(mean, &options),
         variance: device::<B>(variance, &options),
     };
-    let y = B::batch_norm_with(x, affine, statistics.clone(), epsilon, epilogue);
-    SyncedNormalized {
-        normalized: Normalized { y, statistics },
-        count,
-    }
+    (statistics, count)
 }
 
-/// The gradients of [`forward`]; `saved` holds the statistics of the whole batch.
-pub(super) fn backward<B: NormOps>(
-    saved: NormSaved<B>,
-    output_gradient: FloatTensor<B>,
-    wants_residual: bool,
+/// The means of dy and dy·x̂ over the whole batch from their sums over this rank's part, whose norm's input was `x`.
+pub(super) fn whole_means<B: Backend>(
+    x: &FloatTensor<B>,
+    sums: &[FloatTensor<B>; 2],
     peers: &Arc<dyn NormPeers>,
-) -> NormGradients<B> {
-    let options = options::<B>(&saved.x);
-    let own = values_per_channel::<B>(&saved.x);
-    let (output_gradient, [bias, weight]) = B::batch_norm_gradient_sums(&saved, output_gradient);
-    let sums = [&bias, &weight].map(|sums| host::<B>(sums.clone()));
+) -> [FloatTensor<B>; 2] {
+    let options = options::<B>(x);
+    let sums = sums.each_ref().map(|sums| host::<B>(sums.clone()));
+    let own = values_per_channel::<B>(x);
     let mut all: Vec<f64> = std::iter::once(own).chain(sums.into_iter().flatten()).collect();
     peers.sum(&mut all);
     let (count, sums) = (all[0], &all[1..]);
     let (of_bias, of_weight) = sums.split_at(sums.len() / 2);
-    let means = [of_bias, of_weight].map(|sums| {
+    [of_bias, of_weight].map(|sums| {
         let means = sums.iter().map(|sum| sum / count);
         device::<B>(means.collect(), &options)
-    });
-    let (x, residual) = B::batch_norm_input_gradient(saved, output_gradient, means, wants_residual);
-    NormGradients {
-        x,
-        weight,
-        bias,
-        residual,
-    }
+    })
 }
 
 fn values_per_channel<B: Backend>(x: &FloatTensor<B>) -> f64 {
