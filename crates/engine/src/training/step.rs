@@ -28,7 +28,7 @@ pub struct StepGradients<B: Backend> {
 /// A step without its update on this rank's part of the batch: the teacher's forward passes, the online ones, the loss, the backward pass.
 ///
 /// Views go through the network as the method's spec says; each pass has its own batch statistics and updates the running ones
-/// once. On several ranks the gradients are this rank's share; they are still to be summed ([`Ranks::sum_gradients`]).
+/// once. On several ranks the gradients are this rank's share; they are still to be summed ([`sum_gradients`](crate::ranks::Ranks::sum_gradients)).
 pub fn step_gradients<B: TrainBackend, M: TrainBackbone<B>>(
     context: &StepContext<'_, B, M>,
     method: &mut dyn Method<B>,
