@@ -71,7 +71,7 @@ pub const ROWS: &[(&[&str], i32, &[&str])] = &[
         &["--config", "sign-digits-w-mse", "--batch-size", "48"],
         2,
         &[
-            "method.w-mse.sub_batch` is 128",
+            "method.w-mse.sub_batch` is 64",
             "train.batch_size, 48",
             "model.projector",
         ],
