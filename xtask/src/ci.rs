@@ -93,7 +93,7 @@ const STAGES: &[Stage] = &[
         environment: &[],
     },
     // What a step of `smoke` launches; fails if maps are copied between memory orders again. Its small maps have 11 % of their bytes in
-    // relayouts, those of `imagenet-resnet50` 2 %; both had more than 20 % before.
+    // relayouts, those of a ResNet-50 2 %; ResNets had more than 20 % before.
     Stage {
         name: LEDGER,
         command: "cargo xtask cuda-check --ledger --most-relayouts 15",
