@@ -11,6 +11,7 @@ use std::process::Command;
 /// Library crates, each after those that it depends on.
 const LIBRARIES: [&str; 15] = [
     "barlow-simd",
+    "barlow-group",
     "barlow-augment",
     "barlow-data",
     "barlow-ops",
