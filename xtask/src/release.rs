@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Library crates, each after those that it depends on.
-const LIBRARIES: [&str; 15] = [
+const LIBRARIES: [&str; 16] = [
     "barlow-simd",
     "barlow-group",
     "barlow-augment",
