@@ -122,11 +122,7 @@ pub fn batch_norm_train<B: NormOps, const D: usize>(
     epsilon: f64,
     epilogue: Epilogue<Tensor<B, D>>,
 ) -> (Tensor<B, D>, Tensor<B, 1>, Tensor<B, 1>) {
-    assert!(
-        x.shape().num_elements() > 0,
-        "batch norm: x {:?} has no values per channel",
-        x.dims()
-    );
+    assert_has_values(&x);
     let (affine, epilogue) = operands(&x, weight, bias, epilogue);
     let Normalized { y, statistics } = B::batch_norm_forward(unwrap(x), affine, epsilon, epilogue);
     (wrap(y), wrap(statistics.mean), wrap(statistics.variance))
@@ -147,21 +143,12 @@ pub fn batch_norm_synced<B: NormOps, const D: usize>(
     epilogue: Epilogue<Tensor<B, D>>,
     peers: &Arc<dyn NormPeers>,
 ) -> (Tensor<B, D>, [Tensor<B, 1>; 2], f64) {
-    let dims = x.dims();
-    assert!(
-        dims.iter().product::<usize>() > 0,
-        "batch norm: x {dims:?} has no values per channel"
-    );
+    assert_has_values(&x);
     let (affine, epilogue) = operands(&x, weight, bias, epilogue);
-    // The halves of the passes are written for [N, C, S].
-    let rows = [dims[0], dims[1], dims[2..].iter().product()];
-    let x = x.reshape(rows);
-    let epilogue = epilogue.map(|residual| unwrap(wrap::<B, D>(residual).reshape(rows)));
     let SyncedNormalized { normalized, count } =
         B::batch_norm_synced_forward(unwrap(x), affine, epsilon, epilogue, peers);
     let Normalized { y, statistics } = normalized;
-    let y = wrap::<B, 3>(y).reshape(dims);
-    (y, [wrap(statistics.mean), wrap(statistics.variance)], count)
+    (wrap(y), [wrap(statistics.mean), wrap(statistics.variance)], count)
 }
 
 /// Batch norm with given statistics, each `[C]`; the variance is used as given. Otherwise the same as [`batch_norm_train`].
@@ -190,6 +177,14 @@ pub fn batch_norm_eval<B: NormOps, const D: usize>(
         variance: unwrap(variance),
     };
     wrap(B::batch_norm_eval(unwrap(x), affine, statistics, epsilon, epilogue))
+}
+
+fn assert_has_values<B: Backend, const D: usize>(x: &Tensor<B, D>) {
+    let dims = x.dims();
+    assert!(
+        dims.iter().product::<usize>() > 0,
+        "batch norm: x {dims:?} has no values per channel"
+    );
 }
 
 /// The operands besides `x`, checked against its shape, as primitives.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData, TensorMetadata};
 
 use super::tensors::{unwrap, wrap};
 use super::{Normalized, Statistics};
@@ -84,13 +84,12 @@ pub(super) fn whole_means<B: Backend>(
 }
 
 fn values_per_channel<B: Backend>(x: &FloatTensor<B>) -> f64 {
-    let [n, _, s] = wrap::<B, 3>(x.clone()).dims();
-    (n * s) as f64
+    let shape = x.shape();
+    (shape.num_elements() / shape[1]) as f64
 }
 
 fn options<B: Backend>(x: &FloatTensor<B>) -> (B::Device, DType) {
-    let x = wrap::<B, 3>(x.clone());
-    (x.device(), x.dtype())
+    (B::float_device(x), x.dtype())
 }
 
 fn host<B: Backend>(vector: FloatTensor<B>) -> Vec<f64> {

@@ -9,7 +9,7 @@ use crate::cpu::in_place::{ChannelRuns, InPlaceOrFresh};
 /// Minimum number of floats per image and task, in whole channels: several whole cache lines, even for vectors.
 const RUN_FLOATS: usize = 256;
 
-/// Shape of the operands: [N, C, S].
+/// Shape of the operands, [N, C, …], with the pixels as one axis.
 #[derive(Clone, Copy)]
 pub(super) struct NormLayout {
     pub(super) images: usize,
@@ -19,11 +19,11 @@ pub(super) struct NormLayout {
 
 impl NormLayout {
     pub(super) fn of(x: &FlexTensor) -> Self {
-        let [images, channels, pixels] = x.shape().dims();
+        let shape = x.shape();
         Self {
-            images,
-            channels,
-            pixels,
+            images: shape[0],
+            channels: shape[1],
+            pixels: shape.iter().skip(2).product(),
         }
     }
 

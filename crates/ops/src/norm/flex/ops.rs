@@ -2,7 +2,7 @@
 
 use barlow_simd::Level;
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{DType, Shape, TensorMetadata};
+use burn::tensor::{DType, Shape};
 use burn_flex::{Flex, FlexTensor};
 
 use super::backward::{BackwardPass, Given, Operand};
@@ -10,7 +10,6 @@ use super::eval::EvalPass;
 use super::forward::{ForwardPass, statistics_of};
 use super::layout::NormLayout;
 use crate::cpu::tensors::{contiguous, rewritten, tensor};
-use crate::norm::tensors::{of_rank_3, of_shape};
 use crate::norm::{Affine, Epilogue, NormGradients, NormOps, NormSaved, Normalized, Statistics, reference};
 
 impl NormOps for Flex {
@@ -27,11 +26,7 @@ impl NormOps for Flex {
         ) {
             return reference::forward(x, affine, epsilon, epilogue);
         }
-        let shape = x.shape();
-        let (x, epilogue) = (of_rank_3::<Self>(x), epilogue.map(of_rank_3::<Self>));
-        let Normalized { y, statistics } = normalized(Level::current(), x, affine, epsilon, epilogue);
-        let y = of_shape::<Self>(y, &shape);
-        Normalized { y, statistics }
+        normalized(Level::current(), x, affine, epsilon, epilogue)
     }
 
     fn batch_norm_backward(
@@ -42,19 +37,7 @@ impl NormOps for Flex {
         if !all_f32([&saved.x, &output_gradient, &saved.affine.weight].into_iter()) {
             return reference::backward(saved, output_gradient, wants_residual);
         }
-        let shape = saved.x.shape();
-        let saved = NormSaved {
-            x: of_rank_3::<Self>(saved.x),
-            epilogue: saved.epilogue.map(of_rank_3::<Self>),
-            ..saved
-        };
-        let output_gradient = of_rank_3::<Self>(output_gradient);
-        let gradients = gradients(Level::current(), saved, output_gradient, wants_residual);
-        NormGradients {
-            x: of_shape::<Self>(gradients.x, &shape),
-            residual: gradients.residual.map(|residual| of_shape::<Self>(residual, &shape)),
-            ..gradients
-        }
+        gradients(Level::current(), saved, output_gradient, wants_residual)
     }
 
     fn batch_norm_eval(
@@ -68,10 +51,7 @@ impl NormOps for Flex {
         if !all_f32(vectors.into_iter().chain([&x]).chain(epilogue.residual())) {
             return reference::eval(x, affine, statistics, epsilon, epilogue);
         }
-        let shape = x.shape();
-        let (x, epilogue) = (of_rank_3::<Self>(x), epilogue.map(of_rank_3::<Self>));
-        let y = evaluated(Level::current(), x, affine, statistics, epsilon, epilogue);
-        of_shape::<Self>(y, &shape)
+        evaluated(Level::current(), x, affine, statistics, epsilon, epilogue)
     }
 
     fn batch_norm_statistics(x: FloatTensor<Self>) -> Statistics<Self> {
