@@ -179,12 +179,7 @@ impl Group for Mpi {
     }
 
     fn gather(&self, own: &[f32], counts: &[usize]) -> Result<Vec<f32>, GroupError> {
-        let Place { rank, size, .. } = self.place;
-        assert!(
-            counts.len() == size && counts[rank] == own.len(),
-            "rank {rank} of {size} gathers {} values, and the counts are {counts:?}",
-            own.len()
-        );
+        self.place.assert_counts(own.len(), counts);
         let total: usize = counts.iter().sum();
         if i32::try_from(total).is_err() {
             return Err(self.error(format!("{total} gathered values are more than MPI can count")));

@@ -29,6 +29,16 @@ impl Place {
         }
     }
 
+    /// # Panics
+    /// If the counts of a [`gather`](crate::Group::gather) are not one per rank, or this rank's is not `own`.
+    pub(crate) fn assert_counts(&self, own: usize, counts: &[usize]) {
+        let Self { rank, size, .. } = *self;
+        assert!(
+            counts.len() == size && counts[rank] == own,
+            "rank {rank} of {size} gathers {own} values, and the counts are {counts:?}"
+        );
+    }
+
     /// Whether this is the rank that writes and prints.
     pub fn is_first(&self) -> bool {
         self.rank == 0

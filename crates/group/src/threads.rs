@@ -190,12 +190,7 @@ impl Group for Member {
     }
 
     fn gather(&self, own: &[f32], counts: &[usize]) -> Result<Vec<f32>, GroupError> {
-        let Place { rank, size, .. } = self.place;
-        assert!(
-            counts.len() == size && counts[rank] == own.len(),
-            "rank {rank} of {size} gathers {} values, and the counts are {counts:?}",
-            own.len()
-        );
+        self.place.assert_counts(own.len(), counts);
         let own = Call::Gather {
             values: own.to_vec(),
             counts: counts.to_vec(),
