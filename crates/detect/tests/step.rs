@@ -164,13 +164,18 @@ fn close(name: &str, found: f64, expected: f64, scale: f64, tolerance: f64) {
     );
 }
 
+fn golden() -> Value {
+    serde_json::from_str(include_str!("goldens/step.json")).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    let values = value.as_array().unwrap().iter();
+    values.map(|value| value.as_f64().unwrap()).collect()
+}
+
 #[test]
 fn the_losses_of_a_step_agree_with_torch() {
-    let golden: Value = serde_json::from_str(include_str!("goldens/step.json")).unwrap();
-    let numbers = |value: &Value| -> Vec<f64> {
-        let values = value.as_array().unwrap().iter();
-        values.map(|value| value.as_f64().unwrap()).collect()
-    };
+    let golden = golden();
     let detector = detector();
     let features = detector.backbone.trunk(images(), NormMode::TrainFrozenStats);
     let features: Vec<f32> = features.into_data().to_vec().unwrap();
@@ -207,11 +212,7 @@ fn the_losses_of_a_step_agree_with_torch() {
 /// (`step.py --single`).
 #[test]
 fn the_gradients_agree_with_torch() {
-    let golden: Value = serde_json::from_str(include_str!("goldens/step.json")).unwrap();
-    let numbers = |value: &Value| -> Vec<f64> {
-        let values = value.as_array().unwrap().iter();
-        values.map(|value| value.as_f64().unwrap()).collect()
-    };
+    let golden = golden();
     let detector = detector();
     let losses = detector.losses(
         images(),
